@@ -1,0 +1,83 @@
+// Package journal records, durably and in order, what a run meant to do and what
+// it did, so that a run that died can be understood, resumed or undone.
+//
+// Place in the pipeline: beside run. Its records and [Before] are pure; where the
+// records are kept is a provider's affair.
+package journal
+
+import (
+	"time"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+// A Mark says how far a step, or one change in it, got. It is written before
+// what it announces begins.
+type Mark string
+
+// The marks of a run, of a step, and of one change.
+const (
+	RunStarted  Mark = "run started"
+	RunFinished Mark = "run finished" // Outcome says how
+
+	Held        Mark = "held"
+	Applying    Mark = "applying"
+	Intended    Mark = "intended" // one change is about to be written; it may or may not have been
+	Written     Mark = "written"  // the change was written
+	Converging  Mark = "converging"
+	Baking      Mark = "baking"
+	Done        Mark = "done"
+	Failed      Mark = "failed" // Reason says why
+	RollingBack Mark = "rolling back"
+	RolledBack  Mark = "rolled back"
+	Stuck       Mark = "stuck" // the rollback did not succeed: a person is needed
+)
+
+// Outcome is how a run ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded      Outcome = "succeeded"
+	WasRolledBack  Outcome = "rolled back"
+	WasHeld        Outcome = "held"
+	Incomplete     Outcome = "rollback incomplete"
+	WasInterrupted Outcome = "interrupted"
+	Refused        Outcome = "refused" // nothing was changed
+)
+
+// An Entry is one line of the journal.
+type Entry struct {
+	Seq     int              `json:"seq"`
+	Time    time.Time        `json:"time"`
+	Mark    Mark             `json:"mark"`
+	Step    plan.StepID      `json:"step,omitempty"`
+	Change  *resource.ID     `json:"change,omitempty"`
+	Outcome Outcome          `json:"outcome,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
+	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
+	Verdict string           `json:"verdict,omitempty"` // of the gate
+	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
+}
+
+// A Run is one execution of a plan, or of the way back from one.
+type Run struct {
+	ID      string    `json:"id"` // "20261121-123456-3f2a"; sorts by time
+	Kind    Kind      `json:"kind"`
+	Holder  string    `json:"holder"` // user@host, and the CI job if any
+	Started time.Time `json:"started"`
+	Undoes  string    `json:"undoes,omitempty"` // ID of the run that this one undoes
+
+	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode
+	Entries []Entry    `json:"entries"`
+}
+
+// Kind is what a run is for.
+type Kind string
+
+// The kinds of runs.
+const (
+	ApplyRun    Kind = "apply"
+	RollbackRun Kind = "rollback"
+)

@@ -1,0 +1,148 @@
+// Package plan arranges changes into the waves and steps in which they will run,
+// says what each does to people, and gives the result a file format.
+//
+// Place in the pipeline: between diff and run. Building a plan is pure.
+package plan
+
+import (
+	"time"
+
+	"hubcap/engine/resource"
+)
+
+// FormatVersion is the version of the plan file and of the plan's JSON. A minor
+// step only adds keys.
+const FormatVersion = "1.0"
+
+// A Plan is everything apply will do, in order. It is plain data: it holds no
+// clients, functions or interfaces, so that it can be printed, saved, compared
+// and resumed.
+type Plan struct {
+	FormatVersion string                `json:"format_version"`
+	ID            string                `json:"id"`      // sha256 of the plan without ID and Created, in hex
+	Version       string                `json:"version"` // of hubcap
+	Config        string                `json:"config"`  // name of the config that owns the objects
+	Commit        string                `json:"commit,omitempty"`
+	Created       time.Time             `json:"created"`
+	Clusters      []Cluster             `json:"clusters"`
+	Waves         []Wave                `json:"waves"`
+	Drift         []Drift               `json:"drift,omitempty"` // fields that someone else wrote
+	Kept          []Kept                `json:"kept,omitempty"`  // wanted no more, and yet not deleted
+	Unreadable    []resource.Unreadable `json:"unreadable,omitempty"`
+	Refused       []Refused             `json:"refused,omitempty"` // objects that may not be written
+	Warnings      []string              `json:"warnings,omitempty"`
+	LeftOut       []string              `json:"left_out,omitempty"` // addresses left out by --only and --except
+	Unchanged     int                   `json:"unchanged"`          // number of objects that are as desired
+	Outputs       map[string]any        `json:"outputs,omitempty"`
+}
+
+// A Cluster is one that the plan reads or writes.
+type Cluster struct {
+	Name     string `json:"name"`               // of its block
+	Identity string `json:"identity,omitempty"` // UID of the namespace kube-system; empty when it does not exist yet
+	Where    string `json:"where,omitempty"`    // "us-central1-a" or the context's name, for people
+	Sessions int    `json:"sessions"`           // user pods running when the plan was made
+}
+
+// A Wave is the steps of some blocks that are made before the next wave begins.
+type Wave struct {
+	Name  string `json:"name"` // "hub.staging", "node pools"
+	Steps []Step `json:"steps"`
+}
+
+// StepID is stable across saving, loading and resuming a plan.
+type StepID string
+
+// A Step is the changes of one component: made together, checked together and
+// undone together.
+type Step struct {
+	ID        StepID             `json:"id"` // "03-hub.prod/binder"
+	Component resource.Component `json:"component"`
+	Cluster   string             `json:"cluster"`
+	Class     resource.Class     `json:"class"`
+	Impact    resource.Impact    `json:"impact"`
+	Changes   []resource.Change  `json:"changes"` // in the order in which they are written
+	Gates     []Gate             `json:"gates,omitempty"`
+	Timeout   time.Duration      `json:"timeout_ns"` // to converge
+	OnFailure OnFailure          `json:"on_failure"`
+}
+
+// OnFailure says what to do when a step fails.
+type OnFailure string
+
+// What to do when a step fails.
+const (
+	Rollback OnFailure = "rollback" // undo this component, then stop
+	Stop     OnFailure = "stop"     // leave it as it is and stop: held, resumable
+)
+
+// A Gate is what must hold after a step has converged, and for how long. Exactly
+// one of its checks is set.
+type Gate struct {
+	Name     string        `json:"name"`
+	Bake     time.Duration `json:"bake_ns"`     // must hold for so long
+	Interval time.Duration `json:"interval_ns"` // between two samples
+	Failures int           `json:"failures"`    // so many bad samples in a row fail the gate; at least 1
+	HTTP     *HTTPCheck    `json:"http,omitempty"`
+	Pods     *PodsCheck    `json:"pods,omitempty"`
+}
+
+// An HTTPCheck asks one URL.
+type HTTPCheck struct {
+	URL      string        `json:"url"`
+	Status   []int         `json:"status"` // any of these is good; default 200
+	Contains string        `json:"contains,omitempty"`
+	Timeout  time.Duration `json:"timeout_ns"` // of one request
+}
+
+// A PodsCheck looks at the pods of the component that was changed, or of a whole
+// block.
+type PodsCheck struct {
+	Block       string `json:"block,omitempty"` // "hub.prod": all its pods; empty: the component's
+	MaxRestarts int    `json:"max_restarts"`    // since the step began
+	MaxPending  int    `json:"max_pending"`
+}
+
+// Drift is the fields of one object that someone other than hubcap wrote.
+type Drift struct {
+	Kind    DriftKind          `json:"kind"`
+	ID      resource.ID        `json:"id"`
+	Address resource.Address   `json:"address"`
+	Fields  []resource.Foreign `json:"fields"`
+}
+
+// DriftKind tells drift from what only looks like it.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	Drifted    DriftKind = "drift"    // the config is as applied, live is not
+	Conflicted DriftKind = "conflict" // live and config both moved since the last apply
+)
+
+// Kept is an object that is wanted no more and that no plan deletes unasked.
+type Kept struct {
+	ID      resource.ID      `json:"id"`
+	Address resource.Address `json:"address"`
+	Reason  string           `json:"reason"` // "persistent volume claims are deleted only by name"
+}
+
+// Refused is a desired object that may not be written.
+type Refused struct {
+	ID      resource.ID      `json:"id"`
+	Address resource.Address `json:"address"`
+	Reason  string           `json:"reason"`
+	Origin  resource.Range   `json:"origin,omitzero"`
+}
+
+// Steps returns all steps in order.
+func (p *Plan) Steps() []Step {
+	var steps []Step
+	for _, w := range p.Waves {
+		steps = append(steps, w.Steps...)
+	}
+	return steps
+}
+
+// Empty reports whether apply would do nothing.
+func (p *Plan) Empty() bool { return len(p.Steps()) == 0 }

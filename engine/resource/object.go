@@ -1,0 +1,161 @@
+package resource
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// An Object is a tree as the Kubernetes JSON decoder makes it: every value is
+// nil, bool, int64, float64, string, [Sensitive], []any or map[string]any.
+type Object map[string]any
+
+// Copy returns a deep copy of o.
+func (o Object) Copy() Object {
+	if o == nil {
+		return nil
+	}
+	return Object(CopyValue(map[string]any(o)).(map[string]any))
+}
+
+// CopyValue returns a deep copy of a value of an [Object].
+func CopyValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		c := make(map[string]any, len(v))
+		for k, e := range v {
+			c[k] = CopyValue(e)
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i, e := range v {
+			c[i] = CopyValue(e)
+		}
+		return c
+	case Object:
+		return CopyValue(map[string]any(v))
+	default:
+		return v
+	}
+}
+
+// Value returns what lies at the path of map keys, and whether anything does.
+func (o Object) Value(path ...string) (any, bool) {
+	var v any = map[string]any(o)
+	for _, key := range path {
+		m, isMap := v.(map[string]any)
+		if !isMap {
+			return nil, false
+		}
+		if v, isMap = m[key]; !isMap {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// Text returns the string at path, or "" when there is none. A [Sensitive] value
+// is not text.
+func (o Object) Text(path ...string) string {
+	v, _ := o.Value(path...)
+	s, _ := v.(string)
+	return s
+}
+
+// Set puts v at the path of map keys and makes the maps on the way.
+func (o Object) Set(v any, path ...string) {
+	m := map[string]any(o)
+	for _, key := range path[:len(path)-1] {
+		next, isMap := m[key].(map[string]any)
+		if !isMap {
+			next = map[string]any{}
+			m[key] = next
+		}
+		m = next
+	}
+	m[path[len(path)-1]] = v
+}
+
+// Equal reports whether two values of an [Object] are the same; numbers are
+// compared by value, sensitive ones by what they hide.
+func Equal(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		bm, isMap := b.(map[string]any)
+		return isMap && maps.EqualFunc(a, bm, Equal)
+	case []any:
+		bs, isSlice := b.([]any)
+		return isSlice && slices.EqualFunc(a, bs, Equal)
+	case int64:
+		if f, isFloat := b.(float64); isFloat {
+			return float64(a) == f
+		}
+	case float64:
+		if i, isInt := b.(int64); isInt {
+			return a == float64(i)
+		}
+	case Sensitive:
+		s, isSensitive := b.(Sensitive)
+		return isSensitive && a.value == s.value
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// A Sensitive value is a string that must not leave the process. Formatting it
+// in any way yields a mask, and it cannot be encoded: whoever writes a plan, a
+// journal or output must replace it first, and fails if it forgot.
+type Sensitive struct {
+	value string
+
+	// Generated says that the value was made up while rendering (a token drawn
+	// at random) or depends on one that was: another rendering gives another.
+	Generated bool
+}
+
+// ErrSensitive is what encoding a [Sensitive] value returns.
+var ErrSensitive = errors.New("a sensitive value must not be encoded")
+
+// Secret marks value as sensitive.
+func Secret(value string) Sensitive { return Sensitive{value: value} }
+
+// Reveal returns the value. Call it only where the value is handed to the system
+// it is meant for, or compared.
+func (s Sensitive) Reveal() string { return s.value }
+
+// String returns a mask.
+func (Sensitive) String() string { return "(sensitive)" }
+
+// GoString returns a mask.
+func (Sensitive) GoString() string { return "resource.Sensitive{…}" }
+
+// MarshalText always fails, see [ErrSensitive].
+func (Sensitive) MarshalText() ([]byte, error) { return nil, ErrSensitive }
+
+// MarshalJSON always fails, see [ErrSensitive].
+func (Sensitive) MarshalJSON() ([]byte, error) { return nil, ErrSensitive }
+
+// Reveal returns a deep copy of v in which every [Sensitive] value is plain.
+func Reveal(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		c := make(map[string]any, len(v))
+		for k, e := range v {
+			c[k] = Reveal(e)
+		}
+		return c
+	case Object:
+		return Reveal(map[string]any(v))
+	case []any:
+		c := make([]any, len(v))
+		for i, e := range v {
+			c[i] = Reveal(e)
+		}
+		return c
+	case Sensitive:
+		return v.value
+	default:
+		return v
+	}
+}
