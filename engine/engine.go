@@ -1,0 +1,174 @@
+// Package engine is the pipeline in words: expand, observe, compare, build,
+// execute.
+//
+// Place in the pipeline: the whole of it; the commands call nothing else.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hubcap/engine/expand"
+	"hubcap/engine/journal"
+	"hubcap/engine/observe"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+	"hubcap/schema"
+)
+
+// A Cluster is everything the engine can do to one cluster. Providers fill it.
+type Cluster struct {
+	Name     string
+	Where    string // for people: location or context
+	Identity string // UID of kube-system; empty while the cluster does not exist
+
+	Facts   expand.Facts // what charts may ask of the live cluster
+	Reader  observe.Reader
+	Writer  run.Writer
+	Prober  run.Prober
+	Sampler run.Sampler
+	Census  Census
+	Checker Checker
+	Locker  Locker
+	Store   Store
+}
+
+// A Census counts the people on a cluster.
+type Census interface {
+	Count(ctx context.Context) (resource.Census, error)
+}
+
+// A Checker finds out before the first write which writes would be denied.
+type Checker interface {
+	// Denied returns one line for each change that the caller lacks a
+	// permission for, with the permission's name.
+	Denied(ctx context.Context, changes []resource.Change) ([]string, error)
+}
+
+// A Holder says who holds a lock, and for what.
+type Holder struct {
+	Who  string    `json:"who"`  // user@host
+	Plan string    `json:"plan"` // ID of the plan
+	Run  string    `json:"run"`
+	When time.Time `json:"when"`
+}
+
+// A Locker keeps two runs from one cluster.
+type Locker interface {
+	// Lock takes the cluster's lock or returns a [*LockedError].
+	Lock(ctx context.Context, h Holder) (Lock, error)
+}
+
+// A Lock is held until it is released or lost.
+type Lock interface {
+	// Lost is closed when the lock could not be renewed in time: the run must
+	// stop at the next edge.
+	Lost() <-chan struct{}
+	Release(ctx context.Context) error
+}
+
+// A LockedError says that another run holds the lock.
+type LockedError struct {
+	Cluster string
+	Holder  Holder
+	Renewed time.Time
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("lock cluster %s: held by %s since %s (run %s)",
+		e.Cluster, e.Holder.Who, e.Holder.When.UTC().Format(time.RFC3339), e.Holder.Run)
+}
+
+// A Store keeps journals in the cluster, where another machine finds them.
+type Store interface {
+	// Create makes r durable with its plan. What the plan hides goes into
+	// secrets, which the store keeps apart (in Kubernetes Secrets).
+	Create(ctx context.Context, r journal.Run, document []byte, secrets map[string]string) error
+	// Append makes one more entry of run id durable.
+	Append(ctx context.Context, id string, e journal.Entry) error
+	// Runs returns all runs without their plans, oldest first.
+	Runs(ctx context.Context) ([]journal.Run, error)
+	// Load returns one run with its document and secrets, or [ErrNoRun].
+	Load(ctx context.Context, id string) (Record, error)
+}
+
+// A Record is one run as it was stored.
+type Record struct {
+	Run      journal.Run
+	Document []byte            // the plan, encoded
+	Secrets  map[string]string // digest or place → value, see plan.Encode
+}
+
+// Errors that callers branch on.
+var (
+	ErrNoRun       = errors.New("no such run")
+	ErrStale       = errors.New("the plan is stale")
+	ErrUsed        = errors.New("the plan was used already")
+	ErrInterrupted = errors.New("interrupted")
+	ErrDenied      = errors.New("permission denied")
+)
+
+// An Engine plans and applies one config.
+type Engine struct {
+	Version  string // of hubcap
+	Commit   string // of the config's repository, empty when unknown
+	Holder   string // user@host
+	Config   *schema.Config
+	Clusters map[string]*Cluster // by name of the cluster block
+	Now      func() time.Time
+	Notify   func(run.Event) // may be nil; must not block
+}
+
+// Options narrow what is planned.
+type Options struct {
+	Only   []string // block or component addresses; empty means all
+	Except []string
+	Delete []string // addresses whose objects may be deleted although people's work is on them
+}
+
+// Plan works out what apply would do. It changes nothing.
+func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnostics, error) {
+	return nil, nil, errors.New("plan: being written")
+}
+
+// Outcome is how an apply, resume or rollback ended.
+type Outcome struct {
+	Run     string
+	Outcome journal.Outcome
+	Failed  plan.StepID // step that failed, if one did
+	Reason  string
+	Steps   int // done
+}
+
+// Apply carries out p: it locks, checks that nothing p relies on has moved
+// ([ErrStale]), then runs the steps, and undoes the one that fails.
+func (e *Engine) Apply(ctx context.Context, p *plan.Plan) (Outcome, error) {
+	return Outcome{}, errors.New("apply: being written")
+}
+
+// Resume goes on with the run id, or with the last unfinished one when id is
+// empty.
+func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
+	return Outcome{}, errors.New("resume: being written")
+}
+
+// Undo works out how to undo the run id, or the last one when id is empty. It
+// changes nothing; the plan it returns is carried out by ApplyUndo.
+func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
+	return nil, errors.New("undo: being written")
+}
+
+// ApplyUndo carries out a plan that Undo made.
+func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcome, error) {
+	return Outcome{}, errors.New("undo: being written")
+}
+
+// History returns the runs of all clusters, oldest first.
+func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
+	return nil, errors.New("history: being written")
+}
