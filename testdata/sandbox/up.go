@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+// options are the flags of "sandbox up".
+type options struct {
+	dir     string
+	keep    bool
+	apiPort int
+	gkePort int
+	parent  int
+}
+
+// A readiness is the one line "sandbox up" prints on stdout, once everything answers. Its field names are
+// read by hubcap/testdata/sandboxtest and by the demo.
+type readiness struct {
+	Kubeconfig  string            `json:"kubeconfig"`
+	APIServer   string            `json:"apiServer"`   // URL
+	GKEEndpoint string            `json:"gkeEndpoint"` // URL, for option.WithEndpoint
+	Dir         string            `json:"dir"`
+	PID         int               `json:"pid"`
+	Versions    map[string]string `json:"versions"` // of kubernetes, etcd and kwok
+}
+
+// errStopped ends a sandbox that was asked to end: it is no failure.
+var errStopped = errors.New("stopped")
+
+// upMain is "sandbox up". It returns the exit code: 0 when it ran and was asked to stop, 1 when it could not
+// start or one of its programs ended, 2 for wrong flags.
+func upMain(args []string) int {
+	opts, err := parseUp(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2
+	}
+	ctx, cancel := stopContext(opts.parent)
+	defer cancel()
+	err = up(ctx, opts)
+	if err == nil || errors.Is(err, errStopped) || errors.Is(context.Cause(ctx), errStopped) {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "sandbox:", err)
+	return 1
+}
+
+func parseUp(args []string) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("sandbox up", flag.ContinueOnError)
+	fs.StringVar(&o.dir, "dir", "", "state `directory`: empty, new, or kept by an earlier run (default a temporary one)")
+	fs.BoolVar(&o.keep, "keep", false, "leave the state directory at the end, to be resumed with --dir (a resumed one always stays)")
+	fs.IntVar(&o.apiPort, "api-port", 0, "`port` of the API server (default any free one)")
+	fs.IntVar(&o.gkePort, "gke-port", 0, "`port` of the GKE emulator (default any free one)")
+	fs.IntVar(&o.parent, "parent", os.Getppid(), "stop when this `process` is no longer the parent; 0: never")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		err := fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		fmt.Fprintln(fs.Output(), "sandbox up:", err)
+		return o, err
+	}
+	return o, nil
+}
+
+// stopContext is cancelled, with errStopped, by SIGINT, SIGTERM, SIGHUP or the end of the parent process.
+func stopContext(parent int) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	tick := time.NewTicker(200 * time.Millisecond)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+				cancel(errStopped)
+			case <-tick.C:
+				if parent != 0 && os.Getppid() != parent {
+					cancel(errStopped)
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// up runs a sandbox until ctx is done or a part of it fails.
+func up(ctx context.Context, opts options) error {
+	start := time.Now()
+	dir, err := claimDir(opts.dir)
+	if err != nil {
+		return err
+	}
+	dir.kept = dir.kept || opts.keep
+	plane, err := prepare(dir, opts)
+	if err != nil {
+		return errors.Join(err, dir.release())
+	}
+	defer func() {
+		plane.children.stop(plane.patience())
+		if err := dir.release(); err != nil {
+			fmt.Fprintln(os.Stderr, "sandbox: remove state directory:", err)
+		}
+	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case ch := <-plane.children.died:
+			cancel(ch.failure())
+		case <-ctx.Done():
+		}
+	}()
+	if err := plane.start(ctx); err != nil {
+		return firstCause(ctx, err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(plane.readiness()); err != nil {
+		return fmt.Errorf("print readiness: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "sandbox: ready after %v, logs in %s\n", time.Since(start).Round(10*time.Millisecond), dir.file("log"))
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// firstCause is why ctx ended, which is why err came about, or err itself.
+func firstCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// prepare makes or reads everything the programs need to start.
+func prepare(dir *stateDir, opts options) (*controlPlane, error) {
+	var s settings
+	var err error
+	if dir.resumed {
+		if s, err = dir.load(); err != nil {
+			return nil, err
+		}
+	}
+	if opts.apiPort != 0 {
+		s.Ports.API = opts.apiPort
+	}
+	if opts.gkePort != 0 {
+		s.Ports.GKE = opts.gkePort
+	}
+	if err := s.Ports.settle(); err != nil {
+		return nil, err
+	}
+	if !dir.resumed {
+		if err := writePKI(dir.path); err != nil {
+			return nil, err
+		}
+	}
+	plane := &controlPlane{dir: dir, ports: s.Ports, children: newChildren(dir.file("log"), 8)}
+	if err := plane.writeKubeconfig(); err != nil {
+		return nil, err
+	}
+	return plane, dir.save(s) // last: it is what makes the directory one that can be resumed
+}
+
+// start brings everything up, in order, and returns when all of it answers.
+func (c *controlPlane) start(ctx context.Context) error {
+	if err := c.startEtcd(ctx); err != nil {
+		return err
+	}
+	if err := c.startAPIServer(ctx); err != nil {
+		return err
+	}
+	return c.startControllers()
+}
+
+// patience is how long the programs get to stop: those whose state is thrown away get none.
+func (c *controlPlane) patience() time.Duration {
+	if c.dir.kept {
+		return 10 * time.Second
+	}
+	return 0
+}
+
+func (c *controlPlane) readiness() readiness {
+	r := readiness{
+		Kubeconfig:  c.dir.file("kubeconfig"),
+		APIServer:   c.apiURL(),
+		GKEEndpoint: "http://" + loopback(c.ports.GKE),
+		Dir:         c.dir.path,
+		PID:         os.Getpid(),
+		Versions:    map[string]string{},
+	}
+	build, _ := debug.ReadBuildInfo()
+	names := map[string]string{
+		"k8s.io/kubernetes":         "kubernetes",
+		"go.etcd.io/etcd/server/v3": "etcd",
+		"sigs.k8s.io/kwok":          "kwok",
+	}
+	for _, m := range build.Deps {
+		if name, ok := names[m.Path]; ok {
+			r.Versions[name] = m.Version
+		}
+	}
+	return r
+}
