@@ -36,6 +36,15 @@ type Cluster struct {
 	Checker Checker
 	Locker  Locker
 	Store   Store
+	Keys    Keys // nil: secrets leave no digests in plans
+}
+
+// Keys keeps the random key under which secrets are digested in the cluster.
+type Keys interface {
+	// Key returns the key, or nil when none was drawn yet.
+	Key(ctx context.Context) ([]byte, error)
+	// EnsureKey returns the key and draws it when there is none.
+	EnsureKey(ctx context.Context) ([]byte, error)
 }
 
 // A Census counts the people on a cluster.

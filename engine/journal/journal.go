@@ -59,6 +59,7 @@ type Entry struct {
 	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
 	Verdict string           `json:"verdict,omitempty"` // of the gate
 	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
+	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
 }
 
 // A Run is one execution of a plan, or of the way back from one.
@@ -68,6 +69,9 @@ type Run struct {
 	Holder  string    `json:"holder"` // user@host, and the CI job if any
 	Started time.Time `json:"started"`
 	Undoes  string    `json:"undoes,omitempty"` // ID of the run that this one undoes
+
+	PlanID      string    `json:"plan"`         // see plan.Plan.ID
+	PlanCreated time.Time `json:"plan_created"` // with PlanID: a plan is used once
 
 	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode
 	Entries []Entry    `json:"entries"`

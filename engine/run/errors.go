@@ -1,0 +1,37 @@
+package run
+
+import (
+	"context"
+	"errors"
+
+	"hubcap/engine/plan"
+)
+
+// ErrMoved says that an object is no more as the run last saw it.
+var ErrMoved = errors.New("moved since it was planned")
+
+// A StepError says which step stopped a run, and why.
+type StepError struct {
+	Step plan.Step
+	Err  error
+}
+
+func (e *StepError) Error() string { return string(e.Step.ID) + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+type runKey struct{}
+
+// WithID returns a context that tells providers which run they write for, see
+// [ID].
+func WithID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, runKey{}, id)
+}
+
+// ID returns the run on whose behalf ctx was made, or "": what a provider notes
+// beside an object as resource.Applied.Run.
+func ID(ctx context.Context) string {
+	id, _ := ctx.Value(runKey{}).(string)
+	return id
+}
