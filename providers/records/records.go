@@ -1,0 +1,101 @@
+// Package records keeps hubcap's own records in the cluster that they are about:
+// the journal of each run, the lock, and the key under which secrets are
+// digested.
+//
+// Place in the pipeline: a provider beside run; it satisfies engine.Store and
+// engine.Locker. What lies where:
+//
+//	ConfigMap hubcap-run-ID            the run and its entries, one key each
+//	ConfigMap hubcap-run-ID-plan-N     the plan's document, compressed, in parts
+//	Secret    hubcap-run-ID-secrets-N  what the document hides, in parts
+//	Secret    hubcap-key               the key of the digests
+//	Lease     hubcap                   the lock
+package records
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+const (
+	labelRecord = "hubcap.dev/record" // "run", "plan", "secrets"
+	labelRun    = "hubcap.dev/run"
+	leaseName   = "hubcap"
+	keyName     = "hubcap-key"
+	keyBytes    = 32
+)
+
+// Records are hubcap's records in one namespace of one cluster.
+type Records struct {
+	client    kubernetes.Interface
+	namespace string
+	cluster   string // name of its block, for messages
+	keep      int    // runs kept; older finished ones are deleted
+}
+
+// New returns the records in namespace. It makes no request.
+func New(client kubernetes.Interface, namespace, cluster string) *Records {
+	return &Records{client: client, namespace: namespace, cluster: cluster, keep: 50}
+}
+
+// Key returns the key of the digests, or nil when there is none yet: then
+// nothing was ever applied, and digests are left out of plans.
+func (r *Records) Key(ctx context.Context) ([]byte, error) {
+	s, err := r.client.CoreV1().Secrets(r.namespace).Get(ctx, keyName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read secret %s/%s: %w", r.namespace, keyName, err)
+	}
+	return s.Data["key"], nil
+}
+
+// EnsureKey returns the key of the digests and draws it when there is none.
+func (r *Records) EnsureKey(ctx context.Context) ([]byte, error) {
+	key, err := r.Key(ctx)
+	if err != nil || key != nil {
+		return key, err
+	}
+	if err := r.ensureNamespace(ctx); err != nil {
+		return nil, err
+	}
+	key = make([]byte, keyBytes)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("draw key: %w", err)
+	}
+	s := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: keyName, Labels: map[string]string{labelRecord: "key"}},
+		Data:       map[string][]byte{"key": key},
+	}
+	_, err = r.client.CoreV1().Secrets(r.namespace).Create(ctx, s, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) { // another run drew one in this moment
+		return r.Key(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create secret %s/%s: %w", r.namespace, keyName, err)
+	}
+	return key, nil
+}
+
+// ensureNamespace makes the records' namespace when it is missing.
+func (r *Records) ensureNamespace(ctx context.Context) error {
+	namespaces := r.client.CoreV1().Namespaces()
+	_, err := namespaces.Get(ctx, r.namespace, metav1.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		// Present, or not ours to see: what is written next will tell.
+		return nil
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}}
+	_, err = namespaces.Create(ctx, ns, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create namespace %s: %w", r.namespace, err)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+)
+
+func testRecords() (*Records, *fake.Clientset) {
+	client := fake.NewClientset()
+	return New(client, "hubcap", "prod"), client
+}
+
+func testRun(id string) journal.Run {
+	return journal.Run{ID: id, Kind: journal.ApplyRun, Holder: "ada@desk", Started: time.Unix(1000, 0).UTC(),
+		Entries: []journal.Entry{{Seq: 1, Time: time.Unix(1000, 0).UTC(), Mark: journal.RunStarted}}}
+}
+
+// TestRoundTrip stores a run whose plan and secrets need several parts.
+func TestRoundTrip(t *testing.T) {
+	r, _ := testRecords()
+	ctx := t.Context()
+	document := make([]byte, 3*partSize) // random, so that it does not compress
+	source := rand.NewChaCha8([32]byte{1})
+	if _, err := source.Read(document); err != nil {
+		t.Fatal(err)
+	}
+	secrets := map[string]string{}
+	for i := range 5 {
+		secrets[fmt.Sprint("place", i)] = strings.Repeat("s", partSize/2)
+	}
+	if err := r.Create(ctx, testRun("a"), document, secrets); err != nil {
+		t.Fatal(err)
+	}
+	for seq := 2; seq < 12; seq++ {
+		if err := r.Append(ctx, "a", journal.Entry{Seq: seq, Time: time.Unix(1001, 0).UTC(), Mark: journal.Applying, Step: "01-x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record, err := r.Load(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(document, record.Document); diff != "" {
+		t.Error("document differs")
+	}
+	if diff := cmp.Diff(secrets, record.Secrets); diff != "" {
+		t.Error("secrets differ")
+	}
+	if len(record.Run.Entries) != 11 || record.Run.Entries[10].Seq != 11 {
+		t.Errorf("entries = %+v, want 11 in order", record.Run.Entries)
+	}
+	if _, err := r.Load(ctx, "b"); !errors.Is(err, engine.ErrNoRun) {
+		t.Errorf("Load of an unknown run = %v, want ErrNoRun", err)
+	}
+}
+
+// TestSecretsStayApart checks that no value of a secret is in a ConfigMap.
+func TestSecretsStayApart(t *testing.T) {
+	r, client := testRecords()
+	if err := r.Create(t.Context(), testRun("a"), []byte("{}"), map[string]string{"place": "hush-hush"}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := client.CoreV1().ConfigMaps("hubcap").List(t.Context(), v1.ListOptions{})
+	if err != nil || len(list.Items) == 0 {
+		t.Fatalf("list: %v, %d items", err, len(list.Items))
+	}
+	for _, cm := range list.Items {
+		if strings.Contains(cm.String(), "hush-hush") {
+			t.Errorf("%s holds a secret", cm.Name)
+		}
+	}
+}
+
+// TestPruneKeepsUnfinished checks that only finished runs beyond the kept ones go.
+func TestPruneKeepsUnfinished(t *testing.T) {
+	r, _ := testRecords()
+	r.keep = 2
+	ctx := t.Context()
+	for i, finished := range []bool{false, true, true, true, false} {
+		run := testRun(fmt.Sprint("run", i))
+		if finished {
+			run.Entries = append(run.Entries, journal.Entry{Seq: 2, Mark: journal.RunFinished})
+		}
+		if err := r.Create(ctx, run, []byte("{}"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := r.Runs(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, run := range runs {
+		got = append(got, run.ID)
+	}
+	if diff := cmp.Diff([]string{"run0", "run3", "run4"}, got); diff != "" {
+		t.Errorf("kept runs (-want +got):\n%s", diff)
+	}
+}
+
+func TestKeyIsDrawnOnce(t *testing.T) {
+	r, _ := testRecords()
+	ctx := t.Context()
+	if key, err := r.Key(ctx); key != nil || err != nil {
+		t.Fatalf("Key before any = %v, %v; want none", key, err)
+	}
+	first, err := r.EnsureKey(ctx)
+	if err != nil || len(first) != keyBytes {
+		t.Fatalf("EnsureKey = %d bytes, %v", len(first), err)
+	}
+	again, err := r.EnsureKey(ctx)
+	if err != nil || string(again) != string(first) {
+		t.Errorf("EnsureKey drew another key (%v)", err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	r, client := testRecords()
+	ctx := t.Context()
+	ada := engine.Holder{Who: "ada@desk", Run: "1", When: time.Now()}
+	lock, err := r.Lock(ctx, ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *engine.LockedError
+	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); !errors.As(err, &locked) || locked.Holder.Who != "ada@desk" {
+		t.Fatalf("second Lock = %v, want it to name ada@desk", err)
+	}
+	if err := lock.Release(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lock, err = r.Lock(ctx, engine.Holder{Who: "bob@desk"})
+	if err != nil {
+		t.Fatalf("Lock after Release: %v", err)
+	}
+	expire(ctx, t, client)
+	if lock, err = r.Lock(ctx, ada); err != nil {
+		t.Fatalf("Lock of an expired lease: %v", err)
+	}
+	if err := lock.Release(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func expire(ctx context.Context, t *testing.T, client *fake.Clientset) {
+	t.Helper()
+	leases := client.CoordinationV1().Leases("hubcap")
+	lease, err := leases.Get(ctx, leaseName, v1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := v1.NewMicroTime(time.Now().Add(-2 * leaseTime))
+	lease.Spec.RenewTime = &old
+	if _, err := leases.Update(ctx, lease, v1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLockOfADeadProcess checks that a run killed on this machine does not make
+// the next one wait.
+func TestLockOfADeadProcess(t *testing.T) {
+	r, client := testRecords()
+	ctx := t.Context()
+	if _, err := r.Lock(ctx, engine.Holder{Who: "ada@desk"}); err != nil {
+		t.Fatal(err)
+	}
+	leases := client.CoordinationV1().Leases("hubcap")
+	lease, err := leases.Get(ctx, leaseName, v1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 1 << 30 // beyond every kernel's greatest process number
+	mine := fmt.Sprintf(`"pid":%d`, os.Getpid())
+	lease.Annotations[annotationHolder] = strings.Replace(lease.Annotations[annotationHolder], mine, fmt.Sprintf(`"pid":%d`, nobody), 1)
+	if _, err := leases.Update(ctx, lease, v1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); err != nil {
+		t.Errorf("Lock held by a dead process of this host: %v", err)
+	}
+}
+
+// TestMirror checks that the copy is readable and that a disk that fails stops
+// nothing.
+func TestMirror(t *testing.T) {
+	r, _ := testRecords()
+	ctx, dir := t.Context(), t.TempDir()
+	var warnings []string
+	m := &Mirror{Store: r, Dir: dir, Warn: func(text string) { warnings = append(warnings, text) }}
+	if err := m.Create(ctx, testRun("a"), []byte("{}"), map[string]string{"p": "hush"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Append(ctx, "a", journal.Entry{Seq: 2, Mark: journal.RunFinished}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "a", "entries.jsonl"))
+	if err != nil || strings.Count(string(text), "\n") != 2 {
+		t.Errorf("copied entries = %q, %v; want 2 lines", text, err)
+	}
+	if len(warnings) != 0 {
+		t.Errorf("warnings = %q, want none", warnings)
+	}
+	m.Dir = filepath.Join(dir, "a", "run.json", "no-folder")
+	for seq := 3; seq < 6; seq++ {
+		if err := m.Append(ctx, "a", journal.Entry{Seq: seq, Mark: journal.Applying}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(warnings) != 1 {
+		t.Errorf("warnings = %q, want one", warnings)
+	}
+}

@@ -1,0 +1,290 @@
+package records
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+)
+
+// partSize keeps each part well below the 1 MiB that an API server takes.
+const partSize = 700 << 10
+
+const (
+	runKey      = "run.json"
+	entryPrefix = "entry-"
+)
+
+func runName(id string) string { return "hubcap-run-" + id }
+
+// Create makes r durable with its plan: first the parts, the run itself last, so
+// that a run that can be seen is whole.
+func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, secrets map[string]string) error {
+	if err := r.ensureNamespace(ctx); err != nil {
+		return err
+	}
+	if err := r.createDocument(ctx, run.ID, document); err != nil {
+		return err
+	}
+	if err := r.createSecrets(ctx, run.ID, secrets); err != nil {
+		return err
+	}
+	entries := run.Entries
+	run.Entries = nil
+	text, err := json.Marshal(run)
+	if err != nil {
+		return fmt.Errorf("encode run %s: %w", run.ID, err)
+	}
+	cm := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: runName(run.ID), Labels: labels("run", run.ID)},
+		Data:       map[string]string{runKey: string(text)},
+	}
+	for _, e := range entries {
+		if cm.Data[entryKey(e)], err = encodeEntry(e); err != nil {
+			return err
+		}
+	}
+	if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create journal of run %s: %w", run.ID, err)
+	}
+	return r.prune(ctx)
+}
+
+func labels(record, run string) map[string]string {
+	return map[string]string{labelRecord: record, labelRun: run}
+}
+
+func entryKey(e journal.Entry) string { return fmt.Sprintf("%s%06d", entryPrefix, e.Seq) }
+
+func encodeEntry(e journal.Entry) (string, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("encode journal entry %d: %w", e.Seq, err)
+	}
+	return string(text), nil
+}
+
+func (r *Records) createDocument(ctx context.Context, id string, document []byte) error {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(document); err != nil {
+		return fmt.Errorf("compress plan: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("compress plan: %w", err)
+	}
+	n := 0
+	for part := range slices.Chunk(packed.Bytes(), partSize) {
+		cm := &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-plan-%03d", runName(id), n), Labels: labels("plan", id)},
+			BinaryData: map[string][]byte{"part": part},
+		}
+		if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create plan of run %s: %w", id, err)
+		}
+		n++
+	}
+	return nil
+}
+
+// createSecrets spreads the values over as many Secrets as they need. A place is
+// too long for a Secret's key, so the places and values of a part are one JSON
+// text.
+func (r *Records) createSecrets(ctx context.Context, id string, secrets map[string]string) error {
+	part, size, n := map[string]string{}, 0, 0
+	flush := func() error {
+		if len(part) == 0 {
+			return nil
+		}
+		text, err := json.Marshal(part)
+		if err != nil {
+			return fmt.Errorf("encode secrets of run %s: %w", id, err)
+		}
+		s := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-secrets-%03d", runName(id), n), Labels: labels("secrets", id)},
+			Data:       map[string][]byte{"values": text},
+		}
+		if _, err := r.client.CoreV1().Secrets(r.namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create secrets of run %s: %w", id, err)
+		}
+		part, size, n = map[string]string{}, 0, n+1
+		return nil
+	}
+	for _, place := range slices.Sorted(maps.Keys(secrets)) {
+		length := len(place) + len(secrets[place])
+		if size+length > partSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		part[place] = secrets[place]
+		size += length
+	}
+	return flush()
+}
+
+// Append makes one more entry of run id durable, in one request.
+func (r *Records) Append(ctx context.Context, id string, e journal.Entry) error {
+	text, err := encodeEntry(e)
+	if err != nil {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{"data": map[string]string{entryKey(e): text}})
+	if err != nil {
+		return fmt.Errorf("encode journal entry %d: %w", e.Seq, err)
+	}
+	_, err = r.client.CoreV1().ConfigMaps(r.namespace).Patch(ctx, runName(id), types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return fmt.Errorf("append to journal of run %s: %w", id, err)
+	}
+	return nil
+}
+
+// Runs returns all runs without their plans, oldest first. A cluster that was
+// never applied to has none.
+func (r *Records) Runs(ctx context.Context) ([]journal.Run, error) {
+	list, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: labelRecord + "=run"})
+	if err != nil {
+		return nil, fmt.Errorf("list journals in namespace %s: %w", r.namespace, err)
+	}
+	runs := make([]journal.Run, 0, len(list.Items))
+	for i := range list.Items {
+		run, err := decodeRun(&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	slices.SortFunc(runs, func(a, b journal.Run) int { return cmp.Compare(a.ID, b.ID) })
+	return runs, nil
+}
+
+func decodeRun(cm *corev1.ConfigMap) (journal.Run, error) {
+	var run journal.Run
+	if err := json.Unmarshal([]byte(cm.Data[runKey]), &run); err != nil {
+		return run, fmt.Errorf("decode journal %s: %w", cm.Name, err)
+	}
+	for key, text := range cm.Data {
+		if !strings.HasPrefix(key, entryPrefix) {
+			continue
+		}
+		var e journal.Entry
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return run, fmt.Errorf("decode journal %s, %s: %w", cm.Name, key, err)
+		}
+		run.Entries = append(run.Entries, e)
+	}
+	slices.SortFunc(run.Entries, func(a, b journal.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+	return run, nil
+}
+
+// Load returns one run with its document and secrets, or engine.ErrNoRun.
+func (r *Records) Load(ctx context.Context, id string) (engine.Record, error) {
+	cm, err := r.client.CoreV1().ConfigMaps(r.namespace).Get(ctx, runName(id), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, engine.ErrNoRun)
+	}
+	if err != nil {
+		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, err)
+	}
+	record := engine.Record{}
+	if record.Run, err = decodeRun(cm); err != nil {
+		return record, err
+	}
+	if record.Document, err = r.document(ctx, id); err != nil {
+		return record, err
+	}
+	record.Secrets, err = r.secrets(ctx, id)
+	return record, err
+}
+
+func (r *Records) document(ctx context.Context, id string) ([]byte, error) {
+	list, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, partsOf("plan", id))
+	if err != nil {
+		return nil, fmt.Errorf("read plan of run %s: %w", id, err)
+	}
+	slices.SortFunc(list.Items, func(a, b corev1.ConfigMap) int { return cmp.Compare(a.Name, b.Name) })
+	var packed bytes.Buffer
+	for _, part := range list.Items {
+		packed.Write(part.BinaryData["part"])
+	}
+	z, err := gzip.NewReader(&packed)
+	if err != nil {
+		return nil, fmt.Errorf("decompress plan of run %s: %w", id, err)
+	}
+	document, err := io.ReadAll(z)
+	if err != nil {
+		return nil, fmt.Errorf("decompress plan of run %s: %w", id, err)
+	}
+	return document, nil
+}
+
+func (r *Records) secrets(ctx context.Context, id string) (map[string]string, error) {
+	list, err := r.client.CoreV1().Secrets(r.namespace).List(ctx, partsOf("secrets", id))
+	if err != nil {
+		return nil, fmt.Errorf("read secrets of run %s: %w", id, err)
+	}
+	secrets := map[string]string{}
+	for _, part := range list.Items {
+		if err := json.Unmarshal(part.Data["values"], &secrets); err != nil {
+			// The cause may quote what it could not decode.
+			return nil, fmt.Errorf("decode secret %s/%s: not what hubcap wrote", r.namespace, part.Name)
+		}
+	}
+	return secrets, nil
+}
+
+func partsOf(record, id string) metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: labelRecord + "=" + record + "," + labelRun + "=" + id}
+}
+
+// prune deletes the oldest finished runs beyond those that are kept, the run
+// itself last, so that what remains of a cut-off pruning is pruned again.
+func (r *Records) prune(ctx context.Context) error {
+	runs, err := r.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(runs)-r.keep; i++ {
+		if !finished(runs[i]) {
+			continue
+		}
+		if err := r.delete(ctx, runs[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func finished(run journal.Run) bool {
+	return slices.ContainsFunc(run.Entries, func(e journal.Entry) bool { return e.Mark == journal.RunFinished })
+}
+
+func (r *Records) delete(ctx context.Context, id string) error {
+	core := r.client.CoreV1()
+	if err := core.Secrets(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("secrets", id)); err != nil {
+		return fmt.Errorf("delete secrets of run %s: %w", id, err)
+	}
+	if err := core.ConfigMaps(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("plan", id)); err != nil {
+		return fmt.Errorf("delete plan of run %s: %w", id, err)
+	}
+	err := core.ConfigMaps(r.namespace).Delete(ctx, runName(id), metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete journal of run %s: %w", id, err)
+	}
+	return nil
+}
