@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -111,8 +113,39 @@ func (c *controlPlane) startControllers() error {
 	return nil
 }
 
+// awaitAccount returns once the namespace "default" has its service account, without which it takes no pods.
+// By then the controllers work.
+func (c *controlPlane) awaitAccount(ctx context.Context) error {
+	config, err := c.restConfig()
+	if err != nil {
+		return err
+	}
+	api, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	return await(ctx, "the default service account", func(ctx context.Context) error {
+		_, err := api.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
+}
+
 // await asks until the child answers, it ends, or readyWithin is over.
 func (ch *child) await(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-ch.gone:
+			cancel(ch.failure())
+		case <-ctx.Done():
+		}
+	}()
+	return await(ctx, ch.name, ask)
+}
+
+// await asks until there is no error, ctx ends, or readyWithin is over.
+func await(ctx context.Context, what string, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -123,10 +156,8 @@ func (ch *child) await(ctx context.Context, ask func(context.Context) error) err
 			return nil
 		}
 		select {
-		case <-ch.gone:
-			return ch.failure()
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w (last answer: %w)", ch.name, context.Cause(ctx), err)
+			return fmt.Errorf("wait for %s: %w (last answer: %w)", what, context.Cause(ctx), err)
 		case <-tick.C:
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"hubcap/providers/gke/emulator"
 )
 
 // options are the flags of "sandbox up".
@@ -20,6 +22,7 @@ type options struct {
 	apiPort int
 	gkePort int
 	parent  int
+	home    emulator.ClusterRef
 }
 
 // A readiness is the one line "sandbox up" prints on stdout, once everything answers. Its field names are
@@ -28,6 +31,7 @@ type readiness struct {
 	Kubeconfig  string            `json:"kubeconfig"`
 	APIServer   string            `json:"apiServer"`   // URL
 	GKEEndpoint string            `json:"gkeEndpoint"` // URL, for option.WithEndpoint
+	GKECluster  string            `json:"gkeCluster"`  // projects/P/locations/L/clusters/C, which exists from the start
 	Dir         string            `json:"dir"`
 	PID         int               `json:"pid"`
 	Versions    map[string]string `json:"versions"` // of kubernetes, etcd and kwok
@@ -64,6 +68,9 @@ func parseUp(args []string) (options, error) {
 	fs.IntVar(&o.apiPort, "api-port", 0, "`port` of the API server (default any free one)")
 	fs.IntVar(&o.gkePort, "gke-port", 0, "`port` of the GKE emulator (default any free one)")
 	fs.IntVar(&o.parent, "parent", os.Getppid(), "stop when this `process` is no longer the parent; 0: never")
+	fs.StringVar(&o.home.Project, "gke-project", "sandbox", "`project` of the GKE cluster that exists from the start")
+	fs.StringVar(&o.home.Location, "gke-location", "us-central1-a", "its `location`")
+	fs.StringVar(&o.home.Name, "gke-cluster", "hub", "its `name`; its API server is this sandbox's")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -98,6 +105,14 @@ func stopContext(parent int) (context.Context, func()) {
 	return ctx, func() { cancel(nil) }
 }
 
+// A sandbox is all that runs.
+type sandbox struct {
+	dir    *stateDir
+	plane  *controlPlane
+	google *google // nil until the control plane is up
+	home   emulator.ClusterRef
+}
+
 // up runs a sandbox until ctx is done or a part of it fails.
 func up(ctx context.Context, opts options) error {
 	start := time.Now()
@@ -110,12 +125,8 @@ func up(ctx context.Context, opts options) error {
 	if err != nil {
 		return errors.Join(err, dir.release())
 	}
-	defer func() {
-		plane.children.stop(plane.patience())
-		if err := dir.release(); err != nil {
-			fmt.Fprintln(os.Stderr, "sandbox: remove state directory:", err)
-		}
-	}()
+	s := &sandbox{dir: dir, plane: plane, home: opts.home}
+	defer s.stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -125,10 +136,10 @@ func up(ctx context.Context, opts options) error {
 		case <-ctx.Done():
 		}
 	}()
-	if err := plane.start(ctx); err != nil {
+	if err := s.start(ctx, cancel); err != nil {
 		return firstCause(ctx, err)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(plane.readiness()); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(s.readiness()); err != nil {
 		return fmt.Errorf("print readiness: %w", err)
 	}
 	fmt.Fprintf(os.Stderr, "sandbox: ready after %v, logs in %s\n", time.Since(start).Round(10*time.Millisecond), dir.file("log"))
@@ -174,31 +185,50 @@ func prepare(dir *stateDir, opts options) (*controlPlane, error) {
 	return plane, dir.save(s) // last: it is what makes the directory one that can be resumed
 }
 
-// start brings everything up, in order, and returns when all of it answers.
-func (c *controlPlane) start(ctx context.Context) error {
-	if err := c.startEtcd(ctx); err != nil {
+// start brings everything up, in order, and returns when all of it answers. What fails later goes to failed.
+func (s *sandbox) start(ctx context.Context, failed func(error)) error {
+	if err := s.plane.startEtcd(ctx); err != nil {
 		return err
 	}
-	if err := c.startAPIServer(ctx); err != nil {
+	if err := s.plane.startAPIServer(ctx); err != nil {
 		return err
 	}
-	return c.startControllers()
-}
-
-// patience is how long the programs get to stop: those whose state is thrown away get none.
-func (c *controlPlane) patience() time.Duration {
-	if c.dir.kept {
-		return 10 * time.Second
+	if err := s.plane.startControllers(); err != nil {
+		return err
 	}
-	return 0
+	g, err := newGoogle(s.plane, s.home)
+	if err != nil {
+		return err
+	}
+	s.google = g
+	if err := g.start(ctx, loopback(s.plane.ports.GKE), failed); err != nil {
+		return err
+	}
+	return s.plane.awaitAccount(ctx)
 }
 
-func (c *controlPlane) readiness() readiness {
+// stop ends everything. Programs whose state is thrown away are killed; others get time to end well.
+func (s *sandbox) stop() {
+	if s.google != nil {
+		s.google.stop()
+	}
+	patience := time.Duration(0)
+	if s.dir.kept {
+		patience = 10 * time.Second
+	}
+	s.plane.children.stop(patience)
+	if err := s.dir.release(); err != nil {
+		fmt.Fprintln(os.Stderr, "sandbox: remove state directory:", err)
+	}
+}
+
+func (s *sandbox) readiness() readiness {
 	r := readiness{
-		Kubeconfig:  c.dir.file("kubeconfig"),
-		APIServer:   c.apiURL(),
-		GKEEndpoint: "http://" + loopback(c.ports.GKE),
-		Dir:         c.dir.path,
+		Kubeconfig:  s.dir.file("kubeconfig"),
+		APIServer:   s.plane.apiURL(),
+		GKEEndpoint: "http://" + loopback(s.plane.ports.GKE),
+		GKECluster:  s.home.String(),
+		Dir:         s.dir.path,
 		PID:         os.Getpid(),
 		Versions:    map[string]string{},
 	}
