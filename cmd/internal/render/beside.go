@@ -1,0 +1,185 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"hubcap/engine/plan"
+)
+
+// beside writes what stands beside the changes: drift, what is kept, refused,
+// unreadable, left out, and warnings. The worst comes last, next to the footer.
+func (s Style) beside(b *strings.Builder, n secrets, p *plan.Plan) {
+	if len(p.Drift) > 0 {
+		s.section(b, "Drift", fmt.Sprintf("%s written by others", count(driftFields(p), "field")))
+		s.drift(b, n, p.Drift)
+	}
+	if len(p.Kept) > 0 {
+		s.section(b, "Kept", were(len(p.Kept), "object")+" wanted no more, and not deleted")
+		for _, k := range p.Kept {
+			s.item(b, named(k.Address.String(), k.ID.String()), k.Reason)
+		}
+	}
+	if len(p.LeftOut) > 0 {
+		s.section(b, "Left out", "by --only or --except")
+		b.WriteString(wrap(clean(strings.Join(p.LeftOut, ", ")), "    ", s.width()))
+	}
+	if len(p.Warnings) > 0 {
+		s.section(b, "Warnings", "")
+		for _, w := range p.Warnings {
+			s.item(b, w, "")
+		}
+	}
+	if len(p.Unreadable) > 0 {
+		s.section(b, "Unreadable", "this plan is incomplete")
+		for _, u := range p.Unreadable {
+			s.item(b, u.What, u.Reason)
+		}
+	}
+	if len(p.Refused) > 0 {
+		s.section(b, "Refused", were(len(p.Refused), "object")+" not written")
+		for _, r := range p.Refused {
+			reason := r.Reason
+			if at := place(r.Origin); at != "" {
+				reason += " (" + at + ")"
+			}
+			s.item(b, named(r.Address.String(), r.ID.String()), reason)
+		}
+	}
+}
+
+// named prefers the address; an object without one goes by its identity.
+func named(address, id string) string {
+	if strings.Trim(address, ".") == "" {
+		return id
+	}
+	return address
+}
+
+func (s Style) section(b *strings.Builder, title, line string) {
+	b.WriteString("\n  " + s.paint(bold, title))
+	if line != "" {
+		b.WriteString("  " + cut(line, s.width()-4-cells(title)))
+	}
+	b.WriteString("\n")
+}
+
+func (s Style) item(b *strings.Builder, name, reason string) {
+	line := clean(name)
+	if reason != "" {
+		line += ": " + clean(reason)
+	}
+	lines := strings.SplitAfter(wrap(line, "      ", s.width()), "\n")
+	b.WriteString("    " + strings.TrimLeft(lines[0], " ") + strings.Join(lines[1:], ""))
+}
+
+func driftFields(p *plan.Plan) int {
+	n := 0
+	for _, d := range p.Drift {
+		n += len(d.Fields)
+	}
+	return n
+}
+
+func (s Style) drift(b *strings.Builder, n secrets, drift []plan.Drift) {
+	for _, d := range drift {
+		kind := ""
+		if d.Kind == plan.Conflicted {
+			kind = " (conflict: the config moved too)"
+		}
+		b.WriteString("    " + cut(clean(named(d.Address.String(), d.ID.String()))+kind, s.width()-4) + "\n")
+		for _, f := range d.Fields {
+			b.WriteString(wrap(n.foreign(f), "      ", s.width()))
+		}
+	}
+}
+
+func (s Style) outputs(b *strings.Builder, n secrets, p *plan.Plan) {
+	if len(p.Outputs) == 0 {
+		return
+	}
+	s.section(b, "Outputs", "")
+	for _, name := range slices.Sorted(maps.Keys(p.Outputs)) {
+		b.WriteString(wrap(clean(name)+" = "+n.value(p.Outputs[name]), "    ", s.width()))
+	}
+}
+
+// Drift renders what a drift check found: what others wrote, and apart from it
+// what the config wants and has not got yet.
+func Drift(p *plan.Plan, s Style) string {
+	var b strings.Builder
+	n := secrets{}
+	b.WriteString(strings.Replace(s.header(p), "hubcap plan", "hubcap drift", 1))
+	drifted, conflicted := splitDrift(p)
+	if len(drifted) > 0 {
+		s.section(&b, "Drift", "live was changed behind hubcap's back")
+		s.drift(&b, n, drifted)
+	}
+	if len(conflicted) > 0 {
+		s.section(&b, "Conflict", "live and config both moved since the last apply")
+		for i := range conflicted {
+			conflicted[i].Kind = plan.Drifted // the heading says it
+		}
+		s.drift(&b, n, conflicted)
+	}
+	if pending := pendingSteps(p); len(pending) > 0 {
+		s.section(&b, "Pending", "the config is newer than what was applied")
+		for _, step := range pending {
+			s.item(&b, symbolOf(step)+" "+step.Component.String(), n.what(step, s.width()))
+		}
+	}
+	if len(p.Unreadable) > 0 {
+		s.section(&b, "Unreadable", "this check is incomplete")
+		for _, u := range p.Unreadable {
+			s.item(&b, u.What, u.Reason)
+		}
+	}
+	b.WriteString("\n" + driftLine(p, len(drifted), len(conflicted)) + "\n")
+	return b.String()
+}
+
+func driftLine(p *plan.Plan, drifted, conflicted int) string {
+	pending := 0
+	for _, step := range pendingSteps(p) {
+		pending += len(step.Changes)
+	}
+	if drifted+conflicted+pending == 0 {
+		return fmt.Sprintf("Drift: none; %s as desired.", were(p.Unchanged, "object"))
+	}
+	return fmt.Sprintf("Drift: %s drifted, %d in conflict, %d pending.", count(drifted, "object"), conflicted, pending)
+}
+
+func splitDrift(p *plan.Plan) (drifted, conflicted []plan.Drift) {
+	for _, d := range p.Drift {
+		if d.Kind == plan.Conflicted {
+			conflicted = append(conflicted, d)
+		} else {
+			drifted = append(drifted, d)
+		}
+	}
+	return drifted, conflicted
+}
+
+// pendingSteps are the steps without the changes that only undo drift.
+func pendingSteps(p *plan.Plan) []plan.Step {
+	foreign := map[string]bool{}
+	for _, d := range p.Drift {
+		foreign[d.ID.String()] = true
+	}
+	var out []plan.Step
+	for _, step := range p.Steps() {
+		kept := step
+		kept.Changes = nil
+		for _, c := range step.Changes {
+			if !foreign[c.ID.String()] {
+				kept.Changes = append(kept.Changes, c)
+			}
+		}
+		if len(kept.Changes) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}

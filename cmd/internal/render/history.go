@@ -1,0 +1,179 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+)
+
+// Ending is how a run ended; an unfinished one has none.
+func Ending(r journal.Run) (journal.Entry, bool) {
+	i := slices.IndexFunc(r.Entries, func(e journal.Entry) bool { return e.Mark == journal.RunFinished })
+	if i < 0 {
+		return journal.Entry{}, false
+	}
+	return r.Entries[i], true
+}
+
+// History renders the runs, newest first.
+func History(runs []journal.Run, s Style) string {
+	if len(runs) == 0 {
+		return "No run is recorded.\n"
+	}
+	t := newTable(s)
+	t.AppendHeader(table.Row{"RUN", "KIND", "OUTCOME", "STEPS", "TOOK", "BY"})
+	for _, r := range slices.Backward(runs) {
+		done, of := stepsOf(r)
+		outcome, took := "unfinished", ""
+		if end, finished := Ending(r); finished {
+			outcome, took = string(end.Outcome), span(end.Time.Sub(r.Started))
+		}
+		t.AppendRow(table.Row{clean(r.ID), clean(string(r.Kind)), clean(outcome), fmt.Sprintf("%d/%d", done, of), took, clean(cut(r.Holder, 24))})
+	}
+	return t.Render() + "\n"
+}
+
+// newTable is a table without lines, as wide as it needs to be and no wider than
+// the style.
+func newTable(s Style) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Size.WidthMax = s.width()
+	style.Box.UnfinishedRow = "…"
+	style.Format.Header = 0
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	return t
+}
+
+// stepsOf counts the steps of a run that are done, and those it began.
+func stepsOf(r journal.Run) (done, of int) {
+	marks := map[plan.StepID]journal.Mark{}
+	for _, e := range r.Entries {
+		if e.Step != "" && e.Mark != journal.Intended && e.Mark != journal.Written {
+			marks[e.Step] = e.Mark
+		}
+	}
+	for _, m := range marks {
+		if m == journal.Done {
+			done++
+		}
+	}
+	if r.Plan != nil {
+		return done, len(r.Plan.Steps())
+	}
+	return done, len(marks)
+}
+
+// Run renders one run, entry by entry.
+func Run(r journal.Run, s Style) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", s.paint(bold, cut(fmt.Sprintf("run %s · %s · %s · by %s", clean(r.ID), r.Kind, clock(r.Started), clean(r.Holder)), s.width())))
+	if r.Undoes != "" {
+		fmt.Fprintf(&b, "  undoes %s\n", clean(r.Undoes))
+	}
+	b.WriteString("\n")
+	for _, e := range r.Entries {
+		if !s.Verbose && (e.Mark == journal.Intended || e.Mark == journal.Written) {
+			continue
+		}
+		line := e.Time.UTC().Format("15:04:05Z") + "  "
+		if e.Step != "" {
+			line += clean(string(e.Step)) + "  "
+		}
+		line += string(e.Mark)
+		if e.Change != nil {
+			line += " " + clean(e.Change.String())
+		}
+		if e.Outcome != "" {
+			line += ": " + string(e.Outcome)
+		}
+		if e.Gate != "" {
+			line += fmt.Sprintf(", gate %s %s", clean(e.Gate), clean(e.Verdict))
+		}
+		if e.Reason != "" {
+			line += ": " + clean(e.Reason)
+		}
+		if e.Impact != nil {
+			line += fmt.Sprintf(" (measured: launches paused %s, %s restarted)", span(e.Impact.LaunchGap), count(e.Impact.PodsRestarted, "pod"))
+		}
+		text := wrap(line, "             ", s.width())
+		b.WriteString("  " + strings.TrimLeft(text, " "))
+	}
+	if _, finished := Ending(r); !finished {
+		b.WriteString("\n  This run did not finish. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
+	}
+	return b.String()
+}
+
+// A Status is what there is to know about the clusters of a config without
+// planning.
+type Status struct {
+	Clusters []ClusterStatus `json:"clusters"`
+	Last     *journal.Run    `json:"last_run"` // nil when there was none
+	Open     []string        `json:"unfinished_runs"`
+}
+
+// A ClusterStatus is one cluster as seen now.
+type ClusterStatus struct {
+	Name     string `json:"name"`
+	Where    string `json:"where,omitempty"`
+	Identity string `json:"identity,omitempty"`
+	Sessions int    `json:"sessions"`
+	Trouble  string `json:"trouble,omitempty"` // why it could not be reached
+}
+
+// StatusText renders a status.
+func StatusText(st Status, now time.Time, s Style) string {
+	var b strings.Builder
+	for _, c := range st.Clusters {
+		line := clean(c.Name)
+		if c.Where != "" {
+			line += " (" + clean(c.Where) + ")"
+		}
+		switch {
+		case c.Trouble != "":
+			line += ": " + s.paint(red, clean(c.Trouble))
+		case c.Identity == "":
+			line += ": does not exist yet"
+		default:
+			line += ": " + count(c.Sessions, "session") + ", identity " + clean(c.Identity)
+		}
+		b.WriteString(wrap("cluster "+line, "", s.width()))
+	}
+	if st.Last == nil {
+		b.WriteString("no run is recorded\n")
+		return b.String()
+	}
+	line := fmt.Sprintf("last run %s (%s), %s ago, by %s: ", clean(st.Last.ID), st.Last.Kind, span(now.Sub(st.Last.Started)), clean(st.Last.Holder))
+	if end, finished := Ending(*st.Last); finished {
+		line += string(end.Outcome)
+		if end.Reason != "" {
+			line += ", " + clean(end.Reason)
+		}
+	} else {
+		line += "unfinished"
+	}
+	b.WriteString(wrap(line, "", s.width()))
+	for _, id := range st.Open {
+		b.WriteString(wrap("unfinished run "+clean(id)+": hubcap resume "+clean(id)+", or hubcap rollback "+clean(id), "", s.width()))
+	}
+	return b.String()
+}
+
+// RunJSON encodes runs for programs.
+func RunJSON(v any) ([]byte, error) {
+	text, err := encode(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return text, nil
+}

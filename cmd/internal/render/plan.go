@@ -1,0 +1,294 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+// Plan renders the plan as people read it: one line per component with what it
+// does to people, then the totals, then what is beside the plan. A verbose Style
+// adds every field.
+func Plan(p *plan.Plan, s Style) string {
+	var b strings.Builder
+	n := secrets{}
+	b.WriteString(s.header(p))
+	if p.Empty() {
+		fmt.Fprintf(&b, "\n  No changes: %s as desired.\n", were(p.Unchanged, "object"))
+	} else {
+		b.WriteString("\n")
+		s.steps(&b, n, p)
+		b.WriteString("\n")
+		s.totals(&b, p)
+	}
+	s.beside(&b, n, p)
+	s.outputs(&b, n, p)
+	b.WriteString("\n" + Footer(p) + "\n")
+	return b.String()
+}
+
+// Footer is the plan's last line: "Plan: 1 to add, 3 to change, 1 to remove."
+func Footer(p *plan.Plan) string {
+	add, change, remove := Count(p)
+	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove.", add, change, remove)
+}
+
+// Count counts the objects a plan adds, changes and removes. A replacement adds
+// one: what it replaces goes in a plan of its own, once it is empty.
+func Count(p *plan.Plan) (add, change, remove int) {
+	for _, step := range p.Steps() {
+		for _, c := range step.Changes {
+			switch c.Action {
+			case resource.Create, resource.Replace:
+				add++
+			case resource.Update:
+				change++
+			case resource.Delete:
+				remove++
+			}
+		}
+	}
+	return add, change, remove
+}
+
+func were(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return fmt.Sprintf("%d %ss are", n, noun)
+}
+
+func (s Style) header(p *plan.Plan) string {
+	parts := []string{"hubcap plan"}
+	sessions := 0
+	for _, c := range p.Clusters {
+		name := c.Name
+		if c.Where != "" && c.Where != c.Name {
+			name += " (" + c.Where + ")"
+		}
+		parts = append(parts, clean(name))
+		sessions += c.Sessions
+	}
+	if len(p.Clusters) > 3 {
+		parts = []string{"hubcap plan", count(len(p.Clusters), "cluster")}
+	}
+	if p.Commit != "" {
+		parts = append(parts, "commit "+clean(p.Commit[:min(len(p.Commit), 7)]))
+	}
+	if !p.Created.IsZero() {
+		parts = append(parts, clock(p.Created))
+	}
+	parts = append(parts, count(sessions, "session"))
+	lines := []string{parts[0]}
+	for _, part := range parts[1:] {
+		last := &lines[len(lines)-1]
+		if cells(*last)+cells(part)+5 > s.width() {
+			*last, lines = *last+" ·", append(lines, "  "+cut(part, s.width()-4))
+			continue
+		}
+		*last += " · " + part
+	}
+	return s.paint(bold, strings.Join(lines, "\n")) + "\n"
+}
+
+// Layout of a line: indent, symbol, address, what, class.
+const (
+	symbolCells = 6
+	gap         = 2
+)
+
+func (s Style) steps(b *strings.Builder, n secrets, p *plan.Plan) {
+	steps := p.Steps()
+	longest, class := 0, 0
+	for _, step := range steps {
+		longest = max(longest, cells(clean(step.Component.String())))
+		class = max(class, cells(effect(step)))
+	}
+	address := min(longest, s.width()*2/5)
+	room := s.width() - symbolCells - address - class - 2*gap
+	for _, step := range steps {
+		symbol, name := symbolOf(step), clean(step.Component.String())
+		b.WriteString("  " + s.paint(actionColor(symbol), pad(symbol, symbolCells-2)))
+		b.WriteString(s.paint(bold, cut(name, s.width()-symbolCells)))
+		switch {
+		case room < leastRoom:
+			s.stacked(b, n, step)
+		case cells(name) > address:
+			b.WriteString("\n" + strings.Repeat(" ", symbolCells+address+gap))
+			s.columns(b, n, step, room)
+		default:
+			b.WriteString(strings.Repeat(" ", address-cells(name)+gap))
+			s.columns(b, n, step, room)
+		}
+		for _, note := range notes(step) {
+			b.WriteString(wrap(note, strings.Repeat(" ", symbolCells+2), s.width()))
+		}
+		if s.Verbose {
+			s.fields(b, n, step)
+		}
+	}
+}
+
+// leastRoom is where columns stop being readable and lines are stacked.
+const leastRoom = 20
+
+func (s Style) columns(b *strings.Builder, n secrets, step plan.Step, room int) {
+	b.WriteString(pad(n.what(step, room), room) + strings.Repeat(" ", gap))
+	b.WriteString(s.paint(classColor(step.Class), effect(step)) + "\n")
+}
+
+func (s Style) stacked(b *strings.Builder, n secrets, step plan.Step) {
+	indent := strings.Repeat(" ", symbolCells+2)
+	b.WriteString("\n" + indent + n.what(step, s.width()-len(indent)) + "\n")
+	b.WriteString(indent + s.paint(classColor(step.Class), effect(step)) + "\n")
+}
+
+// effect words what a step does, with a mark when it hurts people.
+func effect(step plan.Step) string {
+	word := step.Class.String()
+	if step.Impact.OneWay && step.Class != resource.ClassOneWay {
+		word += ", one-way"
+	}
+	if step.Impact.SessionsLost > 0 || step.Impact.SessionsInterrupted > 0 {
+		word = "! " + word
+	}
+	return word
+}
+
+func notes(step plan.Step) []string {
+	var out []string
+	if lost := step.Impact.SessionsLost; lost > 0 {
+		out = append(out, "! "+count(lost, "session")+" lost")
+	}
+	if cut := step.Impact.SessionsInterrupted; cut > 0 {
+		out = append(out, "! "+count(cut, "session")+" interrupted")
+	}
+	for _, c := range step.Changes {
+		if c.Replaces != nil {
+			out = append(out, fmt.Sprintf("new %s first; %s stays until it is empty", clean(c.ID.Name), clean(c.Replaces.Name)))
+		}
+		for _, note := range c.Notes {
+			note = clean(note)
+			if !slices.Contains(out, note) {
+				out = append(out, note)
+			}
+		}
+	}
+	return out
+}
+
+// total adds up the impacts of a plan's steps.
+func total(p *plan.Plan) resource.Impact {
+	var t resource.Impact
+	for _, step := range p.Steps() {
+		t.SessionsLost += step.Impact.SessionsLost
+		t.SessionsInterrupted += step.Impact.SessionsInterrupted
+		t.LaunchGap += step.Impact.LaunchGap
+		t.PodsRestarted += step.Impact.PodsRestarted
+		t.OneWay = t.OneWay || step.Impact.OneWay || step.Class == resource.ClassOneWay
+	}
+	return t
+}
+
+// Impact says in one line what a plan does to people.
+func Impact(p *plan.Plan) string {
+	t := total(p)
+	parts := []string{
+		fmt.Sprintf("sessions lost %d", t.SessionsLost),
+		fmt.Sprintf("interrupted %d", t.SessionsInterrupted),
+	}
+	gaps := 0
+	for _, step := range p.Steps() {
+		if step.Impact.LaunchGap > 0 {
+			gaps++
+		}
+	}
+	switch gaps {
+	case 0:
+		parts = append(parts, "launches go on")
+	case 1:
+		parts = append(parts, "new launches pause ≈ "+span(t.LaunchGap)+" once")
+	default:
+		parts = append(parts, fmt.Sprintf("new launches pause ≈ %s in %d pauses", span(t.LaunchGap), gaps))
+	}
+	if t.PodsRestarted > 0 {
+		parts = append(parts, count(t.PodsRestarted, "pod")+" restart")
+	}
+	if t.OneWay {
+		parts = append(parts, "one-way: cannot be undone")
+	}
+	return strings.Join(parts, " · ")
+}
+
+func (s Style) totals(b *strings.Builder, p *plan.Plan) {
+	s.row(b, "Impact", Impact(p))
+	if worst, hurts := worstStep(p); hurts {
+		s.row(b, "Worst", worst)
+	}
+	gates, bake := 0, time.Duration(0)
+	var waves []string
+	for _, w := range p.Waves {
+		if len(w.Steps) == 0 {
+			continue
+		}
+		waves = append(waves, fmt.Sprintf("%s (%d)", clean(w.Name), len(w.Steps)))
+		for _, step := range w.Steps {
+			for _, g := range step.Gates {
+				gates++
+				bake += g.Bake
+			}
+		}
+	}
+	line := count(len(waves), "wave") + ", " + count(len(p.Steps()), "step") + ", " + count(gates, "gate")
+	if bake > 0 {
+		line += " · bakes " + span(bake)
+	}
+	s.row(b, "Waves", line)
+	if len(waves) > 1 {
+		s.row(b, "", strings.Join(waves, " → "))
+	}
+	if p.Unchanged > 0 {
+		s.row(b, "Same", were(p.Unchanged, "object")+" as desired")
+	}
+}
+
+// worstStep names the step that hurts most people, if one does.
+func worstStep(p *plan.Plan) (string, bool) {
+	steps := p.Steps()
+	if len(steps) < 2 {
+		return "", false
+	}
+	hurt := func(i resource.Impact) int { return i.SessionsLost*1000 + i.SessionsInterrupted }
+	worst := 0
+	for i, step := range steps {
+		if cmp.Or(cmp.Compare(hurt(step.Impact), hurt(steps[worst].Impact)),
+			cmp.Compare(step.Impact.LaunchGap, steps[worst].Impact.LaunchGap)) > 0 {
+			worst = i
+		}
+	}
+	i := steps[worst].Impact
+	if hurt(i) == 0 && i.LaunchGap == 0 {
+		return "", false
+	}
+	line := fmt.Sprintf("step %d, %s:", worst+1, clean(steps[worst].Component.String()))
+	if hurt(i) > 0 {
+		line += fmt.Sprintf(" %s lost, %d interrupted", count(i.SessionsLost, "session"), i.SessionsInterrupted)
+	} else {
+		line += " launches pause ≈ " + span(i.LaunchGap)
+	}
+	return line, true
+}
+
+const labelCells = 9
+
+// row writes one labelled line, wrapped below itself.
+func (s Style) row(b *strings.Builder, label, line string) {
+	indent := strings.Repeat(" ", labelCells+2)
+	text := wrap(line, indent, s.width())
+	b.WriteString("  " + s.paint(bold, label) + strings.Repeat(" ", labelCells-cells(label)) + text[len(indent):])
+}

@@ -1,0 +1,317 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+// Heartbeat is the longest a run stays silent: whoever watches a CI job kills
+// what says nothing.
+const Heartbeat = 10 * time.Second
+
+// Progress follows a run by its events. It is a value to be fed in one goroutine
+// and asked for text: plain lines, or the frame of a live view.
+type Progress struct {
+	plan    *plan.Plan
+	run     string
+	kind    journal.Kind
+	started time.Time
+	steps   []stepState
+	ended   *run.RunEnded
+	said    time.Time // when the last plain line came out
+}
+
+// stepState is how far one step got.
+type stepState struct {
+	step    plan.Step
+	mark    journal.Mark
+	reason  string
+	since   time.Time // of mark
+	began   time.Time
+	made    int
+	unready []string
+	gate    string
+	verdict run.Verdict // of the last sample
+}
+
+// Feed takes one event in and returns the plain lines that tell it, without
+// time stamps; there may be none.
+func (p *Progress) Feed(e run.Event, now time.Time) []string {
+	lines := p.take(e, now)
+	if len(lines) > 0 {
+		p.said = now
+	}
+	return lines
+}
+
+// Tick returns a sign of life when nothing was said for a [Heartbeat].
+func (p *Progress) Tick(now time.Time) []string {
+	if p.ended != nil || p.said.IsZero() || now.Sub(p.said) < Heartbeat {
+		return nil
+	}
+	i := p.current()
+	if i < 0 {
+		return nil
+	}
+	s := p.steps[i]
+	p.said = now
+	line := fmt.Sprintf("%s still %s (%s)", p.label(i), s.mark, span(now.Sub(s.since)))
+	if len(s.unready) > 0 {
+		line += ": " + reasons(s.unready)
+	}
+	return []string{line}
+}
+
+func (p *Progress) take(e run.Event, now time.Time) []string {
+	switch e := e.(type) {
+	case run.RunBegan:
+		return p.began(e, now)
+	case run.StepMoved:
+		return p.moved(e, now)
+	case run.ChangeMade:
+		if i := p.index(e.Step); i >= 0 {
+			p.steps[i].made++
+			return []string{fmt.Sprintf("%s %s %s (%d/%d)", p.label(i), e.Change.Action.Symbol(),
+				clean(objectName(e.Change)), p.steps[i].made, len(p.steps[i].step.Changes))}
+		}
+	case run.Waited:
+		return p.waited(e, now)
+	case run.GateSampled:
+		return p.sampled(e, now)
+	case run.Warned:
+		return []string{"warning: " + clean(e.Text)}
+	case run.RunEnded:
+		p.ended = &e
+		return nil // the command words the end itself
+	}
+	return nil
+}
+
+func (p *Progress) began(e run.RunBegan, now time.Time) []string {
+	p.plan, p.run, p.kind, p.started, p.steps = e.Plan, e.Run, e.Kind, now, nil
+	if e.Plan == nil {
+		return []string{fmt.Sprintf("run %s began", clean(e.Run))}
+	}
+	for _, step := range e.Plan.Steps() {
+		p.steps = append(p.steps, stepState{step: step})
+	}
+	return []string{fmt.Sprintf("run %s (%s) began: %s", clean(e.Run), e.Kind, count(len(p.steps), "step"))}
+}
+
+func (p *Progress) moved(e run.StepMoved, now time.Time) []string {
+	i := p.index(e.Step.ID)
+	if i < 0 {
+		p.steps = append(p.steps, stepState{step: e.Step})
+		i = len(p.steps) - 1
+	}
+	s := &p.steps[i]
+	if s.began.IsZero() {
+		s.began = now
+	}
+	s.mark, s.reason, s.since = e.Mark, clean(e.Reason), now
+	s.unready, s.gate, s.verdict = nil, "", ""
+	line := p.label(i) + " " + string(e.Mark)
+	if e.Mark == journal.Done || e.Mark == journal.RolledBack {
+		line += " (" + span(now.Sub(s.began)) + ")"
+	}
+	if e.Reason != "" {
+		line += ": " + clean(e.Reason)
+	}
+	return []string{line}
+}
+
+// waited tells what is waited for when that changed, or after a heartbeat.
+func (p *Progress) waited(e run.Waited, now time.Time) []string {
+	i := p.index(e.Step)
+	if i < 0 {
+		return nil
+	}
+	s := &p.steps[i]
+	changed := !slices.Equal(s.unready, e.Unready)
+	s.unready = slices.Clone(e.Unready)
+	if !changed && now.Sub(p.said) < Heartbeat || len(e.Unready) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s waits (%s): %s", p.label(i), span(e.For), reasons(e.Unready))}
+}
+
+// sampled tells what a gate saw when its verdict changed, or after a heartbeat.
+func (p *Progress) sampled(e run.GateSampled, now time.Time) []string {
+	i := p.index(e.Step)
+	if i < 0 {
+		return nil
+	}
+	s := &p.steps[i]
+	changed := s.verdict != e.Sample.Verdict
+	s.verdict = e.Sample.Verdict
+	line := fmt.Sprintf("gate %s %s (%s of %s)", clean(e.Gate.Name), e.Sample.Verdict, span(e.Elapsed), span(e.Gate.Bake))
+	if e.Sample.Reason != "" {
+		line += ": " + clean(e.Sample.Reason)
+	}
+	s.gate = line
+	if !changed && now.Sub(p.said) < Heartbeat {
+		return nil
+	}
+	return []string{p.label(i) + " " + line}
+}
+
+func (p *Progress) index(id plan.StepID) int {
+	return slices.IndexFunc(p.steps, func(s stepState) bool { return s.step.ID == id })
+}
+
+// current is the step that is under way, or -1.
+func (p *Progress) current() int {
+	return slices.IndexFunc(p.steps, func(s stepState) bool { return s.mark != "" && !settled(s.mark) })
+}
+
+func settled(m journal.Mark) bool {
+	return m == journal.Done || m == journal.RolledBack || m == journal.Stuck || m == journal.Held
+}
+
+func (p *Progress) label(i int) string {
+	return fmt.Sprintf("[%d/%d] %s", i+1, len(p.steps), clean(p.steps[i].step.Component.String()))
+}
+
+// reasons joins what is not ready, and counts what would be too much.
+func reasons(unready []string) string {
+	const most = 3
+	var out []string
+	for i, r := range unready {
+		if i == most {
+			out = append(out, fmt.Sprintf("and %d more", len(unready)-most))
+			break
+		}
+		out = append(out, clean(r))
+	}
+	return strings.Join(out, "; ")
+}
+
+// Frame is the live view at now: one line per step and what the current one
+// waits for, in at most height lines.
+func (p *Progress) Frame(now time.Time, s Style, height int) []string {
+	if len(p.steps) == 0 {
+		return nil
+	}
+	done := 0
+	for _, st := range p.steps {
+		if st.mark == journal.Done {
+			done++
+		}
+	}
+	var below []string
+	if i := p.current(); i >= 0 {
+		below = p.below(p.steps[i], s)
+	}
+	room := max(height-len(below)-2, 1)
+	from, to := window(len(p.steps), max(p.current(), 0), room)
+	lines := []string{cut(fmt.Sprintf("%s %s · %d of %s done · %s", p.kind, clean(p.run), done,
+		count(len(p.steps), "step"), span(now.Sub(p.started))), s.width())}
+	if from > 0 || to < len(p.steps) {
+		lines[0] = cut(fmt.Sprintf("%s · showing %d to %d", lines[0], from+1, to), s.width())
+	}
+	for i := from; i < to; i++ {
+		lines = append(lines, p.liveLine(i, now, s))
+		if i == p.current() {
+			lines = append(lines, below...)
+		}
+	}
+	return lines
+}
+
+func (p *Progress) below(st stepState, s Style) []string {
+	var out []string
+	for i, r := range st.unready {
+		if i == 3 {
+			out = append(out, cut(fmt.Sprintf("      … and %d more", len(st.unready)-i), s.width()))
+			break
+		}
+		out = append(out, cut("      "+clean(r), s.width()))
+	}
+	if st.gate != "" {
+		out = append(out, cut("      "+st.gate, s.width()))
+	}
+	return out
+}
+
+// window is the part of n lines around the current one that fits into room.
+func window(n, current, room int) (from, to int) {
+	if n <= room {
+		return 0, n
+	}
+	from = min(max(current-room/2, 0), n-room)
+	return from, from + room
+}
+
+func (p *Progress) liveLine(i int, now time.Time, s Style) string {
+	st := p.steps[i]
+	mark, color := "·", faint
+	word := "waiting"
+	switch {
+	case st.mark == journal.Done:
+		mark, color, word = "✓", green, "done"
+	case st.mark == journal.Stuck, st.mark == journal.Failed:
+		mark, color, word = "✗", red, string(st.mark)
+	case st.mark == journal.RolledBack, st.mark == journal.Held, st.mark == journal.RollingBack:
+		mark, color, word = "!", yellow, string(st.mark)
+	case st.mark != "":
+		mark, color, word = "▸", cyan, string(st.mark)
+	}
+	tail := word
+	switch {
+	case st.mark != "" && !settled(st.mark):
+		tail += " " + span(now.Sub(st.since))
+	case st.mark == journal.Done, st.mark == journal.RolledBack:
+		tail += " " + span(st.since.Sub(st.began))
+	}
+	if st.mark == journal.Applying {
+		tail += fmt.Sprintf(" (%d/%d)", st.made, len(st.step.Changes))
+	}
+	if st.reason != "" {
+		tail += ": " + st.reason
+	}
+	name := cut(clean(st.step.Component.String()), s.width()*2/5)
+	line := pad(name, min(p.longest(), s.width()*2/5)) + "  "
+	return "  " + s.paint(color, mark) + " " + line + s.paint(color, cut(tail, s.width()-4-cells(line)))
+}
+
+func (p *Progress) longest() int {
+	n := 0
+	for _, st := range p.steps {
+		n = max(n, cells(clean(st.step.Component.String())))
+	}
+	return n
+}
+
+// Live says in one line what a run has made so far: what an interrupted person
+// needs to know.
+func (p *Progress) Live() string {
+	var done, undone []string
+	under := ""
+	for i, st := range p.steps {
+		switch {
+		case st.mark == journal.Done:
+			done = append(done, clean(st.step.Component.String()))
+		case st.mark == journal.RolledBack:
+			undone = append(undone, clean(st.step.Component.String()))
+		case i == p.current():
+			under = clean(st.step.Component.String()) + " " + string(st.mark)
+		}
+	}
+	line := fmt.Sprintf("%d of %s done", len(done), count(len(p.steps), "step"))
+	if len(done) > 0 {
+		line += " (" + reasons(done) + ")"
+	}
+	if len(undone) > 0 {
+		line += "; rolled back " + reasons(undone)
+	}
+	if under != "" {
+		line += "; " + under
+	}
+	return line
+}
