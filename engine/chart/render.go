@@ -1,0 +1,256 @@
+package chart
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	helmchart "helm.sh/helm/v4/pkg/chart/v2"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+
+	"hubcap/engine/resource"
+)
+
+// A Request says what a chart is rendered with. The zero request but for its
+// release is offline: nothing is live, and a recent Kubernetes is assumed.
+type Request struct {
+	Release   string
+	Namespace string
+	Values    map[string]any // the author's, merged; never changed
+
+	KubeVersion string   // "v1.36.3-gke.1"; empty: DefaultKubeVersion
+	APIVersions []string // "apps/v1", "apps/v1/Deployment"; empty: the built-in ones
+	Lookup      Lookup   // nil: nothing is live
+}
+
+// Rendered is what a chart made of a request, in a fixed order. Leaves that
+// depend on chance are [resource.Sensitive] and marked as generated.
+type Rendered struct {
+	Objects  []Object // without hooks
+	Hooks    []Object
+	CRDs     []Object
+	Warnings []string
+}
+
+// A rendering is one request on its way through the passes.
+type rendering struct {
+	chart        *helmchart.Chart // a clone without values
+	values       map[string]any   // finished
+	request      Request
+	capabilities *common.Capabilities
+	live         *live
+	warnings     warnings
+}
+
+// Values returns the values the chart would be rendered with: the author's,
+// completed with the defaults of the chart and its dependencies.
+func (c *Chart) Values(over map[string]any) (map[string]any, error) {
+	r, err := c.prepare(Request{Values: over})
+	if err != nil {
+		return nil, err
+	}
+	return r.values, nil
+}
+
+// Render renders c. The error is a [*TemplateError], a [*ValuesError], what
+// Lookup returned, or says what else is wrong with the chart.
+func (c *Chart) Render(request Request) (Rendered, error) {
+	r, err := c.prepare(request)
+	if err != nil {
+		return Rendered{}, err
+	}
+	if err := checkKube(r.chart, r.capabilities.KubeVersion); err != nil {
+		return Rendered{}, err
+	}
+	if err := check(r.chart, r.values, nil, &r.warnings); err != nil {
+		return Rendered{}, err
+	}
+	objects, err := r.settle()
+	if err != nil {
+		return Rendered{}, err
+	}
+	out := Rendered{Warnings: compact(r.warnings)}
+	for _, o := range objects {
+		if o.Hook == nil {
+			out.Objects = append(out.Objects, o)
+		} else {
+			out.Hooks = append(out.Hooks, o)
+		}
+	}
+	out.CRDs, err = crds(r.chart)
+	return out, err
+}
+
+// prepare resolves the dependencies and finishes the values.
+func (c *Chart) prepare(request Request) (*rendering, error) {
+	if c.root.Metadata.Type == "library" {
+		return nil, fmt.Errorf("chart %s is a library: it has no objects of its own", c.Name())
+	}
+	r := &rendering{chart: clone(c.root), request: request, live: newLive(request.Lookup)}
+	r.values = helmNumbers(resource.Reveal(copyTable(request.Values))).(map[string]any)
+	if err := resolve(r.chart, r.values, "", &r.warnings); err != nil {
+		return nil, err
+	}
+	if err := importValues(r.chart, &r.warnings); err != nil {
+		return nil, err
+	}
+	// What merging for the conditions had to ignore, the last merge says again.
+	r.warnings = nil
+	if err := coalesce(r.chart, r.values, nullDeletes, &r.warnings); err != nil {
+		return nil, err
+	}
+	empty(r.chart)
+	var err error
+	r.capabilities, err = capabilities(request)
+	return r, err
+}
+
+// empty takes the values from c and its dependencies, so that the engine has
+// nothing to merge.
+func empty(c *helmchart.Chart) {
+	c.Values = map[string]any{}
+	for _, child := range c.Dependencies() {
+		empty(child)
+	}
+}
+
+// helmNumbers turns whole numbers into floats, which is what Helm makes of every
+// number in a values file and what charts compare with. Numbers that a float
+// cannot hold stay.
+func helmNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			v[key] = helmNumbers(value)
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = helmNumbers(value)
+		}
+	case int64:
+		if int64(float64(v)) == v {
+			return float64(v)
+		}
+	case int:
+		return helmNumbers(int64(v))
+	}
+	return v
+}
+
+func capabilities(request Request) (*common.Capabilities, error) {
+	version, err := common.ParseKubeVersion(cmp.Or(request.KubeVersion, DefaultKubeVersion))
+	if err != nil {
+		return nil, fmt.Errorf("read Kubernetes version %q: %w", request.KubeVersion, err)
+	}
+	caps := common.DefaultCapabilities.Copy()
+	caps.KubeVersion = *version
+	caps.APIVersions = request.APIVersions
+	if len(request.APIVersions) == 0 {
+		caps.APIVersions = defaultAPIVersions()
+	}
+	return caps, nil
+}
+
+// checkKube checks the kubeVersion of c and its dependencies.
+func checkKube(c *helmchart.Chart, version common.KubeVersion) error {
+	if want := c.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, version.String()) {
+		return fmt.Errorf("chart %s %s needs Kubernetes %s, and the cluster runs %s",
+			c.Name(), c.Metadata.Version, want, version.Version)
+	}
+	for _, child := range c.Dependencies() {
+		if err := checkKube(child, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass runs all templates once.
+func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
+	funcs := d.functions()
+	funcs["lookup"] = v.lookup
+	top := common.Values{
+		"Capabilities": r.capabilities,
+		"Release": map[string]any{
+			"Name": r.request.Release, "Namespace": r.request.Namespace, "Service": "Helm",
+			"IsInstall": true, "IsUpgrade": false, "Revision": 1,
+		},
+		// Templates may change the values they are given.
+		"Values": common.Values(copyTable(r.values)),
+	}
+	files, err := engine.Engine{CustomTemplateFuncs: funcs}.Render(r.chart, top)
+	if err != nil {
+		return nil, templateError(err)
+	}
+	var objects []Object
+	for _, source := range sortedKeys(files) {
+		if path.Base(source) == "NOTES.txt" {
+			continue
+		}
+		found, err := decodeFile(source, files[source])
+		if err != nil {
+			return nil, r.locate(err)
+		}
+		objects = append(objects, found...)
+	}
+	return objects, nil
+}
+
+// locate adds the line of the template to an error that only knows the line of
+// its output, when that line stands in the template as it is and only once.
+func (r *rendering) locate(err error) error {
+	e, isTemplate := err.(*TemplateError)
+	if !isTemplate || e.Line != 0 {
+		return err
+	}
+	_, shown, isShown := strings.Cut(e.Cause, "\n  ")
+	_, shown, _ = strings.Cut(shown, ": ")
+	text, isFound := templateText(r.chart, e.File)
+	if !isShown || !isFound || shown == "" {
+		return err
+	}
+	at, line := 0, 0
+	for l := range strings.Lines(text) {
+		line++
+		if strings.TrimSpace(l) == shown {
+			if at != 0 {
+				return err
+			}
+			at = line
+		}
+	}
+	e.Line = at
+	return e
+}
+
+func templateText(c *helmchart.Chart, full string) (string, bool) {
+	for _, t := range c.Templates {
+		if path.Join(c.ChartFullPath(), t.Name) == full {
+			return string(t.Data), true
+		}
+	}
+	for _, child := range c.Dependencies() {
+		if text, isFound := templateText(child, full); isFound {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func compact(w warnings) []string {
+	slices.Sort(w)
+	return slices.Compact(w)
+}

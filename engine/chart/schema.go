@@ -1,0 +1,112 @@
+package chart
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	helmchart "helm.sh/helm/v4/pkg/chart/v2"
+)
+
+// schemaURL is where a chart's schema says it is.
+const schemaURL = "file:///values.schema.json"
+
+// check holds the values against the schema of c and of each dependency. at is
+// the path of c's own values.
+func check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) error {
+	var problems []Problem
+	if len(c.Schema) > 0 {
+		found, err := validate(c, values, w)
+		if err != nil {
+			return fmt.Errorf("read schema of chart %s: %w", c.Name(), err)
+		}
+		for _, p := range found {
+			p.Path = append(append([]string{}, at...), p.Path...)
+			problems = append(problems, p)
+		}
+	}
+	for _, child := range c.Dependencies() {
+		table, isTable := values[child.Name()].(map[string]any)
+		if !isTable {
+			continue
+		}
+		err := check(child, table, append(append([]string{}, at...), child.Name()), w)
+		var inner *ValuesError
+		switch {
+		case errors.As(err, &inner):
+			problems = append(problems, inner.Problems...)
+		case err != nil:
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return &ValuesError{Chart: c.Name(), Problems: dedupe(problems)}
+	}
+	return nil
+}
+
+func validate(c *helmchart.Chart, values map[string]any, w *warnings) ([]Problem, error) {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(c.Schema))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.UseLoader(offline{chart: c.Name(), warnings: w})
+	if err := compiler.AddResource(schemaURL, document); err != nil {
+		return nil, err
+	}
+	schema, err := compiler.Compile(schemaURL)
+	if err != nil {
+		return nil, err
+	}
+	err = schema.Validate(values)
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return nil, err
+	}
+	var problems []Problem
+	for _, unit := range invalid.BasicOutput().Errors {
+		if unit.Error != nil {
+			problems = append(problems, Problem{Path: pointer(unit.InstanceLocation), Message: unit.Error.String()})
+		}
+	}
+	return problems, nil
+}
+
+// offline stands in for whatever a schema refers to outside of itself: anything
+// is allowed there, because a plan must not depend on a web server.
+type offline struct {
+	chart    string
+	warnings *warnings
+}
+
+func (o offline) Load(url string) (any, error) {
+	o.warnings.add("the schema of chart %s refers to %s, which is not fetched: what it describes is not checked", o.chart, url)
+	return true, nil
+}
+
+// pointer splits a JSON pointer.
+func pointer(p string) []string {
+	if p == "" || p == "/" {
+		return nil
+	}
+	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
+	for i, part := range parts {
+		parts[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+	}
+	return parts
+}
+
+func dedupe(problems []Problem) []Problem {
+	seen := map[string]bool{}
+	var out []Problem
+	for _, p := range problems {
+		if !seen[p.String()] {
+			seen[p.String()] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
