@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	container "google.golang.org/api/container/v1"
 )
 
 // state is what survives a restart. Faults do not.
@@ -57,17 +59,28 @@ func (s *Server) load() (bool, error) {
 	return true, nil
 }
 
-// SetEndpoint gives a cluster, restored ones too, the address of its Kubernetes
+// SetEndpoint gives a cluster, a restored one too, the address of its Kubernetes
 // API server and the base64 of its CA certificate.
 func (s *Server) SetEndpoint(ref ClusterRef, endpoint, ca string) error {
+	return s.setAccess(ref, func(b *container.Cluster) { b.Endpoint, b.MasterAuth.ClusterCaCertificate = endpoint, ca })
+}
+
+// SetClientCertificate gives a cluster the certificate and key, in base64, with
+// which a client without Google credentials is let in.
+func (s *Server) SetClientCertificate(ref ClusterRef, certificate, key string) error {
+	return s.setAccess(ref, func(b *container.Cluster) {
+		b.MasterAuth.ClientCertificate, b.MasterAuth.ClientKey = certificate, key
+	})
+}
+
+func (s *Server) setAccess(ref ClusterRef, set func(*container.Cluster)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, missing := s.find(ref)
 	if missing != nil {
-		return fmt.Errorf("set endpoint: %s", missing.message)
+		return fmt.Errorf("set access: %s", missing.message)
 	}
-	c.Body.Endpoint = endpoint
-	c.Body.MasterAuth.ClusterCaCertificate = ca
+	set(c.Body)
 	s.save()
 	return nil
 }
