@@ -1,0 +1,72 @@
+# Targets are a line or two each; logic is in Go. `make help` lists them.
+
+GO       ?= go
+CACHE    ?= .cache
+TOOLS     = $(GO) tool -modfile=.ci/tools.mod
+VERSION  ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   = -s -w -X hubcap/cmd/internal/cli.version=$(VERSION)
+SANDBOX   = $(CURDIR)/bin/sandbox
+K8S       = v1.36.3
+SBFLAGS   = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S) -X k8s.io/component-base/version.gitMajor=1 \
+            -X k8s.io/component-base/version.gitMinor=36 -X k8s.io/component-base/version.gitTreeState=clean \
+            -X k8s.io/client-go/pkg/version.gitVersion=$(K8S)
+
+export CGO_ENABLED ?= 0
+
+# The test with a real JupyterHub runs where there is one; CI installs it and says 1.
+HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
+
+.PHONY: help build sandbox test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/hubcap
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hubcap ./cmd/hubcap
+
+sandbox: ## build bin/sandbox: a real Kubernetes control plane and the GKE emulator
+	cd testdata/sandbox && $(GO) build -trimpath -ldflags '$(SBFLAGS)' -o $(SANDBOX) .
+
+demo: build sandbox ## plan, apply, break, roll back and detect drift on the sandbox
+	$(GO) run -trimpath ./testdata/demo
+
+test: lint unit e2e realhub ## all tests
+
+check: lint race ## what to run before a commit: formatting, vet, staticcheck, arrows, budgets, unit tests with -race
+
+unit: ## unit tests
+	$(GO) test -trimpath -shuffle=on ./...
+
+race: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+e2e: build sandbox ## tests on the sandbox
+	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./providers/... ./testdata/...
+
+realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
+	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
+
+fuzz: ## 30 s for each fuzz target
+	$(GO) run -trimpath ./testdata/fuzzall -for 30s
+
+bench: build sandbox ## ratios against floors and peers
+	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -run '^$$' -bench . -benchtime 3x ./...
+
+golden: ## rewrite expected output
+	$(GO) test -trimpath ./schema ./cmd/... ./engine/... -update
+
+lint: ## formatting, vet, staticcheck
+	@test -z "$$(gofmt -l cmd engine providers schema modules docs testdata)" || { gofmt -l cmd engine providers schema modules docs testdata; exit 1; }
+	$(GO) vet -trimpath -tags e2e ./...
+	$(TOOLS) staticcheck -checks all,-ST1000,-SA1019 -tags e2e ./...
+	cd testdata/sandbox && $(GO) vet -trimpath ./...
+
+tidy: ## tidy the modules (-e: a test dependency of a dependency is not to be had)
+	$(GO) mod tidy -e
+	cd testdata/sandbox && $(GO) mod tidy
+
+install: build ## install hubcap into GOBIN
+	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/hubcap
+
+clean: ## remove what was built
+	rm -rf bin $(CACHE)
