@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 )
 
@@ -18,11 +19,11 @@ import (
 // which values are the same: "secret#1". Names go by order of appearance.
 type secrets map[string]string
 
-func (n secrets) name(v resource.Sensitive) string {
-	name, known := n[v.Reveal()]
+func (n secrets) name(key string) string {
+	name, known := n[key]
 	if !known {
 		name = "secret#" + strconv.Itoa(len(n)+1)
-		n[v.Reveal()] = name
+		n[key] = name
 	}
 	return name
 }
@@ -30,8 +31,14 @@ func (n secrets) name(v resource.Sensitive) string {
 // maskOf returns the name of v if v is sensitive, in memory or as a plan file
 // words it.
 func (n secrets) maskOf(v any) (string, bool) {
-	if v, isSensitive := v.(resource.Sensitive); isSensitive {
-		return n.name(v), true
+	switch v := v.(type) {
+	case resource.Sensitive:
+		return n.name(v.Reveal()), true
+	case plan.Masked:
+		if v.Digest == "" {
+			return "secret", true
+		}
+		return n.name(v.Digest), true
 	}
 	return "", false
 }
