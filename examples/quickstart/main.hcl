@@ -159,7 +159,7 @@ gate "pods" {
 rollout "all" {
   order        = [hub.binder]
   gates        = [gate.pods]
-  step_timeout = "2m"
+  step_timeout = var.step_timeout
 }
 
 output "namespace" {

@@ -31,3 +31,9 @@ variable "demo_sessions" {
   default     = 200
   description = "Most sessions of the JupyterLab demo at one time."
 }
+
+variable "step_timeout" {
+  type        = string
+  default     = "2m"
+  description = "How long a component may take to become ready."
+}
