@@ -44,7 +44,7 @@ func (n nodes) Apply(ctx context.Context, p emulator.Pool, count int) error {
 		live, exists := have[want.Name]
 		delete(have, want.Name)
 		if exists && live.Annotations[shapeAnnotation] != want.Annotations[shapeAnnotation] {
-			if err := n.remove(ctx, want.Name); err != nil {
+			if err := n.remove(ctx, want.Name, n.evict); err != nil {
 				return err
 			}
 			exists = false
@@ -58,16 +58,20 @@ func (n nodes) Apply(ctx context.Context, p emulator.Pool, count int) error {
 			return fmt.Errorf("make node %s: %w", want.Name, err)
 		}
 	}
-	return n.removeAll(ctx, have)
+	return n.removeAll(ctx, have, n.evict)
 }
 
-// Remove takes away all the pool's nodes.
+// Remove takes away all the pool's nodes. Like GKE, it pays no regard to disruption budgets unless the pool
+// says so.
 func (n nodes) Remove(ctx context.Context, p emulator.Pool) error {
 	have, err := n.of(ctx, p)
 	if err != nil {
 		return err
 	}
-	return n.removeAll(ctx, have)
+	if c := p.NodePool.NodeDrainConfig; c != nil && c.RespectPdbDuringNodePoolDeletion {
+		return n.removeAll(ctx, have, n.evict)
+	}
+	return n.removeAll(ctx, have, n.delete)
 }
 
 // of finds the pool's nodes, by name.
@@ -113,8 +117,11 @@ func labelKeys(labels map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(labels)), ",")
 }
 
+// A farewell asks a pod to leave its node: evict or delete.
+type farewell func(context.Context, corev1.Pod) error
+
 // removeAll closes all the nodes to new pods first, so that none moves from one to the next.
-func (n nodes) removeAll(ctx context.Context, gone map[string]*corev1.Node) error {
+func (n nodes) removeAll(ctx context.Context, gone map[string]*corev1.Node, part farewell) error {
 	names := slices.Sorted(maps.Keys(gone))
 	slices.Reverse(names)
 	cordon := []byte(`{"spec":{"unschedulable":true}}`)
@@ -125,17 +132,17 @@ func (n nodes) removeAll(ctx context.Context, gone map[string]*corev1.Node) erro
 		}
 	}
 	for _, name := range names {
-		if err := n.remove(ctx, name); err != nil {
+		if err := n.remove(ctx, name, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remove evicts a node's pods, within drainWithin, and deletes it with what is left on it.
-func (n nodes) remove(ctx context.Context, name string) error {
+// remove lets a node's pods go, within drainWithin, and deletes it with what is left on it.
+func (n nodes) remove(ctx context.Context, name string, part farewell) error {
 	drain, cancel := context.WithTimeout(ctx, drainWithin)
-	err := n.evict(drain, name)
+	err := n.drain(drain, name, part)
 	cancel()
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -157,8 +164,8 @@ func (n nodes) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// evict asks for the eviction of the node's pods, other than those of DaemonSets, until none is left.
-func (n nodes) evict(ctx context.Context, name string) error {
+// drain parts from the node's pods, other than those of DaemonSets, until none is left.
+func (n nodes) drain(ctx context.Context, name string, part farewell) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -174,7 +181,7 @@ func (n nodes) evict(ctx context.Context, name string) error {
 			return nil
 		}
 		for _, pod := range pods {
-			if err := n.evictPod(ctx, pod); err != nil {
+			if err := part(ctx, pod); err != nil {
 				return err
 			}
 		}
@@ -186,8 +193,8 @@ func (n nodes) evict(ctx context.Context, name string) error {
 	}
 }
 
-// evictPod is nil as well when a disruption budget forbids the eviction for now.
-func (n nodes) evictPod(ctx context.Context, pod corev1.Pod) error {
+// evict is nil as well when a disruption budget forbids the eviction for now.
+func (n nodes) evict(ctx context.Context, pod corev1.Pod) error {
 	err := n.api.PolicyV1().Evictions(pod.Namespace).Evict(ctx, &policyv1.Eviction{
 		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace},
 	})
@@ -195,6 +202,14 @@ func (n nodes) evictPod(ctx context.Context, pod corev1.Pod) error {
 		return nil
 	}
 	return fmt.Errorf("evict pod %s/%s: %w", pod.Namespace, pod.Name, err)
+}
+
+func (n nodes) delete(ctx context.Context, pod corev1.Pod) error {
+	err := n.api.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{})
+	if err == nil || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err)
 }
 
 func (n nodes) podsOn(ctx context.Context, name string) ([]corev1.Pod, error) {
