@@ -1,0 +1,207 @@
+package schema
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	yamlstream "k8s.io/apimachinery/pkg/util/yaml"
+
+	"hubcap/engine/resource"
+)
+
+// decodeManifest decodes a manifest block: objects written as HCL, as YAML, or
+// in files.
+func decodeManifest(b *body, header Block) entry {
+	m := &Manifest{Block: header}
+	if t := b.clusterRef(); t != nil {
+		m.Cluster = t.address
+	}
+	m.Namespace = b.checked("namespace", "Invalid name", namespaceName)
+	if object := b.treeMap("object"); object != nil {
+		m.Objects = b.objects(object, b.at("object"), "object")
+	}
+	for i, v := range b.treeList("objects") {
+		m.Objects = append(m.Objects, b.objects(v, b.elementAt("objects", i), "objects")...)
+	}
+	m.Objects = append(m.Objects, b.yamlAttribute()...)
+	for i, pattern := range b.texts("files") {
+		m.Objects = append(m.Objects, b.manifestFiles(pattern, b.elementAt("files", i))...)
+	}
+	if !b.has("object") && !b.has("objects") && !b.has("yaml") && !b.has("files") {
+		b.errorAt(b.header, "Manifest without objects", "Write object = { … }, objects = [ … ], yaml = \"…\" or files = [\"*.yaml\"].")
+	}
+	return m
+}
+
+// yamlAttribute decodes the attribute yaml. When something sensitive went into
+// it, what Secrets hold is sensitive; in other objects it could not be told
+// apart.
+func (b *body) yamlAttribute() []resource.Object {
+	res := b.evaluate("yaml")
+	if res == nil || res.poisoned() {
+		return nil
+	}
+	isSecret := res.ContainsMarked()
+	text, _ := res.UnmarkDeep()
+	if text.Type() != cty.String {
+		b.errorIn("yaml", "Wrong type of value", "%s.yaml must be a text.", b.where)
+		return nil
+	}
+	objects := b.documents([]byte(text.AsString()), b.at("yaml"), "yaml")
+	for _, o := range objects {
+		if !isSecret {
+			break
+		}
+		if o.Text("kind") != "Secret" || o.Text("apiVersion") != "v1" {
+			b.errorIn("yaml", "Sensitive value in YAML",
+				"Only in a Secret can hubcap tell what is sensitive. Write the %s as object = { … }, where single values can be.", shorten(o.Text("kind")))
+			return nil
+		}
+		for _, key := range []string{"data", "stringData"} {
+			if v, isThere := o[key]; isThere {
+				o[key] = hide(v)
+			}
+		}
+	}
+	return objects
+}
+
+// hide makes every text inside a value sensitive.
+func hide(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			v[k] = hide(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = hide(e)
+		}
+	case string:
+		return resource.Secret(v)
+	}
+	return v
+}
+
+// manifestFiles reads the files that a pattern names.
+func (b *body) manifestFiles(pattern string, at hcl.Range) []resource.Object {
+	src := b.scope.module.source
+	names, err := src.glob(pattern)
+	if err != nil {
+		b.errorAt(at, "Invalid file pattern", "%q is not a pattern of file names.", pattern)
+		return nil
+	}
+	if len(names) == 0 {
+		b.errorAt(at, "No such file", "No file matches %s.", src.file(pattern))
+		return nil
+	}
+	var objects []resource.Object
+	for _, name := range names {
+		data, err := src.read(name)
+		if err != nil {
+			b.errorAt(at, "Unreadable file", "%s cannot be read: %s.", src.file(name), reason(err))
+			continue
+		}
+		objects = append(objects, b.documents(data, at, src.file(name))...)
+	}
+	return objects
+}
+
+// glob returns the files of a source that match a pattern, sorted and relative
+// to it. A name without wildcards is returned whether it exists or not, so that
+// reading it says why it cannot.
+func (s *source) glob(pattern string) ([]string, error) {
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		return []string{pattern}, nil
+	}
+	if s.builtin != nil {
+		return fs.Glob(s.builtin, path.Clean(pattern))
+	}
+	found, err := filepath.Glob(s.path(pattern))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, name := range found {
+		if base := filepath.Base(name); strings.HasPrefix(base, ".") || strings.HasPrefix(base, "~") {
+			continue
+		}
+		if absolute, err := filepath.Abs(name); err == nil {
+			names = append(names, absolute)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// documents decodes YAML of several documents. what names it in messages.
+func (b *body) documents(data []byte, at hcl.Range, what string) []resource.Object {
+	var objects []resource.Object
+	reader := yamlstream.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for i := 1; ; i++ {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err == nil {
+			var v any
+			if v, err = decodeYAML(document, refused); err == nil {
+				if v != nil {
+					objects = append(objects, b.objects(v, at, what)...)
+				}
+				continue
+			}
+		}
+		b.errorAt(at, "Invalid YAML", "Document %d of %s is not YAML: %s.", i, what, yamlReason(err))
+		return objects
+	}
+}
+
+// objects checks that a value is an object of Kubernetes, and unpacks a List.
+func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
+	m, isMap := v.(map[string]any)
+	if !isMap {
+		b.errorAt(at, "Value that is not an object", "An object of Kubernetes in %s has apiVersion, kind and metadata.", what)
+		return nil
+	}
+	o := resource.Object(m)
+	kind := o.Text("kind")
+	if items, isList := m["items"].([]any); isList && strings.HasSuffix(kind, "List") {
+		var all []resource.Object
+		for _, item := range items {
+			all = append(all, b.objects(item, at, what)...)
+		}
+		return all
+	}
+	for _, missing := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}} {
+		if o.Text(missing...) == "" {
+			b.errorAt(at, "Incomplete object", "An object in %s (%s) has no %s, or one that is not a plain text.", what, nameOf(o), strings.Join(missing, "."))
+			return nil
+		}
+	}
+	return []resource.Object{o}
+}
+
+// nameOf tells an object apart in a message.
+func nameOf(o resource.Object) string {
+	name := strings.TrimSpace(shorten(o.Text("kind")) + " " + shorten(o.Text("metadata", "name")))
+	if name == "" {
+		return "without kind and name"
+	}
+	return name
+}
+
+func (m *Manifest) addTo(config *Config) { config.Manifests = append(config.Manifests, *m) }
+
+func (m *Manifest) fields() map[string]cty.Value {
+	return map[string]cty.Value{"namespace": textValue(m.Namespace), "cluster": textValue(addressText(m.Cluster))}
+}

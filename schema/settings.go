@@ -1,0 +1,78 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"hubcap/engine/resource"
+)
+
+// settings decodes the hubcap block. Only the root has one.
+func (l *loader) settings(m *module, block *hclsyntax.Block) {
+	at := block.DefRange()
+	switch {
+	case len(block.Labels) > 0:
+		l.errorAt(block.LabelRanges[0], "Wrong number of labels", "A hubcap block has no label: hubcap { … }.")
+		return
+	case m.call != nil:
+		l.errorAt(at, "Settings in a module", "The hubcap block belongs into the root directory, not into a module.")
+		return
+	case l.config.Settings.Range.Filename != "":
+		first := l.config.Settings.Range
+		l.errorAt(at, "Duplicate block", "There is a hubcap block already, in %s line %d.", first.Filename, first.Start.Line)
+		return
+	}
+	b := l.body(scope{module: m}, block, "hubcap")
+	s := Settings{
+		Block:            Block{Address: resource.Address{Kind: "hubcap"}, Range: at, Attrs: b.ranges},
+		Name:             b.checked("name", "Invalid name", namespaceName),
+		RequiredVersion:  b.checked("required_version", "Invalid version constraint", versionConstraint),
+		FieldManager:     b.checked("field_manager", "Invalid field manager", fieldManager),
+		JournalNamespace: b.checked("journal_namespace", "Invalid name", namespaceName),
+	}
+	b.done()
+	l.config.Settings = s
+	l.checkVersion(b, s.RequiredVersion)
+}
+
+func (s *Settings) fillDefaults() {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{{&s.Name, "default"}, {&s.FieldManager, "hubcap"}, {&s.JournalNamespace, "hubcap"}} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+}
+
+func fieldManager(s string) string {
+	if s == "" || len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "is not a name of a field manager: write 1 to 128 printable characters."
+	}
+	return ""
+}
+
+// versionConstraint checks a constraint as in ">= 1.2, < 2".
+func versionConstraint(s string) string {
+	if _, err := semver.NewConstraint(s); err != nil {
+		return `is not a version constraint. Write it as in ">= 1.2" or "~1.4".`
+	}
+	return ""
+}
+
+// checkVersion refuses a config that asks for another hubcap. A version that is
+// not a release (a development build) meets every constraint.
+func (l *loader) checkVersion(b *body, constraint string) {
+	version, err := semver.NewVersion(l.opts.Version)
+	if constraint == "" || err != nil {
+		return
+	}
+	wanted, err := semver.NewConstraint(constraint)
+	if err == nil && !wanted.Check(version) {
+		b.errorIn("required_version", "Unsupported version of hubcap",
+			"The config asks for %s, and this is hubcap %s. Install a version that matches.", constraint, l.opts.Version)
+	}
+}
