@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"hubcap/engine/expand"
 	"hubcap/engine/journal"
 	"hubcap/engine/observe"
@@ -120,6 +118,9 @@ var (
 	ErrUsed        = errors.New("the plan was used already")
 	ErrInterrupted = errors.New("interrupted")
 	ErrDenied      = errors.New("permission denied")
+	ErrIncomplete  = errors.New("something could not be read")
+	ErrRefused     = errors.New("an object may not be written")
+	ErrNothing     = errors.New("nothing to do")
 )
 
 // An Engine plans and applies one config.
@@ -140,44 +141,11 @@ type Options struct {
 	Delete []string // addresses whose objects may be deleted although people's work is on them
 }
 
-// Plan works out what apply would do. It changes nothing.
-func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnostics, error) {
-	return nil, nil, errors.New("plan: being written")
-}
-
 // Outcome is how an apply, resume or rollback ended.
 type Outcome struct {
 	Run     string
 	Outcome journal.Outcome
-	Failed  plan.StepID // step that failed, if one did
+	Failed  plan.StepID // step that failed or is held, if one did
 	Reason  string
 	Steps   int // done
-}
-
-// Apply carries out p: it locks, checks that nothing p relies on has moved
-// ([ErrStale]), then runs the steps, and undoes the one that fails.
-func (e *Engine) Apply(ctx context.Context, p *plan.Plan) (Outcome, error) {
-	return Outcome{}, errors.New("apply: being written")
-}
-
-// Resume goes on with the run id, or with the last unfinished one when id is
-// empty.
-func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
-	return Outcome{}, errors.New("resume: being written")
-}
-
-// Undo works out how to undo the run id, or the last one when id is empty. It
-// changes nothing; the plan it returns is carried out by ApplyUndo.
-func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
-	return nil, errors.New("undo: being written")
-}
-
-// ApplyUndo carries out a plan that Undo made.
-func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcome, error) {
-	return Outcome{}, errors.New("undo: being written")
-}
-
-// History returns the runs of all clusters, oldest first.
-func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
-	return nil, errors.New("history: being written")
 }

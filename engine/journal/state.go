@@ -1,0 +1,114 @@
+package journal
+
+import (
+	"slices"
+	"time"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+// Before returns the objects of p as they were before the run that wrote
+// entries touched them, and all changes that it may have made. Wanting before
+// within touched is what rolling back means. With steps, only changes made in
+// these count.
+func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resource.Desired, touched []resource.Change) {
+	intended := make(map[resource.ID]bool)
+	for _, e := range entries {
+		if e.Mark == Intended && e.Change != nil && (len(steps) == 0 || slices.Contains(steps, e.Step)) {
+			intended[*e.Change] = true
+		}
+	}
+	for _, s := range p.Steps() {
+		for _, c := range s.Changes {
+			if !intended[c.ID] {
+				continue
+			}
+			touched = append(touched, c)
+			if c.Action == resource.Create || c.Before == nil {
+				continue
+			}
+			before = append(before, resource.Desired{
+				ID: c.ID, Address: c.Address, Component: c.Component, Object: c.Before,
+				Presence: resource.Managed, Origin: c.Origin,
+			})
+		}
+	}
+	return before, touched
+}
+
+// StepState is how far one step got, as its last entries say.
+type StepState struct {
+	Mark     Mark                 // last one of the step; empty when it was not begun
+	Reason   string               // of that mark
+	Intended map[resource.ID]bool // changes that were announced: they may or may not have been made
+	Written  map[resource.ID]bool
+}
+
+// States returns how far every step got. A step without entries has none.
+func States(entries []Entry) map[plan.StepID]StepState {
+	states := make(map[plan.StepID]StepState)
+	for _, e := range entries {
+		if e.Step == "" {
+			continue
+		}
+		s, known := states[e.Step]
+		if !known {
+			s.Intended, s.Written = make(map[resource.ID]bool), make(map[resource.ID]bool)
+		}
+		switch {
+		case e.Mark == Intended && e.Change != nil:
+			s.Intended[*e.Change] = true
+		case e.Mark == Written && e.Change != nil:
+			s.Written[*e.Change] = true
+		case e.Gate == "":
+			s.Mark, s.Reason = e.Mark, e.Reason
+		}
+		states[e.Step] = s
+	}
+	return states
+}
+
+// Ended returns how a run ended, and false while it has not: it runs, or it died.
+func Ended(entries []Entry) (Outcome, bool) {
+	for _, e := range slices.Backward(entries) {
+		switch e.Mark {
+		case RunFinished:
+			return e.Outcome, true
+		case RunStarted:
+			return "", false
+		}
+	}
+	return "", false
+}
+
+// Resumable reports whether a run can go on: it died, was interrupted, or was
+// held.
+func Resumable(entries []Entry) bool {
+	outcome, ended := Ended(entries)
+	return !ended || outcome == WasHeld || outcome == WasInterrupted
+}
+
+// Touched reports whether a run may have changed anything.
+func Touched(entries []Entry) bool {
+	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Mark == Intended })
+}
+
+// Measured returns the mean launch gap of the steps of each class over all runs.
+func Measured(runs []Run) map[resource.Class]plan.Measure {
+	total := make(map[resource.Class]time.Duration)
+	measured := make(map[resource.Class]plan.Measure)
+	for _, r := range runs {
+		for _, e := range r.Entries {
+			if e.Mark != Done || e.Impact == nil || e.Class == 0 || e.Impact.LaunchGap <= 0 {
+				continue
+			}
+			m := measured[e.Class]
+			m.Runs++
+			total[e.Class] += e.Impact.LaunchGap
+			m.LaunchGap = (total[e.Class] / time.Duration(m.Runs)).Round(time.Second / 10)
+			measured[e.Class] = m
+		}
+	}
+	return measured
+}

@@ -1,0 +1,426 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hubcap/engine/graph"
+	"hubcap/engine/resource"
+)
+
+// A phase is a stretch of the plan: room is made first and given back last.
+type phase int
+
+const (
+	capacityUp phase = iota
+	rollout
+	removals
+	capacityDown
+)
+
+// A draft is a step in the making.
+type draft struct {
+	phase     phase
+	group     int // of the rollout; see builder.group
+	component resource.Component
+	cluster   string
+	origin    resource.Range
+	changes   []resource.Change
+}
+
+// arrange puts the changes into steps and the steps into waves.
+func (b *builder) arrange(changes []resource.Change) error {
+	drafts := b.drafts(changes)
+	slices.SortFunc(drafts, compareDrafts)
+	drafts = pullForward(drafts)
+	drafts, err := sortByNeeds(drafts)
+	if err != nil {
+		return err
+	}
+	names := b.waveNames(drafts)
+	for i, d := range drafts {
+		step, err := b.step(d, i+1)
+		if err != nil {
+			return err
+		}
+		last := len(b.plan.Waves) - 1
+		if last < 0 || b.plan.Waves[last].Name != names[i] {
+			b.plan.Waves = append(b.plan.Waves, Wave{Name: names[i]})
+			last++
+		}
+		b.plan.Waves[last].Steps = append(b.plan.Waves[last].Steps, step)
+	}
+	b.attachGates(drafts)
+	return nil
+}
+
+func (b *builder) drafts(changes []resource.Change) []*draft {
+	type key struct {
+		phase     phase
+		cluster   string
+		component resource.Component
+	}
+	byKey := make(map[key]*draft)
+	var drafts []*draft
+	for _, c := range changes {
+		k := key{phaseOf(c), c.ID.Cluster, c.Component}
+		d := byKey[k]
+		if d == nil {
+			block := c.Component.Block
+			d = &draft{phase: k.phase, group: b.group(block), component: k.component, cluster: k.cluster, origin: b.blocks[block]}
+			byKey[k] = d
+			drafts = append(drafts, d)
+		}
+		d.changes = append(d.changes, c)
+	}
+	return drafts
+}
+
+func phaseOf(c resource.Change) phase {
+	switch {
+	case isPool(c.ID) && lowers(c):
+		return capacityDown
+	case isPool(c.ID):
+		return capacityUp
+	case c.Action == resource.Delete:
+		return removals
+	}
+	return rollout
+}
+
+// group returns where the rollouts put a block: charts and manifests that no
+// rollout names come first, hubs that none names last.
+func (b *builder) group(block resource.Address) int {
+	n := 1
+	for _, r := range b.sortedRollouts() {
+		for _, wave := range r.Order {
+			if slices.Contains(wave, block) {
+				return n
+			}
+			n++
+		}
+	}
+	if block.Kind == "hub" {
+		return n
+	}
+	return 0
+}
+
+func (b *builder) sortedRollouts() []Rollout {
+	return slices.SortedFunc(slices.Values(b.Rollouts), func(x, y Rollout) int {
+		return cmp.Compare(x.Address.String(), y.Address.String())
+	})
+}
+
+// ranks order the components within a block, by what the later ones lean on.
+var ranks = map[string]int{
+	"crds": 1, "namespace": 2, "rbac": 3, "network-policy": 4, "priority": 5,
+	"user-scheduler": 10, proxyComponent: 11, hubComponent: 12, binderComponent: 13,
+	buildComponent: 14, "image-cleaner": 15, "user-placeholder": 16, "image-puller": 17, "ingress": 18,
+}
+
+const otherRank = 30
+
+func rank(c resource.Component) int {
+	if r, known := ranks[c.Name]; known {
+		return r
+	}
+	return otherRank
+}
+
+func compareDrafts(x, y *draft) int {
+	backwards := 1
+	if x.phase == removals {
+		backwards = -1 // what leans on others goes first
+	}
+	return cmp.Or(
+		cmp.Compare(x.phase, y.phase),
+		backwards*cmp.Compare(x.group, y.group),
+		backwards*compareRanges(x.origin, y.origin),
+		backwards*cmp.Compare(x.component.Block.String(), y.component.Block.String()),
+		backwards*cmp.Compare(rank(x.component), rank(y.component)),
+		cmp.Compare(x.component.Name, y.component.Name),
+		cmp.Compare(x.cluster, y.cluster),
+	)
+}
+
+// pullForward moves a configuration into the first step whose pods cannot start
+// without it, when that comes before its own.
+func pullForward(drafts []*draft) []*draft {
+	for own, d := range drafts {
+		if d.phase != rollout {
+			continue
+		}
+		var stay []resource.Change
+		for _, c := range d.changes {
+			if first := firstReader(drafts[:own], c); first != nil {
+				first.changes = append(first.changes, c)
+				continue
+			}
+			stay = append(stay, c)
+		}
+		d.changes = stay
+	}
+	return slices.DeleteFunc(drafts, func(d *draft) bool { return len(d.changes) == 0 })
+}
+
+// firstReader returns the first of drafts that needs config to be as c makes it.
+func firstReader(drafts []*draft, c resource.Change) *draft {
+	for _, d := range drafts {
+		if d.phase != rollout || d.cluster != c.ID.Cluster {
+			continue
+		}
+		for _, w := range d.changes {
+			if w.Component != c.Component && reads(w, c) {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// reads reports whether w, made first, would miss what c makes: an object that
+// does not exist yet, or new content that w is stamped with.
+func reads(w, c resource.Change) bool {
+	if c.ID.Kind == "Namespace" {
+		return c.Action == resource.Create && w.ID.Namespace == c.ID.Name
+	}
+	if w.ID.Namespace != c.ID.Namespace || !slices.Contains(references(w.After), reference{c.ID.Kind, c.ID.Name}) {
+		return false
+	}
+	return c.Action == resource.Create || isConfig(c.ID.Kind) && stamped(w)
+}
+
+// stamped reports whether the digest of a configuration changes on w's pods.
+func stamped(w resource.Change) bool {
+	return slices.ContainsFunc(w.Fields, func(f resource.Field) bool {
+		return strings.HasPrefix(f.Path, `spec.template.metadata.annotations["checksum`)
+	})
+}
+
+// sortByNeeds moves steps behind what they need, and otherwise keeps the order.
+func sortByNeeds(drafts []*draft) ([]*draft, error) {
+	var g graph.Graph[*draft]
+	makes := make(map[resource.ID]*draft)
+	crds := make(map[[3]string]*draft)
+	for _, d := range drafts {
+		g.Add(d)
+		for _, c := range d.changes {
+			if c.Action != resource.Delete {
+				makes[c.ID] = d
+			}
+			if c.ID.Kind == "CustomResourceDefinition" && c.Action == resource.Create {
+				crds[[3]string{c.ID.Cluster, c.After.Text("spec", "group"), c.After.Text("spec", "names", "kind")}] = d
+			}
+		}
+	}
+	for _, d := range drafts {
+		for _, c := range d.changes {
+			if crd := crds[[3]string{c.ID.Cluster, c.ID.Group, c.ID.Kind}]; crd != nil && crd != d {
+				g.Edge(crd, d)
+			}
+			for _, need := range c.Needs {
+				if maker := makes[need]; maker != nil && maker != d && c.Action != resource.Delete {
+					g.Edge(maker, d)
+				}
+			}
+		}
+	}
+	sorted, err := g.Sort()
+	if err != nil {
+		return nil, fmt.Errorf("the steps need each other: %s", cyclePath(g.Cycle()))
+	}
+	return sorted, nil
+}
+
+func cyclePath(drafts []*draft) string {
+	names := make([]string, len(drafts))
+	for i, d := range drafts {
+		names[i] = d.component.String()
+	}
+	return strings.Join(names, " → ")
+}
+
+// waveNames names the wave of each draft: the blocks of a group that a rollout
+// put together share one.
+func (b *builder) waveNames(drafts []*draft) []string {
+	together := make(map[int][]string)
+	for _, d := range drafts {
+		block := d.component.Block.String()
+		if d.phase == rollout && b.grouped(d.component.Block) && !slices.Contains(together[d.group], block) {
+			together[d.group] = append(together[d.group], block)
+		}
+	}
+	names := make([]string, len(drafts))
+	for i, d := range drafts {
+		switch d.phase {
+		case capacityUp:
+			names[i] = "node pools"
+		case removals:
+			names[i] = "removals"
+		case capacityDown:
+			names[i] = "capacity down"
+		case rollout:
+			names[i] = d.component.Block.String()
+			if shared := together[d.group]; slices.Contains(shared, names[i]) {
+				names[i] = strings.Join(shared, ", ")
+			}
+		}
+	}
+	return names
+}
+
+// grouped reports whether a rollout names the block.
+func (b *builder) grouped(block resource.Address) bool {
+	return slices.ContainsFunc(b.Rollouts, func(r Rollout) bool {
+		return slices.ContainsFunc(r.Order, func(w []resource.Address) bool { return slices.Contains(w, block) })
+	})
+}
+
+// rollout returns the rollout that a block belongs to: the one that names it, or
+// else one that is about all.
+func (b *builder) rollout(block resource.Address) (Rollout, bool) {
+	var all *Rollout
+	for _, r := range b.sortedRollouts() {
+		if slices.ContainsFunc(r.Order, func(w []resource.Address) bool { return slices.Contains(w, block) }) {
+			return r, true
+		}
+		if len(r.Order) == 0 && all == nil {
+			all = &r
+		}
+	}
+	if all == nil {
+		return Rollout{}, false
+	}
+	return *all, true
+}
+
+func (b *builder) step(d *draft, n int) (Step, error) {
+	changes, err := sortChanges(d.changes)
+	if err != nil {
+		return Step{}, fmt.Errorf("step %s: %w", d.component, err)
+	}
+	s := Step{
+		ID:        StepID(fmt.Sprintf("%02d-%s", n, d.component)),
+		Component: d.component,
+		Cluster:   d.cluster,
+		Impact:    sum(changes),
+		Changes:   changes,
+		Timeout:   workloadTimeout,
+		OnFailure: Rollback,
+	}
+	for _, c := range changes {
+		s.Class = max(s.Class, c.Class)
+		if isPool(c.ID) {
+			s.Timeout = poolTimeout
+		}
+	}
+	if r, has := b.rollout(d.component.Block); has {
+		s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)
+		s.OnFailure = cmp.Or(r.OnFailure, s.OnFailure)
+	}
+	if s.Class == resource.ClassOneWay || b.Back {
+		s.OnFailure = Stop
+	}
+	return s, nil
+}
+
+// attachGates gives the gates of its rollout to every step that restarts
+// something, and to the last one of a block that starts something new: a gate
+// cannot open while half of a new hub is missing.
+func (b *builder) attachGates(drafts []*draft) {
+	starting := make(map[resource.Address]int) // last step that starts something, by block
+	for i, d := range drafts {
+		if slices.ContainsFunc(d.changes, starts) {
+			starting[d.component.Block] = i
+		}
+	}
+	i := -1
+	for w := range b.plan.Waves {
+		for n := range b.plan.Waves[w].Steps {
+			i++
+			s := &b.plan.Waves[w].Steps[n]
+			r, has := b.rollout(s.Component.Block)
+			last, begins := starting[s.Component.Block]
+			complete := !begins || i >= last
+			if has && complete && (s.Class >= resource.ClassRestart || begins && i == last) && drafts[i].phase != removals {
+				s.Gates = withDefaults(r.Gates)
+			}
+		}
+	}
+}
+
+func starts(c resource.Change) bool {
+	return c.Action == resource.Create && workloads[c.ID.Kind]
+}
+
+func withDefaults(gates []Gate) []Gate {
+	full := slices.Clone(gates)
+	for i := range full {
+		full[i].Interval = cmp.Or(full[i].Interval, 5*time.Second)
+		full[i].Failures = max(full[i].Failures, 1)
+	}
+	return full
+}
+
+// kindRanks order the objects within a step: what pods read before the pods.
+var kindRanks = map[string]int{
+	"Namespace": 1, "CustomResourceDefinition": 2, "PriorityClass": 3, "StorageClass": 3, "ServiceAccount": 4,
+	"Role": 5, "ClusterRole": 5, "RoleBinding": 6, "ClusterRoleBinding": 6, "Secret": 7, "ConfigMap": 8,
+	"PersistentVolume": 9, "PersistentVolumeClaim": 10, "Service": 11, "NetworkPolicy": 12, "PodDisruptionBudget": 13,
+	"HorizontalPodAutoscaler": 30, "Ingress": 31, "HTTPRoute": 31,
+}
+
+func kindRank(kind string) int {
+	if workloads[kind] {
+		return 25
+	}
+	if r, known := kindRanks[kind]; known {
+		return r
+	}
+	return 20
+}
+
+// sortChanges orders the changes of one step: configuration before its readers,
+// deletions the other way round and last, and needs before what needs them.
+func sortChanges(changes []resource.Change) ([]resource.Change, error) {
+	sorted := slices.SortedFunc(slices.Values(changes), func(x, y resource.Change) int {
+		xGoes, yGoes := x.Action == resource.Delete, y.Action == resource.Delete
+		switch {
+		case xGoes && !yGoes:
+			return 1
+		case yGoes && !xGoes:
+			return -1
+		}
+		byRank := cmp.Compare(kindRank(x.ID.Kind), kindRank(y.ID.Kind))
+		if xGoes {
+			byRank = -byRank
+		}
+		return cmp.Or(byRank, cmp.Compare(x.ID.String(), y.ID.String()))
+	})
+	var g graph.Graph[resource.ID]
+	byID := make(map[resource.ID]resource.Change, len(sorted))
+	for _, c := range sorted {
+		g.Add(c.ID)
+		byID[c.ID] = c
+	}
+	for _, c := range sorted {
+		for _, need := range c.Needs {
+			if _, here := byID[need]; here && c.Action != resource.Delete {
+				g.Edge(need, c.ID)
+			}
+		}
+	}
+	ids, err := g.Sort()
+	if err != nil {
+		return nil, err
+	}
+	ordered := make([]resource.Change, len(ids))
+	for i, id := range ids {
+		ordered[i] = byID[id]
+	}
+	return ordered, nil
+}

@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+)
+
+// Build makes the plan that carries out the changes: it leaves out what may not
+// be touched, says what each change does to people, and puts the rest in order.
+// The same input in any order gives the same plan. An error means that the input
+// asks for what no plan may do, see [ErrEmptyConfig] and [ErrNoSuchAddress], or
+// that the steps need each other in a circle.
+func Build(in Input) (*Plan, error) {
+	b := newBuilder(in)
+	if err := b.refuseEmpty(); err != nil {
+		return nil, err
+	}
+	if err := b.checkSelection(); err != nil {
+		return nil, err
+	}
+	b.notice()
+	changes := b.permit(b.selected(in.Changes))
+	for i := range changes {
+		b.classify(&changes[i], changes)
+	}
+	for i := range changes {
+		changes[i].Impact = b.impact(changes[i])
+	}
+	if err := b.arrange(changes); err != nil {
+		return nil, err
+	}
+	b.warn()
+	id, err := identify(b.plan, in.Mask)
+	if err != nil {
+		return nil, err
+	}
+	b.plan.ID = id
+	return b.plan, nil
+}
+
+// A builder makes one plan.
+type builder struct {
+	Input
+	plan     *Plan
+	observed map[resource.ID]resource.Observation
+	orphans  map[resource.ID]resource.Live
+	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
+}
+
+func newBuilder(in Input) *builder {
+	b := &builder{
+		Input:    in,
+		observed: make(map[resource.ID]resource.Observation, len(in.Reading.Observations)),
+		orphans:  make(map[resource.ID]resource.Live, len(in.Reading.Orphans)),
+		blocks:   make(map[resource.Address]resource.Range),
+		plan: &Plan{
+			FormatVersion: FormatVersion,
+			Version:       in.Version,
+			Config:        in.Config,
+			Commit:        in.Commit,
+			Created:       in.Created.UTC().Truncate(1e9),
+			Clusters:      slices.Clone(in.Clusters),
+			Waves:         []Wave{},
+			Unreadable:    slices.Clone(in.Reading.Unreadable),
+			Warnings:      slices.Clone(in.Warnings),
+			Outputs:       in.Outputs,
+		},
+	}
+	for _, o := range in.Reading.Observations {
+		b.observed[o.Desired.ID] = o
+		block := o.Desired.Address.Block()
+		if old, known := b.blocks[block]; !known || before(o.Desired.Origin, old) {
+			b.blocks[block] = o.Desired.Origin
+		}
+	}
+	for _, l := range in.Reading.Orphans {
+		b.orphans[l.ID] = l
+	}
+	slices.SortFunc(b.plan.Clusters, func(x, y Cluster) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(b.plan.Unreadable, func(x, y resource.Unreadable) int {
+		return cmp.Or(cmp.Compare(x.What, y.What), cmp.Compare(x.Reason, y.Reason))
+	})
+	return b
+}
+
+// before orders places in files.
+func before(a, b resource.Range) bool { return compareRanges(a, b) < 0 }
+
+func compareRanges(a, b resource.Range) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
+// refuseEmpty refuses a config that asks for nothing of a cluster where objects
+// of its own live, unless all of them were named for deletion.
+func (b *builder) refuseEmpty() error {
+	if b.Back {
+		return nil
+	}
+	wanted := make(map[string]bool)
+	for id := range b.observed {
+		wanted[id.Cluster] = true
+	}
+	left := make(map[string]int)
+	for _, l := range b.orphans {
+		if !wanted[l.ID.Cluster] && !b.named(l.Address, l.ID) {
+			left[l.ID.Cluster]++
+		}
+	}
+	for _, c := range b.plan.Clusters {
+		if n := left[c.Name]; n > 0 {
+			return fmt.Errorf("cluster %s: %w (%d of them)", c.Name, ErrEmptyConfig, n)
+		}
+	}
+	return nil
+}
+
+// checkSelection refuses a selection that names nothing: a misspelt name must
+// not pass for "nothing to do".
+func (b *builder) checkSelection() error {
+	known := make(map[string]bool)
+	for _, o := range b.Reading.Observations {
+		known[o.Desired.Address.Block().String()] = true
+		known[o.Desired.Component.String()] = true
+	}
+	for _, l := range b.Reading.Orphans {
+		known[l.Address.Block().String()] = true
+		known[l.Component.String()] = true
+	}
+	for _, name := range append(slices.Clone(b.Only), b.Except...) {
+		if !known[name] {
+			return fmt.Errorf("%w: %s", ErrNoSuchAddress, name)
+		}
+	}
+	return nil
+}
+
+// notice counts what is unchanged and gathers drift and refusals.
+func (b *builder) notice() {
+	for _, o := range b.Reading.Observations {
+		d := o.Desired
+		if !b.selects(d.Component) {
+			continue
+		}
+		switch {
+		case o.Refused != "":
+			b.refuse(d, o.Refused)
+		case o.Same, d.Presence == resource.Ensured && o.Live != nil:
+			b.plan.Unchanged++
+		}
+		if len(o.Foreign) > 0 {
+			b.plan.Drift = append(b.plan.Drift, Drift{Kind: driftKind(o), ID: d.ID, Address: d.Address, Fields: sortedForeign(o.Foreign)})
+		}
+	}
+	slices.SortFunc(b.plan.Drift, func(x, y Drift) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
+}
+
+func (b *builder) refuse(d resource.Desired, reason string) {
+	b.plan.Refused = append(b.plan.Refused, Refused{ID: d.ID, Address: d.Address, Reason: reason, Origin: d.Origin})
+}
+
+// driftKind tells drift from a conflict: whether the config moved too since the
+// object was last applied.
+func driftKind(o resource.Observation) DriftKind {
+	if o.Live == nil || o.Live.Applied == nil {
+		return Conflicted
+	}
+	if o.Live.Applied.Digest == resource.Digest(o.Desired.Object) {
+		return Drifted
+	}
+	return Conflicted
+}
+
+func sortedForeign(fields []resource.Foreign) []resource.Foreign {
+	sorted := slices.Clone(fields)
+	slices.SortFunc(sorted, func(x, y resource.Foreign) int {
+		return cmp.Or(cmp.Compare(x.Path, y.Path), cmp.Compare(x.Manager, y.Manager))
+	})
+	return sorted
+}
+
+// selects reports whether --only and --except let c through.
+func (b *builder) selects(c resource.Component) bool {
+	matches := func(name string) bool { return name == c.String() || name == c.Block.String() }
+	if len(b.Only) > 0 && !slices.ContainsFunc(b.Only, matches) {
+		return false
+	}
+	return !slices.ContainsFunc(b.Except, matches)
+}
+
+// selected returns copies of the changes that the selection lets through, in the
+// order of their IDs, and notes the components that it leaves out.
+func (b *builder) selected(changes []resource.Change) []resource.Change {
+	var through []resource.Change
+	for _, c := range changes {
+		if b.selects(c.Component) {
+			c.Notes = slices.Clone(c.Notes)
+			through = append(through, c)
+			continue
+		}
+		if name := c.Component.String(); !slices.Contains(b.plan.LeftOut, name) {
+			b.plan.LeftOut = append(b.plan.LeftOut, name)
+		}
+	}
+	slices.Sort(b.plan.LeftOut)
+	slices.SortFunc(through, func(x, y resource.Change) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
+	return through
+}
+
+// named reports whether address, or its block, or the object itself was named
+// for deletion.
+func (b *builder) named(address resource.Address, id resource.ID) bool {
+	return slices.ContainsFunc(b.Delete, func(name string) bool {
+		return name == address.String() || name == address.Block().String() || name == id.String()
+	})
+}
+
+// warn tells what a person should know that stops nothing.
+func (b *builder) warn() {
+	planned := make(map[resource.ID]bool)
+	for _, s := range b.plan.Steps() {
+		for _, c := range s.Changes {
+			planned[c.ID] = true
+		}
+	}
+	for _, s := range b.plan.Steps() {
+		for _, c := range s.Changes {
+			for _, id := range c.Needs {
+				if !planned[id] && b.missing(id) {
+					b.plan.Warnings = append(b.plan.Warnings, fmt.Sprintf("%s needs %s, which does not exist and is left out", c.Address, id))
+				}
+			}
+		}
+	}
+	if len(b.plan.LeftOut) > 0 {
+		b.plan.Warnings = append(b.plan.Warnings, "left out by selection: "+strings.Join(b.plan.LeftOut, ", "))
+	}
+	slices.SortFunc(b.plan.Kept, func(x, y Kept) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
+	slices.SortFunc(b.plan.Refused, func(x, y Refused) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
+	slices.Sort(b.plan.Warnings)
+}
+
+// missing reports whether id is wanted and does not exist.
+func (b *builder) missing(id resource.ID) bool {
+	o, wanted := b.observed[id]
+	return wanted && o.Live == nil
+}

@@ -1,0 +1,221 @@
+package plan
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+)
+
+// The components whose restart people feel in a way of their own.
+const (
+	hubComponent    = "hub"
+	proxyComponent  = "proxy"
+	binderComponent = "binder"
+	buildComponent  = "image-builder"
+)
+
+// workloads are the kinds that run pods.
+var workloads = map[string]bool{
+	"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,
+	"ReplicationController": true, "Job": true, "CronJob": true, "Pod": true,
+}
+
+// classify says what c does to the system. all are the changes of the plan: what
+// a configuration does depends on whether its reader restarts.
+func (b *builder) classify(c *resource.Change, all []resource.Change) {
+	switch {
+	case c.Action == resource.Delete:
+		c.Class = b.deleteClass(c)
+	case isPool(c.ID):
+		c.Class = poolClass(c.Fields)
+		if c.Action == resource.Create {
+			c.Class = resource.ClassLive
+		} else if c.Action == resource.Replace {
+			c.Class = resource.ClassReplacePool
+		}
+	case c.Action == resource.Create:
+		c.Class = resource.ClassLive
+	case workloads[c.ID.Kind]:
+		c.Class = workloadClass(c)
+	case len(c.Fields) == 0 && c.Action == resource.Update:
+		c.Class = resource.ClassNoop
+		c.Notes = append(c.Notes, "only its ownership changes")
+	case isConfig(c.ID.Kind):
+		c.Class = configClass(c, all)
+	default:
+		c.Class = resource.ClassLive
+	}
+	if c.Component.Name == buildComponent && c.Class == resource.ClassRestart {
+		c.Notes = append(c.Notes, "builds on its nodes fail while it restarts")
+	}
+}
+
+func isConfig(kind string) bool { return kind == "Secret" || kind == "ConfigMap" }
+
+func (b *builder) deleteClass(c *resource.Change) resource.Class {
+	if isPool(c.ID) {
+		if b.sessionsOn(c.ID) > 0 {
+			return resource.ClassDestructive
+		}
+		return resource.ClassLive
+	}
+	_, keep := keepKinds[c.ID.Kind]
+	carries := workloads[c.ID.Kind] && (c.Component.Name == hubComponent || c.Component.Name == proxyComponent)
+	if keep || carries && b.sessionsIn(c.ID) > 0 {
+		return resource.ClassDestructive
+	}
+	return resource.ClassLive
+}
+
+// workloadClass tells a change of the pods from one beside them.
+func workloadClass(c *resource.Change) resource.Class {
+	switch {
+	case len(c.Fields) == 0 && c.Action == resource.Update:
+		c.Notes = append(c.Notes, "only its ownership changes")
+		return resource.ClassNoop
+	case c.Action != resource.Replace && !touchesTemplate(c):
+		return resource.ClassLive
+	}
+	if from, to, migrates := migration(c); migrates {
+		c.Notes = append(c.Notes, fmt.Sprintf("the hub upgrades its database from %s to %s: there is no way back but a backup", from, to))
+		return resource.ClassOneWay
+	}
+	return restartClass(c.Component)
+}
+
+func touchesTemplate(c *resource.Change) bool {
+	prefixes := []string{"spec.template"}
+	switch c.ID.Kind {
+	case "CronJob":
+		return false // running jobs go on, the next one is new
+	case "Pod":
+		prefixes = []string{"spec"}
+	}
+	return slices.ContainsFunc(c.Fields, func(f resource.Field) bool { return under(f.Path, prefixes) })
+}
+
+func restartClass(c resource.Component) resource.Class {
+	switch c.Name {
+	case hubComponent:
+		return resource.ClassHub
+	case proxyComponent:
+		return resource.ClassProxy
+	case binderComponent:
+		return resource.ClassBinder
+	}
+	return resource.ClassRestart
+}
+
+var release = regexp.MustCompile(`:v?(\d+\.\d+)(\.\d+)?$`)
+
+// migration reports whether the hub comes to a version with another database
+// schema, as far as that can be told: it upgrades its database at start, and its
+// image is of another minor release.
+func migration(c *resource.Change) (from, to string, migrates bool) {
+	if c.Component.Name != hubComponent || c.ID.Kind != "Deployment" || !upgradesDB(c.After) {
+		return "", "", false
+	}
+	was, is := release.FindStringSubmatch(image(c.Before)), release.FindStringSubmatch(image(c.After))
+	if was == nil || is == nil || was[1] == is[1] {
+		return "", "", false
+	}
+	return was[1] + was[2], is[1] + is[2], true
+}
+
+func upgradesDB(o resource.Object) bool {
+	return slices.ContainsFunc(containers(o), func(c map[string]any) bool {
+		args, _ := c["args"].([]any)
+		return slices.Contains(args, any("--upgrade-db"))
+	})
+}
+
+// image returns the image of the container named hub.
+func image(o resource.Object) string {
+	for _, c := range containers(o) {
+		if c["name"] == hubComponent {
+			text, _ := c["image"].(string)
+			return text
+		}
+	}
+	return ""
+}
+
+// configClass says what a changed configuration does: what its readers in the
+// same component do in this plan, or nothing but taking effect.
+func configClass(c *resource.Change, all []resource.Change) resource.Class {
+	class := resource.ClassLive
+	for _, w := range all {
+		reads := w.Action == resource.Update && workloads[w.ID.Kind] && w.Component == c.Component &&
+			touchesTemplate(&w) && w.After != nil && slices.Contains(references(w.After), reference{c.ID.Kind, c.ID.Name})
+		if reads {
+			class = max(class, restartClass(w.Component))
+		}
+	}
+	before, after := valuesText(c.Before), valuesText(c.After)
+	if before == "" || after == "" {
+		return class
+	}
+	if changed := changedSections(before, after); len(changed) == 1 && changed[0] == "singleuser" {
+		c.Notes = append(c.Notes, "running servers keep their settings: only new ones get these")
+	}
+	if was, is := prefix(before), prefix(after); was != "" && is != "" && was != is {
+		c.Notes = append(c.Notes, fmt.Sprintf("image prefix %s → %s: every repository is built again; undo is to go back to the old prefix", was, is))
+		return resource.ClassCacheWipe
+	}
+	return class
+}
+
+// valuesText returns the chart values that a chart's Secret or ConfigMap carries.
+// The text is secret: only what is said to be public may leave this package.
+func valuesText(o resource.Object) string {
+	for _, at := range []string{"data", "stringData"} {
+		v, _ := o.Value(at, "values.yaml")
+		if text, isText := resource.Reveal(v).(string); isText {
+			return decoded(text)
+		}
+	}
+	return ""
+}
+
+var prefixLine = regexp.MustCompile(`(?m)^\s*["']?image_prefix["']?:\s*["']?([^\s"']+)["']?\s*$`)
+
+// prefix returns the image prefix that values set, or "".
+func prefix(values string) string {
+	if m := prefixLine.FindStringSubmatch(values); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// changedSections returns the top-level keys under which two texts of YAML differ.
+func changedSections(before, after string) []string {
+	b, a := sections(before), sections(after)
+	var changed []string
+	for key, text := range a {
+		if b[key] != text {
+			changed = append(changed, key)
+		}
+	}
+	for key := range b {
+		if _, still := a[key]; !still {
+			changed = append(changed, key)
+		}
+	}
+	slices.Sort(changed)
+	return changed
+}
+
+func sections(text string) map[string]string {
+	parts, key := make(map[string]string), ""
+	for line := range strings.Lines(text) {
+		if line[0] != ' ' && line[0] != '-' && line[0] != '#' && line[0] != '\n' {
+			key, _, _ = strings.Cut(line, ":")
+			key = strings.Trim(strings.TrimSpace(key), `"'`)
+		}
+		parts[key] += line
+	}
+	return parts
+}

@@ -1,0 +1,296 @@
+package plan
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"hubcap/engine/resource"
+)
+
+// ErrDocument says that a document is not a plan that this hubcap can carry out.
+var ErrDocument = errors.New("not a plan of this version")
+
+// Encode returns p as a document, canonical and without any sensitive value, and
+// the values that it hides by their places, for the cluster's store. Equal plans
+// have equal bytes. It fails rather than let a sensitive value through.
+func Encode(p *Plan, m Mask) (document []byte, secrets map[string]string, err error) {
+	masked, secrets, err := m.mask(p)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode plan: %w", err)
+	}
+	if masked.ID, err = digest(masked); err != nil {
+		return nil, nil, fmt.Errorf("encode plan: %w", err)
+	}
+	document, err = marshal(masked)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode plan: %w", err)
+	}
+	return document, secrets, nil
+}
+
+// identify returns the plan's ID: the digest of what it does, without when it was
+// made.
+func identify(p *Plan, m Mask) (string, error) {
+	masked, _, err := m.mask(p)
+	if err != nil {
+		return "", err
+	}
+	return digest(masked)
+}
+
+func digest(masked *Plan) (string, error) {
+	c := *masked
+	c.ID, c.Created = "", time.Time{}
+	text, err := marshal(&c)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func marshal(p *Plan) ([]byte, error) {
+	if err := eachValue(p, refuseMaskKeys); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(p); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// refuseMaskKeys refuses a masked plan with an object that looks like a masked
+// value.
+func refuseMaskKeys(v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		if _, has := v[maskKey]; has {
+			return errMaskKey
+		}
+		for _, e := range v {
+			if err := refuseMaskKeys(e); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := refuseMaskKeys(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eachValue calls visit with every value of p that comes from outside.
+func eachValue(p *Plan, visit func(v any) error) error {
+	var values []any
+	for _, s := range p.Steps() {
+		for _, c := range s.Changes {
+			values = append(values, map[string]any(c.Before), map[string]any(c.After))
+			for _, f := range c.Fields {
+				values = append(values, f.Before, f.After)
+			}
+			for _, f := range c.Foreign {
+				values = append(values, f.Wanted, f.Live)
+			}
+		}
+	}
+	for _, d := range p.Drift {
+		for _, f := range d.Fields {
+			values = append(values, f.Wanted, f.Live)
+		}
+	}
+	values = append(values, map[string]any(p.Outputs))
+	for _, v := range values {
+		if err := visit(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Decode parses a document. Sensitive values come back as [Masked]; [Unmask] puts
+// them back. A document that was changed since it was written, or that another
+// version wrote, is an [ErrDocument].
+func Decode(document []byte) (*Plan, error) {
+	var p Plan
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	if err := d.Decode(&p); err != nil {
+		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("decode plan: %w: something follows it", ErrDocument)
+	}
+	if !readable(p.FormatVersion) {
+		return nil, fmt.Errorf("decode plan: %w: its format is %q, this hubcap reads %s", ErrDocument, p.FormatVersion, FormatVersion)
+	}
+	whole, err := normal(&p)
+	if err != nil {
+		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+	}
+	if err := whole.check(); err != nil {
+		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+	}
+	id, err := digest(whole)
+	if err != nil || id != whole.ID {
+		return nil, fmt.Errorf("decode plan: %w: it was changed since it was written", ErrDocument)
+	}
+	return whole, nil
+}
+
+// readable reports whether this hubcap reads plans of format v: the same major
+// version and no later minor one.
+func readable(v string) bool {
+	major, minor, found := strings.Cut(v, ".")
+	ourMajor, ourMinor, _ := strings.Cut(FormatVersion, ".")
+	n, err := strconv.Atoi(minor)
+	ours, _ := strconv.Atoi(ourMinor)
+	return found && err == nil && major == ourMajor && n >= 0 && n <= ours
+}
+
+// normal turns numbers and masks into what objects hold.
+func normal(p *Plan) (*Plan, error) {
+	c := *p
+	for w := range c.Waves {
+		for s := range c.Waves[w].Steps {
+			for i := range c.Waves[w].Steps[s].Changes {
+				if err := normalChange(&c.Waves[w].Steps[s].Changes[i]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for i := range c.Drift {
+		if err := normalForeign(c.Drift[i].Fields); err != nil {
+			return nil, err
+		}
+	}
+	if c.Outputs != nil {
+		outputs, err := normalValue(map[string]any(c.Outputs))
+		if err != nil {
+			return nil, err
+		}
+		m, isMap := outputs.(map[string]any)
+		if !isMap {
+			return nil, errMaskKey
+		}
+		c.Outputs = m
+	}
+	return &c, nil
+}
+
+func normalChange(c *resource.Change) error {
+	for _, o := range []*resource.Object{&c.Before, &c.After} {
+		if *o == nil {
+			continue
+		}
+		v, err := normalValue(map[string]any(*o))
+		if err != nil {
+			return err
+		}
+		m, isMap := v.(map[string]any)
+		if !isMap {
+			return errMaskKey
+		}
+		*o = m
+	}
+	for i := range c.Fields {
+		var err error
+		f := &c.Fields[i]
+		if f.Before, err = normalValue(f.Before); err != nil {
+			return err
+		}
+		if f.After, err = normalValue(f.After); err != nil {
+			return err
+		}
+	}
+	return normalForeign(c.Foreign)
+}
+
+func normalForeign(fields []resource.Foreign) (err error) {
+	for i := range fields {
+		f := &fields[i]
+		if f.Wanted, err = normalValue(f.Wanted); err != nil {
+			return err
+		}
+		if f.Live, err = normalValue(f.Live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func normalValue(v any) (any, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i, nil
+		}
+		return v.Float64()
+	case map[string]any:
+		if hidden, has := v[maskKey]; has {
+			text, isText := hidden.(string)
+			if len(v) != 1 || !isText {
+				return nil, errMaskKey
+			}
+			return Masked{Digest: text}, nil
+		}
+		for key, e := range v {
+			n, err := normalValue(e)
+			if err != nil {
+				return nil, err
+			}
+			v[key] = n
+		}
+	case []any:
+		for i, e := range v {
+			n, err := normalValue(e)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = n
+		}
+	}
+	return v, nil
+}
+
+// check reports what a plan must have and a decoded one lacks.
+func (p *Plan) check() error {
+	seen := make(map[StepID]bool)
+	for _, s := range p.Steps() {
+		if s.ID == "" || seen[s.ID] {
+			return fmt.Errorf("step %q: no ID of its own", s.ID)
+		}
+		seen[s.ID] = true
+		if s.OnFailure != Rollback && s.OnFailure != Stop {
+			return fmt.Errorf("step %s: on_failure is %q", s.ID, s.OnFailure)
+		}
+		for _, c := range s.Changes {
+			bad := c.Action == 0 || c.Class == 0 || c.ID.Kind == "" || c.ID.Name == "" ||
+				(c.Action == resource.Delete) != (c.After == nil)
+			if bad {
+				return fmt.Errorf("step %s: change %s is incomplete", s.ID, c.ID)
+			}
+		}
+		for _, g := range s.Gates {
+			if (g.HTTP == nil) == (g.Pods == nil) || g.Interval <= 0 || g.Bake < 0 || g.Failures < 1 {
+				return fmt.Errorf("step %s: gate %q is incomplete", s.ID, g.Name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"hubcap/engine/resource"
+)
+
+// launchGaps are how long new launches fail or wait while a component restarts,
+// as long as nothing was measured.
+var launchGaps = map[resource.Class]time.Duration{
+	resource.ClassHub:       40 * time.Second,
+	resource.ClassOneWay:    60 * time.Second,
+	resource.ClassProxy:     90 * time.Second, // until the hub restored the routes
+	resource.ClassBinder:    25 * time.Second,
+	resource.ClassCacheWipe: 25 * time.Second,
+}
+
+// impact says what c does to people: the static table, with live counts and
+// measured times.
+func (b *builder) impact(c resource.Change) resource.Impact {
+	impact := resource.Impact{OneWay: c.Class == resource.ClassOneWay}
+	var basis []string
+	users := b.sessionsIn(c.ID)
+	switch c.Class {
+	case resource.ClassProxy:
+		impact.SessionsInterrupted = users
+		basis = append(basis, counted(users))
+	case resource.ClassNodeRolling, resource.ClassDestructive:
+		if isPool(c.ID) {
+			users = b.sessionsOn(c.ID)
+			impact.SessionsLost = users
+		} else {
+			impact.SessionsInterrupted = users
+		}
+		basis = append(basis, counted(users))
+	}
+	if !workloads[c.ID.Kind] {
+		impact.Basis = strings.Join(basis, "; ")
+		return impact
+	}
+	if c.Class >= resource.ClassRestart && c.Action != resource.Create {
+		impact.PodsRestarted = b.replicas(c)
+	}
+	if gap, from := b.launchGap(c.Class, impact.PodsRestarted); gap > 0 {
+		impact.LaunchGap = gap
+		basis = append(basis, from)
+	}
+	impact.Basis = strings.Join(basis, "; ")
+	return impact
+}
+
+func counted(users int) string {
+	if users == 1 {
+		return "1 session counted"
+	}
+	return fmt.Sprintf("%d sessions counted", users)
+}
+
+// launchGap returns how long launches wait, and where the number comes from. A
+// binder with several replicas rolls without a gap.
+func (b *builder) launchGap(class resource.Class, replicas int) (time.Duration, string) {
+	rolls := (class == resource.ClassBinder || class == resource.ClassCacheWipe) && replicas > 1
+	gap, has := launchGaps[class]
+	if !has || rolls {
+		return 0, ""
+	}
+	if m := b.Measured[class]; m.Runs > 0 {
+		return m.LaunchGap, fmt.Sprintf("gap measured %d times", m.Runs)
+	}
+	return gap, "gap estimated"
+}
+
+// replicas returns how many pods a workload runs, as seen live, or else as
+// written.
+func (b *builder) replicas(c resource.Change) int {
+	live := b.orphans[c.ID].Object
+	if o, wanted := b.observed[c.ID]; wanted && o.Live != nil {
+		live = o.Live.Object
+	}
+	for _, path := range [][]string{{"status", "replicas"}, {"status", "desiredNumberScheduled"}} {
+		if v, has := live.Value(path...); has {
+			return int(number(v))
+		}
+	}
+	for _, o := range []resource.Object{live, c.Before} {
+		if v, has := o.Value("spec", "replicas"); has {
+			return int(number(v))
+		}
+	}
+	return 1
+}
+
+// sum returns the impact of changes that are made together: the same people are
+// counted once, pods add up.
+func sum(changes []resource.Change) resource.Impact {
+	var total resource.Impact
+	for _, c := range changes {
+		i := c.Impact
+		if isPool(c.ID) { // every pool has people of its own
+			total.SessionsLost += i.SessionsLost
+		} else {
+			total.SessionsLost = max(total.SessionsLost, i.SessionsLost)
+		}
+		total.SessionsInterrupted = max(total.SessionsInterrupted, i.SessionsInterrupted)
+		if i.LaunchGap > total.LaunchGap || total.Basis == "" {
+			total.Basis = i.Basis
+		}
+		total.LaunchGap = max(total.LaunchGap, i.LaunchGap)
+		total.PodsRestarted += i.PodsRestarted
+		total.OneWay = total.OneWay || i.OneWay
+	}
+	return total
+}

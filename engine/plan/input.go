@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"errors"
+	"time"
+
+	"hubcap/engine/resource"
+)
+
+// Input is everything a plan is made from.
+type Input struct {
+	Version  string // of hubcap
+	Config   string // name of the config
+	Commit   string
+	Created  time.Time
+	Clusters []Cluster
+	Reading  resource.Reading           // what was seen
+	Changes  []resource.Change          // what the comparison of Reading found
+	Census   map[string]resource.Census // by name of the cluster
+	Rollouts []Rollout
+	Measured map[resource.Class]Measure // from earlier runs
+	Only     []string                   // addresses of blocks or components; empty means all
+	Except   []string
+	Delete   []string // addresses that may be deleted although people's work is on them
+	Outputs  map[string]any
+	Warnings []string // found while reading
+	Mask     Mask     // under which secrets enter the plan's ID
+
+	// Back says that the plan leads back to what was before a run. Then asking
+	// for nothing is no mistake, and what the run created goes again.
+	Back bool
+}
+
+// A Rollout says in which order blocks are changed and what is checked after.
+type Rollout struct {
+	Address     resource.Address
+	Order       [][]resource.Address // waves of blocks; empty means that it is about all blocks
+	Gates       []Gate
+	StepTimeout time.Duration // zero: the default
+	OnFailure   OnFailure     // empty: Rollback
+}
+
+// A Measure is what earlier runs of the same class took.
+type Measure struct {
+	LaunchGap time.Duration // the mean
+	Runs      int
+}
+
+// ErrEmptyConfig says that the config asks for nothing where something of its
+// own lives: more likely a wrong directory than the wish to delete everything.
+var ErrEmptyConfig = errors.New("the config asks for nothing, but objects that it owns exist")
+
+// ErrNoSuchAddress says that a selection names nothing that exists or is wanted.
+var ErrNoSuchAddress = errors.New("no such block or component")
+
+// How long a step may take to converge unless a rollout says otherwise.
+const (
+	workloadTimeout = 10 * time.Minute
+	poolTimeout     = 30 * time.Minute
+)

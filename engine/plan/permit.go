@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+)
+
+// keepKinds are the kinds that hold what cannot be made again; a plan deletes
+// one only when it was named itself.
+var keepKinds = map[string]string{
+	"PersistentVolumeClaim":    "persistent volume claims are deleted only by name",
+	"PersistentVolume":         "persistent volumes are deleted only by name",
+	"Namespace":                "namespaces are deleted only by name",
+	"CustomResourceDefinition": "custom resource definitions are deleted only by name",
+}
+
+// permit returns the changes that may be made. Deletions that may not be become
+// [Kept], other changes [Refused].
+func (b *builder) permit(changes []resource.Change) []resource.Change {
+	var permitted []resource.Change
+	for _, c := range changes {
+		switch reason := b.objection(&c); {
+		case reason == "":
+			permitted = append(permitted, c)
+		case c.Action == resource.Delete:
+			b.plan.Kept = append(b.plan.Kept, Kept{ID: c.ID, Address: c.Address, Reason: reason})
+		default:
+			b.plan.Refused = append(b.plan.Refused, Refused{ID: c.ID, Address: c.Address, Reason: reason, Origin: c.Origin})
+		}
+	}
+	return permitted
+}
+
+// objection returns why c may not be made, or "".
+func (b *builder) objection(c *resource.Change) string {
+	switch {
+	case c.Action == resource.Delete:
+		return b.keepReason(c)
+	case c.Action == resource.Replace && c.Before != nil:
+		return b.replaceReason(c)
+	case c.Action == resource.Update && isPool(c.ID):
+		return b.rollingReason(c)
+	}
+	return ""
+}
+
+// keepReason returns why an object that is wanted no more is kept, or "".
+func (b *builder) keepReason(c *resource.Change) string {
+	itself := slices.Contains(b.Delete, c.ID.String()) || c.Address.Object != "" && slices.Contains(b.Delete, c.Address.String())
+	if b.orphans[c.ID].Protected {
+		return "protected"
+	}
+	if reason, keep := keepKinds[c.ID.Kind]; keep && !itself {
+		return reason
+	}
+	_, wanted := b.blocks[c.Address.Block()]
+	if isPool(c.ID) {
+		return b.keepPool(c, wanted)
+	}
+	users := b.sessionsIn(c.ID)
+	if !b.Back && !wanted && c.Address.Kind == "hub" && users > 0 && !b.named(c.Address, c.ID) {
+		return fmt.Sprintf("%s on this hub: name %s to delete it all the same", servers(users), c.Address.Block())
+	}
+	return ""
+}
+
+// keepPool keeps a pool while user servers run on it.
+func (b *builder) keepPool(c *resource.Change, wanted bool) string {
+	users := b.sessionsOn(c.ID)
+	if wanted {
+		c.Notes = append(c.Notes, "old shape of "+c.Address.Block().String())
+	}
+	switch {
+	case users == 0:
+		return ""
+	case wanted:
+		return fmt.Sprintf("old pool of %s: %s still on it", c.Address.Block(), servers(users))
+	case !b.named(c.Address, c.ID):
+		return fmt.Sprintf("%s still on it: name %s to delete it all the same", servers(users), c.Address.Block())
+	}
+	return ""
+}
+
+// replaceReason objects to deleting and making anew what holds people's work.
+func (b *builder) replaceReason(c *resource.Change) string {
+	if b.observed[c.ID].Desired.Protected {
+		return "protected, and cannot be changed in place: " + strings.Join(b.observed[c.ID].Replace, ", ")
+	}
+	if _, keep := keepKinds[c.ID.Kind]; keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
+		return "would have to be deleted and made anew: " + strings.Join(b.observed[c.ID].Replace, ", ")
+	}
+	return ""
+}
+
+// rollingReason objects to a change that makes every node of a pool anew while
+// user servers run on them.
+func (b *builder) rollingReason(c *resource.Change) string {
+	users := b.sessionsOn(c.ID)
+	if users == 0 || b.named(c.Address, c.ID) || poolClass(c.Fields) < resource.ClassNodeRolling {
+		return ""
+	}
+	return fmt.Sprintf("would make its nodes anew with %s on them", servers(users))
+}
+
+// servers says how many user servers.
+func servers(n int) string {
+	if n == 1 {
+		return "1 user server"
+	}
+	return fmt.Sprintf("%d user servers", n)
+}
+
+func (b *builder) sessionsIn(id resource.ID) int {
+	if id.Namespace == "" {
+		return 0
+	}
+	return b.Census[id.Cluster].PerNamespace[id.Namespace]
+}
+
+func (b *builder) sessionsOn(pool resource.ID) int {
+	return b.Census[pool.Cluster].PerPool[pool.Name]
+}
+
+func isPool(id resource.ID) bool { return id.Kind == resource.KindNodePool }

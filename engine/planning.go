@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hubcap/engine/diff"
+	"hubcap/engine/expand"
+	"hubcap/engine/journal"
+	"hubcap/engine/observe"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/schema"
+)
+
+// Plan works out what apply would do. It changes nothing.
+func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnostics, error) {
+	desired, diags := e.desired()
+	if diags.HasErrors() {
+		return nil, diags, nil
+	}
+	in := e.input()
+	in.Only, in.Except, in.Delete = o.Only, o.Except, o.Delete
+	in.Rollouts, in.Outputs = rollouts(e.Config), outputs(e.Config)
+	if err := e.look(ctx, &in, desired); err != nil {
+		return nil, diags, err
+	}
+	p, err := plan.Build(in)
+	if err != nil {
+		return nil, diags, fmt.Errorf("plan: %w", err)
+	}
+	return p, diags, nil
+}
+
+// desired returns the objects that the config asks for, and refuses clusters of
+// another identity than the config pins.
+func (e *Engine) desired() ([]resource.Desired, hcl.Diagnostics) {
+	facts := make(map[string]expand.Facts, len(e.Clusters))
+	for name, c := range e.Clusters {
+		facts[name] = c.Facts
+	}
+	desired, diags := expand.Config(e.Config, facts)
+	for _, c := range e.Config.Clusters {
+		live := e.Clusters[c.Address.Name]
+		if c.Identity == "" || live == nil || live.Identity == c.Identity {
+			continue
+		}
+		at := c.At("identity")
+		diags = append(diags, &hcl.Diagnostic{
+			Severity: hcl.DiagError,
+			Summary:  "Cluster of another identity",
+			Detail: fmt.Sprintf("The config pins %q, but the cluster that was reached has %q. Check the context and the kubeconfig; nothing was read or changed.",
+				c.Identity, live.Identity),
+			Subject: &at,
+		})
+	}
+	return desired, diags
+}
+
+// input returns what every plan of this engine has in common.
+func (e *Engine) input() plan.Input {
+	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Commit: e.Commit, Created: e.Now()}
+	for _, name := range e.names() {
+		c := e.Clusters[name]
+		in.Clusters = append(in.Clusters, plan.Cluster{Name: name, Identity: c.Identity, Where: c.Where})
+	}
+	return in
+}
+
+// names returns the names of the clusters in order.
+func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.Clusters)) }
+
+// home returns the cluster that keeps the journal and the key.
+func (e *Engine) home() (*Cluster, error) {
+	names := e.names()
+	if len(names) == 0 {
+		return nil, errors.New("find the journal: no cluster is connected")
+	}
+	return e.Clusters[names[0]], nil
+}
+
+// look fills in what has to be read from outside, all at once: the objects, the
+// people, the key and the measured times.
+func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.Desired) error {
+	var (
+		wait    sync.WaitGroup
+		reading resource.Reading
+		errs    [2]error
+		census  map[string]resource.Census
+		blind   []resource.Unreadable
+		runs    []journal.Run
+		silent  error
+	)
+	wait.Go(func() { reading, errs[0] = observe.Read(ctx, e.readers(), desired) })
+	wait.Go(func() { census, blind = e.count(ctx) })
+	wait.Go(func() { in.Mask, errs[1] = e.mask(ctx) })
+	wait.Go(func() { runs, silent = e.History(ctx) })
+	wait.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	if silent != nil {
+		in.Warnings = append(in.Warnings, "measured times are left out: "+silent.Error())
+	}
+	in.Measured = journal.Measured(runs)
+	in.Reading, in.Census = reading, census
+	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
+	in.Changes = diff.Compare(reading)
+	for i := range in.Clusters {
+		in.Clusters[i].Sessions = census[in.Clusters[i].Name].Sessions
+	}
+	return nil
+}
+
+func (e *Engine) readers() map[string]observe.Reader {
+	readers := make(map[string]observe.Reader, len(e.Clusters))
+	for name, c := range e.Clusters {
+		readers[name] = c.Reader
+	}
+	return readers
+}
+
+// count counts the people on every cluster. Where that fails the plan is
+// incomplete, not impossible.
+func (e *Engine) count(ctx context.Context) (map[string]resource.Census, []resource.Unreadable) {
+	names := e.names()
+	counts, errs := make([]resource.Census, len(names)), make([]error, len(names))
+	var wait sync.WaitGroup
+	for i, name := range names {
+		if c := e.Clusters[name].Census; c != nil {
+			wait.Go(func() { counts[i], errs[i] = c.Count(ctx) })
+		}
+	}
+	wait.Wait()
+	census := make(map[string]resource.Census, len(names))
+	var blind []resource.Unreadable
+	for i, name := range names {
+		census[name] = counts[i]
+		if errs[i] != nil {
+			blind = append(blind, resource.Unreadable{What: "user servers of cluster " + name, Reason: errs[i].Error()})
+		}
+	}
+	return census, blind
+}
+
+// mask returns the mask of this config's plans.
+func (e *Engine) mask(ctx context.Context) (plan.Mask, error) {
+	home, err := e.home()
+	if err != nil || home.Keys == nil {
+		return plan.Mask{}, err
+	}
+	key, err := home.Keys.Key(ctx)
+	if err != nil {
+		return plan.Mask{}, fmt.Errorf("read the key of digests: %w", err)
+	}
+	return plan.Mask{Key: key}, nil
+}
+
+// Document returns p as a document that can be saved and published: secrets are
+// in it only as digests.
+func (e *Engine) Document(ctx context.Context, p *plan.Plan) ([]byte, error) {
+	m, err := e.mask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	document, _, err := plan.Encode(p, m)
+	return document, err
+}
+
+// Open reads a document back. Its secrets come from where they came from before,
+// the config and the live objects, and must be the same: otherwise it is
+// [ErrStale].
+func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) {
+	p, err := plan.Decode(document)
+	if err != nil {
+		return nil, err
+	}
+	desired, diags := e.desired()
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	in := e.input()
+	if err := e.look(ctx, &in, desired); err != nil {
+		return nil, err
+	}
+	places := make(map[string]string)
+	gather := func(id resource.ID, before, after resource.Object) {
+		maps.Copy(places, plan.Places(id, before, after))
+	}
+	for _, o := range in.Reading.Observations {
+		gather(o.Desired.ID, o.Before, o.Desired.Object)
+	}
+	for _, l := range in.Reading.Orphans {
+		gather(l.ID, l.Object, nil)
+	}
+	err = plan.Unmask(p, in.Mask, func(place string) (string, bool) {
+		text, found := places[place]
+		return text, found
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStale, err)
+	}
+	return p, nil
+}
+
+// outputs returns the values of the outputs; a sensitive one stays hidden.
+func outputs(cfg *schema.Config) map[string]any {
+	if len(cfg.Outputs) == 0 {
+		return nil
+	}
+	values := make(map[string]any, len(cfg.Outputs))
+	for _, o := range cfg.Outputs {
+		values[o.Address.Name] = o.Value
+		if _, hidden := o.Value.(resource.Sensitive); o.Sensitive && !hidden {
+			text, err := json.Marshal(resource.Reveal(o.Value))
+			if err != nil {
+				panic(fmt.Sprintf("engine: output %s holds what is not JSON", o.Address))
+			}
+			values[o.Address.Name] = resource.Secret(string(text))
+		}
+	}
+	return values
+}

@@ -1,0 +1,128 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hubcap/engine/resource"
+)
+
+// How often a step is looked at while it converges: soon at first, then at least
+// once a second.
+const (
+	firstPoll = 20 * time.Millisecond
+	lastPoll  = time.Second
+	tellEvery = time.Second
+)
+
+// interruptGrace is how long an interrupted run still waits for its step.
+const interruptGrace = 20 * time.Second
+
+// probeFailures is how many times in a row probing may fail before the step does.
+const probeFailures = 10
+
+// ErrNotReady says that a step did not converge.
+var ErrNotReady = errors.New("not ready")
+
+// converge waits until every change of the step is observed to have settled. A
+// cause that waiting cannot mend fails it at once.
+func (x *execution) converge(ctx context.Context) error {
+	w := &wait{execution: x, began: time.Now(), pending: x.step.Changes}
+	deadline := w.began.Add(x.step.Timeout)
+	interrupted := ctx.Done()
+	probes := context.WithoutCancel(ctx)
+	for poll := firstPoll; ; poll = min(poll*3/2, lastPoll) {
+		done, err := w.look(probes)
+		if done || err != nil {
+			return err
+		}
+		now := time.Now()
+		if !now.Before(deadline) {
+			if ctx.Err() != nil {
+				return errInterrupted
+			}
+			return fmt.Errorf("%w after %s: %s", ErrNotReady, x.step.Timeout, strings.Join(w.unready, "; "))
+		}
+		select {
+		case <-x.Lost:
+			return errLost
+		case <-interrupted:
+			interrupted = nil
+			if until := now.Add(interruptGrace); until.Before(deadline) {
+				deadline = until
+			}
+		case <-time.After(min(poll, deadline.Sub(now))):
+		}
+	}
+}
+
+// A wait is one wait for a step to converge.
+type wait struct {
+	*execution
+	began   time.Time
+	told    time.Time
+	pending []resource.Change // not ready when last looked at
+	unready []string
+	failed  int // probes in a row
+	rounds  int
+}
+
+// look probes what is not ready yet; when all of it is, everything once more,
+// because one object's settling can unsettle another.
+func (w *wait) look(ctx context.Context) (bool, error) {
+	pending, unready, err := w.probe(ctx, w.pending)
+	if err == nil && len(pending) == 0 && w.rounds > 0 {
+		pending, unready, err = w.probe(ctx, w.step.Changes)
+	}
+	w.rounds++
+	if err != nil {
+		return false, err
+	}
+	w.pending, w.unready = pending, unready
+	if len(pending) == 0 {
+		return true, nil
+	}
+	if now := time.Now(); now.Sub(w.told) >= tellEvery {
+		w.told = now
+		w.tell(Waited{Step: w.step.ID, For: now.Sub(w.began), Unready: unready})
+	}
+	return false, nil
+}
+
+func (w *wait) probe(ctx context.Context, changes []resource.Change) (pending []resource.Change, unready []string, err error) {
+	failed := false
+	for _, c := range changes {
+		health, err := w.Targets[c.ID.Cluster].Prober.Probe(ctx, c)
+		if err != nil {
+			failed = true
+			if w.failed+1 >= probeFailures {
+				return nil, nil, fmt.Errorf("probe %s: %w", c.ID, err)
+			}
+			health = resource.Health{Reason: err.Error()}
+		}
+		if health.Terminal {
+			return nil, nil, fmt.Errorf("%w: %s: %s", ErrNotReady, name(c), strings.Join(append([]string{health.Reason}, health.Details...), "\n"))
+		}
+		if !health.Ready {
+			pending = append(pending, c)
+			unready = append(unready, name(c)+": "+health.Reason)
+		}
+	}
+	if failed {
+		w.failed++
+	} else {
+		w.failed = 0
+	}
+	return pending, unready, nil
+}
+
+// name is how a change is called within its step: "Deployment/hub".
+func name(c resource.Change) string {
+	if c.Address.Object != "" {
+		return c.Address.Object
+	}
+	return c.Address.String()
+}

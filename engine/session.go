@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// cleanupTime bounds what is done after a run was told to stop.
+const cleanupTime = 30 * time.Second
+
+// A session is one run while it holds its locks.
+type session struct {
+	*Engine
+	plan  *plan.Plan
+	run   journal.Run
+	locks []Lock
+	lost  chan struct{}
+	done  chan struct{} // ends the watch over the locks
+	store Store
+	mu    sync.Mutex
+	began time.Time
+}
+
+// runID returns a new run's name: it sorts by time.
+func (e *Engine) runID() string {
+	var random [2]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		panic("engine: no random numbers: " + err.Error())
+	}
+	return e.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(random[:])
+}
+
+// open takes the locks of all clusters that p touches, in order, and checks that
+// they are the clusters that it was made for.
+func (e *Engine) open(ctx context.Context, p *plan.Plan, r journal.Run) (*session, error) {
+	home, err := e.home()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		Engine: e, plan: p, run: r, store: home.Store, began: e.Now(),
+		lost: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := s.lock(ctx); err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	for _, c := range p.Clusters {
+		live := e.Clusters[c.Name]
+		if live != nil && c.Identity != "" && live.Identity != c.Identity {
+			s.close(ctx)
+			return nil, fmt.Errorf("%w: cluster %s is not the one that it was made for", ErrStale, c.Name)
+		}
+	}
+	return s, nil
+}
+
+func (s *session) lock(ctx context.Context) error {
+	touched := []string{s.names()[0]} // home, whose journal is written
+	for _, step := range s.plan.Steps() {
+		for _, c := range step.Changes {
+			if !slices.Contains(touched, c.ID.Cluster) {
+				touched = append(touched, c.ID.Cluster)
+			}
+		}
+	}
+	slices.Sort(touched)
+	holder := Holder{Who: s.Holder, Plan: s.plan.ID, Run: s.run.ID, When: s.Now()}
+	for _, name := range touched {
+		c := s.Clusters[name]
+		if c == nil {
+			return fmt.Errorf("lock cluster %s: it is not connected", name)
+		}
+		l, err := c.Locker.Lock(ctx, holder)
+		if err != nil {
+			return err
+		}
+		s.locks = append(s.locks, l)
+	}
+	s.watch()
+	return nil
+}
+
+// watch closes s.lost when any of the locks is lost.
+func (s *session) watch() {
+	var once sync.Once
+	for _, l := range s.locks {
+		go func() {
+			select {
+			case <-l.Lost():
+				once.Do(func() { close(s.lost) })
+			case <-s.done:
+			}
+		}()
+	}
+}
+
+// close releases the locks, also after ctx was cancelled.
+func (s *session) close(ctx context.Context) {
+	close(s.done)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	for _, l := range slices.Backward(s.locks) {
+		if err := l.Release(ctx); err != nil {
+			s.tell(run.Warned{Text: err.Error()})
+		}
+	}
+}
+
+func (s *session) tell(e run.Event) {
+	if s.Notify != nil {
+		s.Notify(e)
+	}
+}
+
+// create makes the run durable, with its plan and what the plan hides.
+func (s *session) create(ctx context.Context) error {
+	home, err := s.home()
+	if err != nil {
+		return err
+	}
+	var m plan.Mask
+	if home.Keys != nil {
+		if m.Key, err = home.Keys.EnsureKey(ctx); err != nil {
+			return fmt.Errorf("draw the key of digests: %w", err)
+		}
+	}
+	document, secrets, err := plan.Encode(s.plan, m)
+	if err != nil {
+		return err
+	}
+	s.run.Entries = []journal.Entry{{Seq: 1, Time: s.Now(), Mark: journal.RunStarted}}
+	if err := s.store.Create(ctx, s.run, document, secrets); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	return nil
+}
+
+// Record makes an entry durable as the run's next.
+func (s *session) Record(ctx context.Context, e journal.Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Seq, e.Time = 1, s.Now()
+	if n := len(s.run.Entries); n > 0 {
+		e.Seq = s.run.Entries[n-1].Seq + 1
+	}
+	if err := s.store.Append(ctx, s.run.ID, e); err != nil {
+		return err
+	}
+	s.run.Entries = append(s.run.Entries, e)
+	return nil
+}
+
+func (s *session) runner(r run.Recorder) *run.Runner {
+	targets := make(map[string]run.Target, len(s.Clusters))
+	for name, c := range s.Clusters {
+		targets[name] = run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler}
+	}
+	return &run.Runner{Targets: targets, Recorder: r, Notify: s.Notify, Lost: s.lost, Guard: s.guard}
+}
+
+// guard counts the user servers on a pool's nodes once more right before the
+// nodes go away.
+func (s *session) guard(ctx context.Context, c resource.Change) error {
+	dooms := c.Action == resource.Delete || c.Class == resource.ClassNodeRolling
+	if c.ID.Kind != resource.KindNodePool || !dooms || c.Impact.SessionsLost > 0 {
+		return nil
+	}
+	census := s.Clusters[c.ID.Cluster].Census
+	if census == nil {
+		return run.Hold("user servers on its nodes cannot be counted")
+	}
+	now, err := census.Count(ctx)
+	if err != nil {
+		return run.Hold("user servers on its nodes cannot be counted: " + err.Error())
+	}
+	if n := now.PerPool[c.ID.Name]; n > 0 {
+		return run.Hold(fmt.Sprintf("%d user servers run on its nodes by now", n))
+	}
+	return nil
+}
+
+// finish records how the run ended and tells.
+func (s *session) finish(ctx context.Context, r run.Result) (Outcome, error) {
+	o := Outcome{Run: s.run.ID, Outcome: r.Outcome, Steps: r.Done}
+	if r.Failed != nil {
+		o.Failed = r.Failed.ID
+	}
+	if r.Err != nil {
+		o.Reason = r.Err.Error()
+	}
+	if r.Outcome == "" { // the journal failed: this run stays open, to be resumed
+		o.Outcome = journal.WasHeld
+		s.ended(o)
+		return o, r.Err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	err := s.Record(ctx, journal.Entry{Mark: journal.RunFinished, Outcome: o.Outcome, Reason: o.Reason, Step: ""})
+	if err != nil {
+		s.tell(run.Warned{Text: "the journal does not say how the run ended: " + err.Error()})
+	}
+	s.ended(o)
+	switch {
+	case r.Outcome == journal.WasInterrupted:
+		return o, fmt.Errorf("%w: %w", ErrInterrupted, r.Err)
+	case r.Outcome == journal.Refused && errors.Is(r.Err, run.ErrMoved):
+		return o, fmt.Errorf("%w: %w", ErrStale, r.Err)
+	}
+	return o, nil
+}
+
+func (s *session) ended(o Outcome) {
+	s.tell(run.RunEnded{Run: o.Run, Outcome: o.Outcome, Reason: o.Reason, Took: s.Now().Sub(s.began), Done: o.Steps})
+}

@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"hubcap/engine/diff"
+	"hubcap/engine/journal"
+	"hubcap/engine/observe"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// History returns the runs of all clusters, oldest first.
+func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
+	var all []journal.Run
+	for _, name := range e.names() {
+		runs, err := e.Clusters[name].Store.Runs(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read journal of cluster %s: %w", name, err)
+		}
+		all = append(all, runs...)
+	}
+	slices.SortStableFunc(all, func(a, b journal.Run) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// Load returns run id with its plan; secrets are in it as they were. With an
+// empty id it is an [ErrNoRun].
+func (e *Engine) Load(ctx context.Context, id string) (journal.Run, error) {
+	for _, name := range e.names() {
+		record, err := e.Clusters[name].Store.Load(ctx, id)
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		if err != nil {
+			return journal.Run{}, fmt.Errorf("load run %s: %w", id, err)
+		}
+		return e.revive(ctx, record)
+	}
+	return journal.Run{}, fmt.Errorf("load run %s: %w", id, ErrNoRun)
+}
+
+// revive puts a stored run together again.
+func (e *Engine) revive(ctx context.Context, record Record) (journal.Run, error) {
+	r := record.Run
+	p, err := plan.Decode(record.Document)
+	if err != nil {
+		return r, fmt.Errorf("load run %s: %w", r.ID, err)
+	}
+	m, err := e.mask(ctx)
+	if err != nil {
+		return r, err
+	}
+	err = plan.Unmask(p, m, func(place string) (string, bool) {
+		text, found := record.Secrets[place]
+		return text, found
+	})
+	if err != nil {
+		return r, fmt.Errorf("load run %s: %w", r.ID, err)
+	}
+	p.ID, r.Plan = r.PlanID, p
+	return r, nil
+}
+
+// Resume goes on with the run id, or with the last one when id is empty. It ends
+// as Apply does. A run that has ended for good is an [ErrNothing].
+func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
+	if id == "" {
+		runs, err := e.History(ctx)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if len(runs) == 0 {
+			return Outcome{}, fmt.Errorf("resume: %w: there is no run", ErrNothing)
+		}
+		id = runs[len(runs)-1].ID
+	}
+	r, err := e.Load(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	ctx = run.WithID(ctx, r.ID)
+	s, err := e.open(ctx, r.Plan, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer s.close(ctx)
+	// Only what is read under the lock counts: the run may have ended meanwhile.
+	record, err := s.store.Load(ctx, id)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("load run %s: %w", id, err)
+	}
+	s.run.Entries = record.Run.Entries
+	if !journal.Resumable(s.run.Entries) {
+		outcome, _ := journal.Ended(s.run.Entries)
+		return Outcome{}, fmt.Errorf("resume: %w: run %s %s", ErrNothing, id, ending(outcome))
+	}
+	if err := s.Record(ctx, journal.Entry{Mark: journal.RunStarted, Reason: "resumed by " + e.Holder}); err != nil {
+		return Outcome{}, fmt.Errorf("write journal: %w", err)
+	}
+	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: s.plan})
+	return s.goOn(ctx)
+}
+
+func ending(o journal.Outcome) string {
+	if o == journal.Succeeded {
+		return "succeeded"
+	}
+	return "ended: " + string(o)
+}
+
+// goOn goes on where the journal ends: with the way back from a step that failed,
+// or with the steps.
+func (s *session) goOn(ctx context.Context) (Outcome, error) {
+	states := journal.States(s.run.Entries)
+	done := 0
+	for _, step := range s.plan.Steps() {
+		state := states[step.ID]
+		r := run.Result{Done: done, Failed: &step, Wrote: true, Err: fmt.Errorf("%s: %s", step.ID, cmp.Or(state.Reason, "failed before"))}
+		switch state.Mark {
+		case journal.Done:
+			done++
+		case journal.Failed, journal.RollingBack:
+			return s.finish(ctx, s.rollBack(ctx, r))
+		case journal.RolledBack:
+			r.Outcome = journal.WasRolledBack
+			return s.finish(ctx, r)
+		case journal.Stuck:
+			r.Outcome = journal.Incomplete
+			return s.finish(ctx, r)
+		}
+	}
+	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
+}
+
+// Undo works out how to undo the run id, or the last one that changed anything
+// when id is empty. It changes nothing; the plan it returns is carried out by
+// ApplyUndo. What someone else changed since is left alone and listed as refused.
+func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
+	id, err := e.undoable(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.Load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	before, touched := journal.Before(r.Plan, r.Entries)
+	return e.way(ctx, before, touched)
+}
+
+// ApplyUndo carries out a plan that Undo made for the same id. It ends as Apply
+// does, but a step that fails is left as it is: the outcome is Incomplete then,
+// and Undo can be tried again.
+func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcome, error) {
+	id, err := e.undoable(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return e.start(ctx, p, journal.Run{Kind: journal.RollbackRun, Undoes: id})
+}
+
+// undoable returns the run that undoing without a name is about: the last apply
+// that changed anything and was not undone since.
+func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
+	if id != "" {
+		return id, nil
+	}
+	runs, err := e.History(ctx)
+	if err != nil {
+		return "", err
+	}
+	undone := make(map[string]string)
+	for _, r := range slices.Backward(runs) {
+		outcome, _ := journal.Ended(r.Entries)
+		switch {
+		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded:
+			undone[r.Undoes] = r.ID
+		case r.Kind == journal.RollbackRun, !journal.Touched(r.Entries):
+		case undone[r.ID] != "":
+			return "", fmt.Errorf("undo: %w: run %s was undone by run %s", ErrNothing, r.ID, undone[r.ID])
+		default:
+			return r.ID, nil
+		}
+	}
+	return "", fmt.Errorf("undo: %w: no run has changed anything", ErrNothing)
+}
+
+// way plans the way from what is to what was before, within what was touched. An
+// object that is neither as before nor as after was changed by someone else: it
+// is refused, not overwritten.
+func (e *Engine) way(ctx context.Context, before []resource.Desired, touched []resource.Change) (*plan.Plan, error) {
+	sights, err := e.lookAt(ctx, touched)
+	if err != nil {
+		return nil, err
+	}
+	var moved []plan.Refused
+	astray := make(map[resource.ID]bool)
+	for _, c := range touched {
+		if s := sights[c.ID]; s.State == run.Elsewhere {
+			astray[c.ID] = true
+			moved = append(moved, plan.Refused{ID: c.ID, Address: c.Address, Origin: c.Origin, Reason: "changed by someone else since: " + s.Moved})
+		}
+	}
+	before = slices.DeleteFunc(slices.Clone(before), func(d resource.Desired) bool { return astray[d.ID] })
+	touched = slices.DeleteFunc(slices.Clone(touched), func(c resource.Change) bool { return astray[c.ID] })
+	in, err := e.readBack(ctx, before, touched)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Build(in)
+	if err != nil {
+		return nil, fmt.Errorf("plan the way back: %w", err)
+	}
+	p.Refused = append(p.Refused, moved...)
+	return p, nil
+}
+
+// readBack reads what was touched. What did not exist before counts as wanted no
+// more; what else lives there is none of this plan's business.
+func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touched []resource.Change) (plan.Input, error) {
+	in := e.input()
+	in.Back = true
+	was := make(map[resource.ID]bool)
+	desired := slices.Clone(before)
+	for _, d := range before {
+		was[d.ID] = true
+	}
+	made := make(map[resource.ID]resource.Change)
+	for _, c := range touched {
+		if !was[c.ID] {
+			made[c.ID] = c
+			desired = append(desired, resource.Desired{ID: c.ID, Address: c.Address, Component: c.Component, Object: c.After, Presence: resource.Managed})
+		}
+	}
+	reading, err := observe.Read(ctx, e.readers(), desired)
+	if err != nil {
+		return in, err
+	}
+	in.Reading.Unreadable = reading.Unreadable
+	for _, o := range reading.Observations {
+		c, wasMade := made[o.Desired.ID]
+		switch {
+		case !wasMade:
+			in.Reading.Observations = append(in.Reading.Observations, o)
+		case o.Live != nil:
+			l := *o.Live
+			l.Address, l.Component = c.Address, c.Component
+			in.Reading.Orphans = append(in.Reading.Orphans, l)
+		}
+	}
+	in.Changes = diff.Compare(in.Reading)
+	census, blind := e.count(ctx)
+	in.Census, in.Reading.Unreadable = census, append(in.Reading.Unreadable, blind...)
+	in.Mask, err = e.mask(ctx)
+	return in, err
+}
