@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
 )
 
@@ -28,7 +29,14 @@ const (
 // a reservation, which no waiting cures, and 400 to a busy cluster, which it does.
 func judge(err error) verdict {
 	var answer *googleapi.Error
-	if !errors.As(err, &answer) {
+	var own *permanentError
+	var credentials *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &own):
+		return fatal
+	case errors.As(err, &credentials):
+		return fatal
+	case !errors.As(err, &answer):
 		return transient // the network, or an answer that is none
 	}
 	reason := ""
@@ -146,3 +154,11 @@ func try[T any](ctx context.Context, p *Provider, patience time.Duration, ask fu
 		}
 	}
 }
+
+// A permanentError is one of our own, which no other try would cure.
+type permanentError struct{ err error }
+
+func permanent(err error) error { return &permanentError{err} }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
