@@ -152,7 +152,7 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Obs
 	o.Before = mirror(d.Object, live.Object, owned)
 	want, have := leaves(d.Object), leaves(live.Object)
 	differ := differing(want, have)
-	o.Replace = replacing(differ, want, have)
+	o.Replace = replacing(append(slices.Clone(differ), owned...), want, have)
 	if len(differ) == 0 && len(owned) == 0 {
 		o.Same, o.Before, o.Preview = true, nil, nil
 		return o

@@ -43,11 +43,10 @@ func mark(l leaf) string {
 }
 
 // marks returns the digests that a pool's notes hold.
-func marks(labels map[string]any) []string {
+func marks(labels map[string]string) []string {
 	var found []string
-	for key, value := range labels {
-		text, isText := value.(string)
-		if !isText || !isNote(key) || key == noteApplied {
+	for key, text := range labels {
+		if !isNote(key) || key == noteApplied {
 			continue
 		}
 		for ; len(text) >= digits; text = text[digits:] {
@@ -87,9 +86,7 @@ func marksOf(want resource.Object) []string {
 // ownedEntries returns the entries of live that hubcap wrote and that want lacks,
 // in order. They are wanted no more.
 func ownedEntries(want, live resource.Object) []leaf {
-	labels, _ := live.Value("config", "resourceLabels")
-	byKey, _ := labels.(map[string]any)
-	known := marks(byKey)
+	known := marks(labelsOf(live))
 	if len(known) == 0 {
 		return nil
 	}
@@ -126,6 +123,15 @@ func labelsOf(o resource.Object) map[string]string {
 		labels[key] = value.(string)
 	}
 	return labels
+}
+
+// labelTree returns labels as a part of an object.
+func labelTree(labels map[string]string) map[string]any {
+	m := make(map[string]any, len(labels))
+	for key, value := range labels {
+		m[key] = value
+	}
+	return m
 }
 
 // withNotes returns labels with the notes replaced by those given; digest may be

@@ -187,12 +187,11 @@ func broken(np *container.NodePool) error {
 func (w *write) creation() (*container.CreateNodePoolRequest, error) {
 	o := writable(w.change.After)
 	o["name"] = w.name
-	labels := withNotes(labelsOf(o), marksOf(w.change.After), applied(w.change.After))
-	all := map[string]any{}
-	for key, value := range labels {
-		all[key] = value
-	}
-	o.Set(all, "config", "resourceLabels")
+	labels := labelsOf(o)
+	if len(marks(labels)) == 0 {
+		labels = withNotes(labels, marksOf(w.change.After), applied(w.change.After))
+	} // else it is a pre-image, which knows which of its entries were ours
+	o.Set(labelTree(labels), "config", "resourceLabels")
 	return body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(o)})
 }
 
@@ -209,11 +208,11 @@ func (w *write) update(ctx context.Context) (stay, error) {
 		return again, fmt.Errorf("%w: %s", run.ErrMoved, s.Moved)
 	}
 	want, have := leaves(w.change.After), leaves(l.Object)
-	differ := differing(want, have)
-	if fixed := replacing(differ, want, have); len(fixed) > 0 {
+	differ, gone := differing(want, have), w.gone(have)
+	if fixed := replacing(append(slices.Clone(differ), gone...), want, have); len(fixed) > 0 {
 		return again, fmt.Errorf("%s cannot be changed in place: a pool of another name is needed", strings.Join(fixed, ", "))
 	}
-	next := w.next(l.Object, differ, w.gone(have))
+	next := w.next(l.Object, differ, gone)
 	if next == nil {
 		return finished, nil
 	}
@@ -256,9 +255,7 @@ func (w *write) gone(have map[leaf]any) []leaf {
 // written the notes say that they are ours, so that a write that is cut off can
 // be undone; after everything else the notes say what was applied.
 func (w *write) next(live resource.Object, differ, gone []leaf) *call {
-	labels, _ := live.Value("config", "resourceLabels")
-	byKey, _ := labels.(map[string]any)
-	known, final := marks(byKey), marksOf(w.change.After)
+	known, final := marks(labelsOf(live)), marksOf(w.change.After)
 	union := append(slices.Clone(known), final...)
 	digest := labelsOf(live)[noteApplied]
 	unknown := slices.ContainsFunc(differ, func(l leaf) bool { return l.entry != "" && !slices.Contains(known, mark(l)) })
@@ -295,10 +292,7 @@ func (w *write) labelling(live resource.Object, group []leaf, digests []string, 
 	for key, value := range entriesOf("config.resourceLabels", mergedMap(w.change.After, live, "resourceLabels", group)) {
 		labels[key] = value.(string)
 	}
-	all := map[string]any{}
-	for key, value := range withNotes(labels, digests, digest) {
-		all[key] = value
-	}
+	all := labelTree(withNotes(labels, digests, digest))
 	return &call{covers: group, fields: resource.Object{"resourceLabels": map[string]any{"labels": all}}}
 }
 
