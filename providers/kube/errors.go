@@ -1,0 +1,170 @@
+package kube
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Causes that callers branch on.
+var (
+	// ErrUnreachable says that no API server answered.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrUnauthorized says that the server does not accept the credentials.
+	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden says that the caller lacks a permission.
+	ErrForbidden = errors.New("forbidden")
+)
+
+// slotBody gives a slot of the [readLimiter] back when the answer was read.
+type slotBody struct {
+	io.ReadCloser
+	free func()
+}
+
+// Close closes the body and frees the slot.
+func (b *slotBody) Close() error {
+	defer b.free()
+	return b.ReadCloser.Close()
+}
+
+// explain turns a client error into "verb object: cause" with what to do about
+// it. Errors about one object keep their text.
+func (c *Client) explain(verb, object string, err error) error {
+	if err == nil {
+		return nil
+	}
+	what := verb + " " + object + " at " + c.where
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", what, err)
+	case strings.Contains(err.Error(), "getting credentials"): // an exec plugin of the kubeconfig
+		return fmt.Errorf("%s: %w: %w", what, ErrUnauthorized, rootCause(err))
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s: %w: the server does not accept the credentials, they may have expired "+
+			"(log in again, for GKE: gcloud auth login)", what, ErrUnauthorized)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: %w: %s (docs/rbac has the roles hubcap needs)", what, ErrForbidden, plainText(err))
+	case errors.As(err, &authority), errors.As(err, &hostname):
+		return fmt.Errorf("%s: %w: its certificate is not the expected one: %w (wrong context, or the cluster was made anew)",
+			what, ErrUnreachable, err)
+	case isNetwork(err):
+		return fmt.Errorf("%s: %w: %w (is the context right, and are VPN or authorized networks open?)", what, ErrUnreachable, rootCause(err))
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// explainConfig says why a kubeconfig does not lead to a cluster.
+func explainConfig(o Options, err error) error {
+	file := o.Kubeconfig
+	if file == "" {
+		file = "kubeconfig"
+	}
+	if clientcmd.IsEmptyConfig(err) {
+		return fmt.Errorf("read %s: no cluster in it: set kubeconfig or context of the cluster block, or KUBECONFIG", file)
+	}
+	if clientcmd.IsContextNotFound(err) {
+		return fmt.Errorf("read %s: no context %q in it (kubectl config get-contexts lists them)", file, o.Context)
+	}
+	return fmt.Errorf("read %s: %w", file, err)
+}
+
+// rootCause drops the URL that the HTTP client puts around a network error: it
+// says nothing that the message does not say already.
+func rootCause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// plainText returns the message of an API error.
+func plainText(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return status.Status().Message
+	}
+	return err.Error()
+}
+
+// isNetwork reports whether no answer came back.
+func isNetwork(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	var u *url.Error
+	return errors.As(err, &op) || errors.As(err, &dns) || (errors.As(err, &u) && u.Timeout()) ||
+		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		errors.Is(err, context.DeadlineExceeded) || utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err)
+}
+
+// isTransient reports whether the same request may succeed a moment later. The
+// write that got such an error may still have been made.
+func isTransient(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &authority) {
+		return false
+	}
+	return apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
+		apierrors.IsServiceUnavailable(err) || isUnexplained(err) || isNetwork(err)
+}
+
+// isUnexplained reports a 5xx that carries no reason: a proxy or a load balancer
+// in between, a server that is going away.
+func isUnexplained(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= 500 && status.Status().Code != 501
+}
+
+// isNoKind reports whether the server does not know a kind.
+func isNoKind(err error) bool {
+	return meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err)
+}
+
+// pauses are the waits between the attempts of one request, in all under 8 s.
+var pauses = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
+
+// pause waits before attempt n+1. It reports false when there is no further
+// attempt, or ctx is done.
+func pause(ctx context.Context, n int) bool {
+	if n >= len(pauses) {
+		return false
+	}
+	timer := time.NewTimer(pauses[n])
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// retryRead repeats a read as long as its error is transient. A server that was
+// never there is not waited for: a connection that is refused at the first
+// attempts is an answer.
+func retryRead(ctx context.Context, read func() error) error {
+	for n := 0; ; n++ {
+		err := read()
+		if !isTransient(err) || (utilnet.IsConnectionRefused(err) && n >= 2) || !pause(ctx, n) {
+			return err
+		}
+	}
+}

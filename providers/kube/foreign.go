@@ -1,0 +1,147 @@
+package kube
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"hubcap/engine/resource"
+)
+
+// A writer is somebody else's entry in the managed fields.
+type writer struct {
+	name string // "kubectl-edit", "kubectl (scale)"
+	time time.Time
+	set  *fieldpath.Set
+}
+
+// foreign returns the fields that hubcap wants one way and that somebody else
+// wrote since hubcap last applied. Giving a field another value takes it out of
+// our managed fields, whoever does it, so only fields outside them can be foreign.
+//
+// When the config has not moved since (the digests agree), every wanted field
+// that is not ours any more and has another value is foreign, removed ones too.
+// When it has, only what somebody wrote after us is: the rest is the config's own
+// news.
+func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
+	if c.wants == nil || last == nil {
+		return nil
+	}
+	unmoved := last.Digest == resource.Digest(c.desired.Object)
+	others := c.writers()
+	wanted := canonical(c.plain)
+	var found []resource.Foreign
+	for path := range c.wants.Difference(c.owns).Leaves().All() {
+		raw, _ := at(c.plain, path)
+		spelled, known := at(wanted, path)
+		if !known {
+			spelled = raw
+		}
+		live, exists := at(c.live.Object, path)
+		if exists && covers(live, spelled) || !exists && isEmpty(spelled) {
+			continue
+		}
+		w, since := lastWriter(others, path, last.Time)
+		if !unmoved && (!since || !ownsPath(w.set, path)) {
+			continue
+		}
+		found = append(found, c.foreignField(present(c.live.Object, path), w, live))
+	}
+	slices.SortFunc(found, func(a, b resource.Foreign) int { return strings.Compare(a.Path, b.Path) })
+	return slices.CompactFunc(found, func(a, b resource.Foreign) bool { return a.Path == b.Path })
+}
+
+func (c *comparison) foreignField(path fieldpath.Path, w writer, live any) resource.Foreign {
+	wanted, _ := at(c.desired.Object, path)
+	_, secret := wanted.(resource.Sensitive)
+	inSecret := isSecret(c.live) && path[0].FieldName != nil && *path[0].FieldName == "data"
+	if secret || inSecret {
+		live = c.p.hide(resource.CopyValue(live))
+		if !secret {
+			wanted = c.p.hide(resource.CopyValue(wanted))
+		}
+	}
+	return resource.Foreign{
+		Path: pathText(path), Manager: w.name, Time: w.time,
+		Wanted: resource.CopyValue(wanted), Live: resource.CopyValue(live),
+	}
+}
+
+// writers returns everybody else who wrote to the object itself, the latest
+// first. Whoever only reports status is left out.
+func (c *comparison) writers() []writer {
+	var others []writer
+	for _, entry := range c.live.GetManagedFields() {
+		if entry.Manager == c.p.manager() || entry.Subresource == "status" {
+			continue
+		}
+		set, err := entrySet(entry)
+		if err != nil {
+			continue
+		}
+		others = append(others, writer{name: managerText(entry), time: entryTime(entry), set: set})
+	}
+	slices.SortStableFunc(others, func(a, b writer) int { return b.time.Compare(a.time) })
+	return others
+}
+
+func managerText(entry metav1.ManagedFieldsEntry) string {
+	if entry.Subresource != "" {
+		return entry.Manager + " (" + entry.Subresource + ")"
+	}
+	return entry.Manager
+}
+
+func entryTime(entry metav1.ManagedFieldsEntry) time.Time {
+	if entry.Time == nil {
+		return time.Time{}
+	}
+	return entry.Time.UTC()
+}
+
+// lastWriter returns who wrote path: whoever owns it, else, for a field that was
+// removed and hence has no owner, whoever wrote last. since reports whether that
+// was after we applied (managed fields count in seconds).
+func lastWriter(others []writer, path fieldpath.Path, ours time.Time) (w writer, since bool) {
+	for _, o := range others {
+		if ownsPath(o.set, path) {
+			return o, !o.time.Before(ours.Truncate(time.Second))
+		}
+	}
+	for _, o := range others {
+		if !o.time.Before(ours.Truncate(time.Second)) {
+			return o, true
+		}
+	}
+	return writer{name: "unknown"}, false
+}
+
+// ownsPath reports whether set holds path, or all of what path lies in (an atomic
+// list).
+func ownsPath(set *fieldpath.Set, path fieldpath.Path) bool {
+	for _, element := range path {
+		below, has := set.Children.Get(element)
+		if !has || below.Empty() {
+			return set.Members.Has(element)
+		}
+		if set.Members.Has(element) && len(path) == 1 {
+			return true
+		}
+		set = below
+	}
+	return false
+}
+
+// present shortens path to the first part of it that is not in tree: an item of a
+// list that was removed is one field, not one for each field in it.
+func present(tree any, path fieldpath.Path) fieldpath.Path {
+	for n := 1; n < len(path); n++ {
+		if _, exists := at(tree, path[:n]); !exists {
+			return path[:n]
+		}
+	}
+	return path
+}

@@ -1,0 +1,203 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// A baseline is what the containers of a component had restarted before its step
+// began.
+type baseline struct {
+	began    time.Time
+	restarts map[types.UID]int32
+}
+
+// noteBegan remembers when the step of a component wrote first. A pause of more
+// than a step's writes begins another step: the rollback of the same component.
+func (p *Provider) noteBegan(c resource.Component) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.began == nil {
+		p.began = map[resource.Component]time.Time{}
+	}
+	if _, sampled := p.restart[c]; sampled {
+		delete(p.restart, c)
+		delete(p.began, c)
+	}
+	if _, begun := p.began[c]; !begun {
+		p.began[c] = p.now()
+	}
+}
+
+// Sample counts, for a gate on pods, the restarts since the step began and the
+// pods that are pending. Pods are those of hubcap's own workloads of the component
+// or, if the gate says so, of a whole block. No pods, or no answer, is
+// inconclusive.
+func (p *Provider) Sample(ctx context.Context, gate plan.Gate, component resource.Component) (run.Sample, error) {
+	if gate.Pods == nil {
+		return run.Sample{}, fmt.Errorf("sample gate %s: it does not look at pods", gate.Name)
+	}
+	pods, err := p.sampledPods(ctx, gate.Pods.Block, component)
+	if err != nil {
+		if ctx.Err() != nil {
+			return run.Sample{}, ctx.Err()
+		}
+		return run.Sample{Verdict: run.Inconclusive, Reason: p.scrub(p.Client.explain("list", "pods", err).Error())}, nil
+	}
+	if len(pods) == 0 {
+		return run.Sample{Verdict: run.Inconclusive, Reason: "no pods were found"}, nil
+	}
+	restarts, worst := p.restartsSince(component, pods)
+	pending := 0
+	for _, pod := range pods {
+		if pod.Status.Phase == corev1.PodPending {
+			pending++
+		}
+	}
+	return verdict(*gate.Pods, len(pods), restarts, pending, worst), nil
+}
+
+func verdict(check plan.PodsCheck, pods, restarts, pending int, worst string) run.Sample {
+	s := run.Sample{
+		Verdict: run.Pass,
+		Reason: fmt.Sprintf("%d pods: %d restarts since the step began (at most %d), %d pending (at most %d)",
+			pods, restarts, check.MaxRestarts, pending, check.MaxPending),
+	}
+	if restarts > check.MaxRestarts || pending > check.MaxPending {
+		s.Verdict = run.Fail
+		s.Reason += worst
+	}
+	return s
+}
+
+// sampledPods returns the pods of the workloads, each once.
+func (p *Provider) sampledPods(ctx context.Context, block string, component resource.Component) ([]corev1.Pod, error) {
+	workloads, err := p.ownWorkloads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pods []corev1.Pod
+	seen := map[types.UID]bool{}
+	for _, u := range workloads {
+		c := parseComponent(u.GetAnnotations()[AnnotationComponent])
+		if block == "" && c != component || block != "" && c.Block.String() != block {
+			continue
+		}
+		w, err := p.workload(u, nil)
+		if err != nil {
+			return nil, err
+		}
+		if w.isPlaceholder() {
+			continue
+		}
+		own, err := w.pods(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, pod := range own {
+			if !seen[pod.UID] && pod.DeletionTimestamp == nil {
+				seen[pod.UID] = true
+				pods = append(pods, pod)
+			}
+		}
+	}
+	return pods, nil
+}
+
+// ownWorkloads lists the config's Deployments, StatefulSets and DaemonSets.
+func (p *Provider) ownWorkloads(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	kinds := []schema.GroupKind{deploymentKind, statefulSetKind, daemonSetKind}
+	found := make([][]*unstructured.Unstructured, len(kinds))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, gk := range kinds {
+		group.Go(func() error {
+			gvk := gk.WithVersion("v1")
+			m, err := p.Client.mapping(gvk)
+			if err != nil {
+				return err
+			}
+			r := p.resourceOf(&kind{gvk: gvk, mapping: m}, "")
+			return retryRead(ctx, func() error {
+				found[i] = nil
+				return p.eachPage(ctx, r, LabelConfig+"="+p.Owner, func(u *unstructured.Unstructured) { found[i] = append(found[i], u) })
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []*unstructured.Unstructured
+	for _, f := range found {
+		all = append(all, f...)
+	}
+	return all, nil
+}
+
+// restartsSince counts the restarts since the component's step began: all those
+// of pods made since, and of older pods what came on top of what the first sample
+// found.
+func (p *Provider) restartsSince(component resource.Component, pods []corev1.Pod) (restarts int, worst string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	base, known := p.restart[component]
+	if !known {
+		base = p.newBaseline(component, pods)
+		if p.restart == nil {
+			p.restart = map[resource.Component]baseline{}
+		}
+		p.restart[component] = base
+	}
+	most := 0
+	for _, pod := range pods {
+		n := int(podRestarts(&pod) - base.restarts[pod.UID])
+		restarts += n
+		if n > most {
+			most, worst = n, fmt.Sprintf("; pod %s restarted %d times", pod.Name, n)
+		}
+	}
+	return restarts, worst
+}
+
+func (p *Provider) newBaseline(component resource.Component, pods []corev1.Pod) baseline {
+	base := baseline{began: p.now(), restarts: map[types.UID]int32{}}
+	if began, known := p.began[component]; known {
+		base.began = began
+	}
+	for _, pod := range pods {
+		if pod.CreationTimestamp.Time.Before(base.began.Truncate(time.Second)) {
+			base.restarts[pod.UID] = podRestarts(&pod) - restartedAfter(&pod, base.began)
+		}
+	}
+	return base
+}
+
+func podRestarts(pod *corev1.Pod) int32 {
+	var n int32
+	for _, c := range pod.Status.ContainerStatuses {
+		n += c.RestartCount
+	}
+	return n
+}
+
+// restartedAfter returns how many containers certainly restarted after t: their
+// last end is known, earlier ones are not.
+func restartedAfter(pod *corev1.Pod, t time.Time) int32 {
+	var n int32
+	for _, c := range pod.Status.ContainerStatuses {
+		if last := c.LastTerminationState.Terminated; last != nil && last.FinishedAt.After(t) {
+			n++
+		}
+	}
+	return n
+}

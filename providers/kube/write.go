@@ -1,0 +1,199 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+const (
+	writeAttempts = 8               // of one write, doubtful answers included
+	goneTimeout   = 2 * time.Minute // for the old object of a replacement to go away
+)
+
+// Write makes the change if the object is still as sight saw it, and otherwise
+// returns [run.ErrMoved] with the field. An answer that got lost is not guessed
+// at: the object is looked at again. What is already as wanted is left alone.
+func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) error {
+	p.rememberAll(change.After)
+	p.rememberAll(change.Before)
+	p.noteBegan(change.Component)
+	for n := 0; ; n++ {
+		done, err := p.attempt(ctx, change, sight)
+		if done || err == nil {
+			return p.settled(change, err)
+		}
+		if n+1 >= writeAttempts || !pause(ctx, min(n, len(pauses)-1)) {
+			return p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
+		}
+		seen, lookErr := p.look(ctx, change)
+		if lookErr != nil {
+			return errors.Join(p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err)), lookErr)
+		}
+		switch seen.sight.State {
+		case run.AtAfter:
+			return p.settled(change, nil)
+		case run.Elsewhere:
+			return moved(change, seen.sight)
+		}
+		sight = seen.sight
+	}
+}
+
+// settled tells the outcome of the last attempt, and forgets what a new kind has
+// made stale.
+func (p *Provider) settled(change resource.Change, err error) error {
+	if err == nil && change.ID.Kind == "CustomResourceDefinition" {
+		p.Client.Reset()
+	}
+	if err == nil || errors.Is(err, run.ErrMoved) {
+		return err
+	}
+	return p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
+}
+
+func moved(change resource.Change, s run.Sight) error {
+	return fmt.Errorf("%s %s: %w: %s", change.Action, objectText(change.ID), run.ErrMoved, s.Moved)
+}
+
+// attempt makes the change once. done says that the outcome is final; otherwise
+// the object has to be looked at again.
+func (p *Provider) attempt(ctx context.Context, change resource.Change, sight run.Sight) (done bool, err error) {
+	switch sight.State {
+	case run.AtAfter:
+		return true, nil
+	case run.Elsewhere:
+		return true, moved(change, sight)
+	}
+	switch change.Action {
+	case resource.Create, resource.Update:
+		err = p.applyOnce(ctx, change, sight.Version)
+	case resource.Replace:
+		if err = p.removeOnce(ctx, change, sight); err == nil {
+			err = p.applyOnce(ctx, change, "")
+		}
+	case resource.Delete:
+		err = p.removeOnce(ctx, change, sight)
+	default:
+		panic(fmt.Sprintf("kube: write without an action: %v", change.ID))
+	}
+	return err == nil || !isDoubtful(err), err
+}
+
+// isDoubtful reports an error after which the object has to be looked at again: it
+// moved, the answer may have got lost, or a kind that was just defined is not
+// served yet.
+func isDoubtful(err error) bool {
+	var status apierrors.APIStatus
+	notServed := apierrors.IsNotFound(err) && errors.As(err, &status) && (status.Status().Details == nil || status.Status().Details.Name == "")
+	return isTransient(err) || apierrors.IsConflict(err) || isNoKind(err) || notServed
+}
+
+// applyOnce sends one server-side apply. It is conditional: on version or, for an
+// object that must not exist, on nobody else owning what it wants.
+func (p *Provider) applyOnce(ctx context.Context, change resource.Change, version string) error {
+	k, err := p.kindOf(change)
+	if err != nil {
+		return err
+	}
+	o := clean(change.After)
+	if labelled(o) || change.ID.Kind != "Namespace" {
+		p.mark(o, change.Address, change.Component)
+	}
+	record := p.record(o, run.ID(ctx))
+	body := resource.Object(resource.Reveal(o).(map[string]any))
+	setAnnotation(body, AnnotationApplied, record)
+	options := metav1.PatchOptions{}
+	if version != "" {
+		body.Set(version, "metadata", "resourceVersion")
+		options.Force = &forced
+	}
+	_, err = p.send(ctx, application{kind: k, namespace: change.ID.Namespace, name: change.ID.Name, body: body, options: options})
+	return err
+}
+
+func labelled(o resource.Object) bool { return o.Text("metadata", "labels", LabelConfig) != "" }
+
+// removeOnce deletes the object of change if it bears our label and nothing in it
+// has moved.
+func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight run.Sight) error {
+	if kept, isKept := keptKinds[groupKind(change.ID)]; isKept && (p.Deletable == nil || !p.Deletable(change.ID)) {
+		return fmt.Errorf("%s are deleted only by name", kept)
+	}
+	k, err := p.kindOf(change)
+	if err != nil {
+		return err
+	}
+	live, err := p.get(ctx, k, change.ID)
+	if err != nil || live == nil {
+		return err
+	}
+	if live.GetLabels()[LabelConfig] != p.Owner {
+		return fmt.Errorf("it bears no label %s=%s: hubcap deletes only what is its own", LabelConfig, p.Owner)
+	}
+	uid, background := live.GetUID(), metav1.DeletePropagationBackground
+	if live.GetDeletionTimestamp() == nil {
+		options := metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}}
+		if sight.Version != "" {
+			options.Preconditions.ResourceVersion = &sight.Version
+		}
+		err = p.resourceOf(k, change.ID.Namespace).Delete(ctx, change.ID.Name, options)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	if change.Action == resource.Replace {
+		return p.waitGone(ctx, k, change.ID, uid)
+	}
+	return nil
+}
+
+// waitGone waits until the object with uid exists no more.
+func (p *Provider) waitGone(ctx context.Context, k *kind, id resource.ID, uid types.UID) error {
+	ctx, cancel := context.WithTimeout(ctx, goneTimeout)
+	defer cancel()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		live, err := p.get(ctx, k, id)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err == nil && (live == nil || live.GetUID() != uid) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the old object is still being deleted after %s%s", goneTimeout, finalizersText(live))
+		}
+	}
+}
+
+// A scrubbedError is an error whose text tells no secret. It keeps its cause for
+// errors.Is and errors.As.
+type scrubbedError struct {
+	text string
+	err  error
+}
+
+func (e *scrubbedError) Error() string { return e.text }
+
+// Unwrap returns the cause.
+func (e *scrubbedError) Unwrap() error { return e.err }
+
+func (p *Provider) scrubbed(err error) error {
+	text := p.scrub(err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return &scrubbedError{text: text, err: err}
+}
