@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -29,43 +28,6 @@ type cloud struct {
 
 func newCloud(api kubernetes.Interface) *cloud {
 	return &cloud{api: api, factory: informers.NewSharedInformerFactory(api, 0), wake: make(chan struct{}, 1)}
-}
-
-// install makes the objects every GKE cluster comes with.
-func (c *cloud) install(ctx context.Context) error {
-	no, yes := false, true
-	late, remove := storagev1.VolumeBindingWaitForFirstConsumer, corev1.PersistentVolumeReclaimDelete
-	class := func(name, disk, standard string) *storagev1.StorageClass {
-		return &storagev1.StorageClass{
-			ObjectMeta:  metav1.ObjectMeta{Name: name, Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": standard}},
-			Provisioner: diskDriver, Parameters: map[string]string{"type": disk},
-			VolumeBindingMode: &late, ReclaimPolicy: &remove, AllowVolumeExpansion: &yes,
-		}
-	}
-	for _, s := range []*storagev1.StorageClass{
-		class("standard-rwo", "pd-balanced", "true"),
-		class("premium-rwo", "pd-ssd", "false"),
-		class("standard", "pd-standard", "false"),
-	} {
-		if _, err := c.api.StorageV1().StorageClasses().Create(ctx, s, metav1.CreateOptions{}); ignoreExists(err) != nil {
-			return fmt.Errorf("make storage class %s: %w", s.Name, err)
-		}
-	}
-	driver := &storagev1.CSIDriver{
-		ObjectMeta: metav1.ObjectMeta{Name: diskDriver},
-		Spec:       storagev1.CSIDriverSpec{AttachRequired: &no}, // there is no machine to attach a disk to
-	}
-	if _, err := c.api.StorageV1().CSIDrivers().Create(ctx, driver, metav1.CreateOptions{}); ignoreExists(err) != nil {
-		return fmt.Errorf("make storage driver: %w", err)
-	}
-	return nil
-}
-
-func ignoreExists(err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
 }
 
 // run works until ctx is done. What fails is tried again a second later.
