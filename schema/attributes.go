@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +36,7 @@ func (b *body) nonEmpty(name string) string {
 }
 
 // checked returns a text attribute after a check, which says what is wrong with
-// it as the end of a sentence, or nothing.
+// it as the end of a sentence, or nothing. What is wrong with counts as not set.
 func (b *body) checked(name, summary string, problem func(string) string) string {
 	value, res := b.plain(name, cty.String)
 	if value == cty.NilVal {
@@ -42,6 +44,7 @@ func (b *body) checked(name, summary string, problem func(string) string) string
 	}
 	if p := problem(value.AsString()); p != "" {
 		b.about(res, b.at(name), summary, "%q %s", shorten(value.AsString()), p)
+		return ""
 	}
 	return value.AsString()
 }
@@ -129,8 +132,13 @@ func (b *body) number(name string, within span, fallback int64) int64 {
 	return fallback
 }
 
+// positive returns a duration that must be longer than nothing.
+func (b *body) positive(name string) time.Duration { return b.durationFrom(name, time.Second) }
+
 // duration returns a Go duration of whole seconds. Zero is "not set".
-func (b *body) duration(name string) time.Duration {
+func (b *body) duration(name string) time.Duration { return b.durationFrom(name, 0) }
+
+func (b *body) durationFrom(name string, shortest time.Duration) time.Duration {
 	var d time.Duration
 	b.checked(name, "Invalid duration", func(s string) string {
 		parsed, err := time.ParseDuration(s)
@@ -141,6 +149,8 @@ func (b *body) duration(name string) time.Duration {
 			return "is negative."
 		case parsed%time.Second != 0:
 			return "is not a whole number of seconds."
+		case parsed < shortest:
+			return "is too short. Leave the attribute out if nothing is meant."
 		}
 		d = parsed
 		return ""
@@ -149,8 +159,9 @@ func (b *body) duration(name string) time.Duration {
 }
 
 func durationHint(s string) string {
-	if days, isDays := strings.CutSuffix(strings.TrimSpace(s), "d"); isDays && days != "" && strings.Trim(days, "0123456789") == "" {
-		return "Days are written in hours, as in \"24h\"."
+	if days, isDays := strings.CutSuffix(strings.TrimSpace(s), "d"); isDays && days != "" && len(days) < 6 && strings.Trim(days, "0123456789") == "" {
+		n, _ := strconv.Atoi(days)
+		return fmt.Sprintf(`Days are written in hours: "%dh".`, n*24)
 	}
 	if s != "" && strings.Trim(s, "0123456789.") == "" {
 		return `Write the unit: "` + s + `s", "` + s + `m" or "` + s + `h".`

@@ -107,7 +107,7 @@ func (l *loader) forEach(n *node) ([]keyedScope, bool) {
 	res := l.eval(outer, attr.Expr)
 	at := subject(attr)
 	switch {
-	case res.ContainsMarked():
+	case res.IsMarked():
 		l.errorAt(at, "Sensitive for_each", "The keys of for_each become names, which are shown, so none of them can be sensitive.")
 		return nil, false
 	case res.poisoned():
@@ -119,7 +119,7 @@ func (l *loader) forEach(n *node) ([]keyedScope, bool) {
 	t := res.Type()
 	isList := t.IsListType() || t.IsSetType() || t.IsTupleType()
 	if !isList && !t.IsMapType() && !t.IsObjectType() || isReferenceType(t) {
-		l.errorAt(at, "Wrong type of for_each", "for_each takes a map, or a list or set of texts, not %s.", t.FriendlyName())
+		l.errorAt(at, "Wrong type of for_each", "for_each takes a map, or a list or set of texts, not %s.", phraseOf(res.Value))
 		return nil, false
 	}
 	return l.instanceScopes(n, at, res.Value)
@@ -132,10 +132,14 @@ func (l *loader) instanceScopes(n *node, at hcl.Range, over cty.Value) ([]keyedS
 	seen := map[string]bool{}
 	for it := over.ElementIterator(); it.Next(); {
 		k, v := it.Element()
+		if isList && v.IsMarked() {
+			l.errorAt(at, "Sensitive for_each", "The keys of for_each become names, which are shown, so none of them can be sensitive.")
+			return nil, false
+		}
 		if isList {
 			text, err := convert.Convert(v, cty.String)
 			if err != nil || text.IsNull() {
-				l.errorAt(at, "Wrong type of for_each", "Every element of the list must be a text; one is %s.", v.Type().FriendlyName())
+				l.errorAt(at, "Wrong type of for_each", "Every element of the list must be a text; one is %s.", phraseOf(v))
 				return nil, false
 			}
 			k, v = text, text

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,10 +73,18 @@ func (b *body) attribute(name string) *hclsyntax.Attribute {
 	return b.syntax.Attributes[name]
 }
 
+// article puts "A" or "An" before a word, as at the beginning of a sentence.
+func article(word string) string {
+	if strings.ContainsRune("aeio", rune(word[0])) {
+		return "An " + word
+	}
+	return "A " + word
+}
+
 // require reports an attribute that is missing.
 func (b *body) require(name string) {
 	if !b.has(name) {
-		b.errorAt(b.header, "Missing attribute", "A %s block needs the attribute %q.", b.where, name)
+		b.errorAt(b.header, "Missing attribute", "%s block needs the attribute %q.", article(b.where), name)
 	}
 }
 
@@ -190,8 +199,8 @@ func (b *body) block(name string) *body {
 		return nil
 	}
 	for _, extra := range found[1:] {
-		b.errorAt(extra.header, "Duplicate block", "A %s block has at most one %s block; another is in line %d.",
-			b.where, name, found[0].header.Start.Line)
+		b.errorAt(extra.header, "Duplicate block", "%s block has at most one %s block; another is in line %d.",
+			article(b.where), name, found[0].header.Start.Line)
 	}
 	return found[0]
 }
@@ -229,7 +238,7 @@ func (b *body) done() {
 		case slices.Contains(b.inner, attr.Name):
 			b.errorAt(attr.NameRange, "Block written as an attribute", "%s is a block of %s: write %s { … }, without \"=\".", attr.Name, b.where, attr.Name)
 		default:
-			b.errorAt(attr.NameRange, "Unknown attribute", "A %s block has no attribute %q.%s", b.where, attr.Name,
+			b.errorAt(attr.NameRange, "Unknown attribute", "%s block has no attribute %q.%s", article(b.where), attr.Name,
 				suggestion(attr.Name, append(slices.Clone(b.attrs), b.inner...)))
 		}
 	}
@@ -239,7 +248,7 @@ func (b *body) done() {
 		case slices.Contains(b.attrs, block.Type):
 			b.errorAt(block.TypeRange, "Attribute written as a block", "%s is an attribute of %s: write %s = { … }, with \"=\".", block.Type, b.where, block.Type)
 		default:
-			b.errorAt(block.TypeRange, "Unknown block", "A %s block has no inner block %q.%s", b.where, block.Type,
+			b.errorAt(block.TypeRange, "Unknown block", "%s block has no inner block %q.%s", article(b.where), block.Type,
 				suggestion(block.Type, append(slices.Clone(b.inner), b.attrs...)))
 		}
 	}

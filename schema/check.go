@@ -139,7 +139,7 @@ func (l *loader) checkBuildPool(h *Hub, p *NodePool) {
 func (l *loader) checkBinders(hubs map[resource.Address]*Hub) {
 	refuse := func(b Block, attribute string, address resource.Address) {
 		if h := hubs[address]; h != nil && h.Type != BinderHub && !l.bad[address] {
-			l.errorAt(b.At(attribute), "BinderHub's setting for a JupyterHub", "%s is a JupyterHub; a %s works only for a BinderHub.", address, b.Address.Kind)
+			l.errorAt(b.At(attribute), "BinderHub's setting for a JupyterHub", "%s is a JupyterHub, and %s works only for a BinderHub.", address, b.Address.Kind)
 		}
 	}
 	for _, r := range l.config.RepoLimits {

@@ -178,12 +178,16 @@ func (l *loader) eval(sc scope, expr hcl.Expression) result {
 		return res
 	}
 	ctx.Variables = variables
+	isPoisoned := false // then a failure follows from one that is reported
 	for _, v := range variables {
 		res.secret = res.secret || v.ContainsMarked()
+		isPoisoned = isPoisoned || !v.IsWhollyKnown()
 	}
 	value, diags := expr.Value(ctx)
 	if diags.HasErrors() {
-		l.diags = append(l.diags, discreet(diags, res.secret)...)
+		if !isPoisoned {
+			l.diags = append(l.diags, discreet(diags, res.secret)...)
+		}
 		return res
 	}
 	res.Value = value

@@ -18,7 +18,7 @@ func decodeGate(b *body, header Block) entry {
 	g := &Gate{
 		Block:    header,
 		Bake:     b.duration("bake"),
-		Interval: b.duration("interval"),
+		Interval: b.positive("interval"),
 		Failures: b.number("failures", atLeast0, 0),
 	}
 	if g.Interval == 0 {
@@ -47,7 +47,7 @@ func (b *body) httpCheck() *HTTPCheck {
 	check := &HTTPCheck{
 		URL:      h.address("url"),
 		Contains: h.text("contains"),
-		Timeout:  h.duration("timeout"),
+		Timeout:  h.positive("timeout"),
 		Status:   h.statuses(),
 	}
 	if check.Timeout == 0 {

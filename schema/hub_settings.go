@@ -19,8 +19,8 @@ func (b *body) culling() *Culling {
 	}
 	culling := &Culling{
 		Enabled:     c.boolean("enabled"),
-		Timeout:     c.duration("timeout"),
-		Every:       c.duration("every"),
+		Timeout:     c.positive("timeout"),
+		Every:       c.positive("every"),
 		MaxAge:      c.duration("max_age"),
 		Concurrency: c.integer("concurrency", atLeast1),
 		Users:       c.boolean("users"),
@@ -32,11 +32,6 @@ func (b *body) culling() *Culling {
 	}
 	if culling.MaxAge > 0 && culling.MaxAge < culling.Timeout {
 		c.errorIn("max_age", "Maximum age below the timeout", "Every server is stopped at an age of %s, so the timeout of %s never counts. Raise max_age or lower timeout.", culling.MaxAge, culling.Timeout)
-	}
-	for name, d := range map[string]time.Duration{"timeout": culling.Timeout, "every": culling.Every} {
-		if c.has(name) && d == 0 && !*c.bad {
-			c.errorIn(name, "Duration of zero", "%s must be longer than nothing. To stop no idle server, write enabled = false.", name)
-		}
 	}
 	return culling
 }
@@ -50,7 +45,7 @@ func (b *body) spawnLimits() *SpawnLimits {
 		Concurrent:          s.integer("concurrent", atLeast0),
 		Active:              s.integer("active", atLeast0),
 		ConsecutiveFailures: s.integer("consecutive_failures", atLeast0),
-		StartTimeout:        s.duration("start_timeout"),
+		StartTimeout:        s.positive("start_timeout"),
 	}
 	s.done()
 	return limits
@@ -107,7 +102,7 @@ func (b *body) buildSlots() *BuildSlots {
 	slots := &BuildSlots{
 		Concurrent: s.integer("concurrent", atLeast1),
 		Replicas:   s.integer("replicas", atLeast1),
-		MaxAge:     s.duration("max_age"),
+		MaxAge:     s.positive("max_age"),
 		HostLibDir: s.checked("host_lib_dir", "Invalid path", func(path string) string {
 			if len(path) < 2 || path[0] != '/' {
 				return `is not the absolute path of a directory on the node; one is "/mnt/disks/ssd0/dind".`
@@ -130,7 +125,7 @@ func (b *body) imageCleaner() *ImageCleaner {
 	cleaner := &ImageCleaner{
 		Enabled:       c.boolean("enabled"),
 		ThresholdType: c.word("threshold_type", "relative", "absolute"),
-		Interval:      c.duration("interval"),
+		Interval:      c.positive("interval"),
 		Delay:         c.duration("delay"),
 		Cordon:        c.boolean("cordon"),
 	}

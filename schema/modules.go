@@ -40,7 +40,7 @@ func (l *loader) declare(m *module, block *hclsyntax.Block) {
 	}
 	if len(block.Labels) != 1 {
 		l.errorAt(block.DefRange(), "Wrong number of labels",
-			"A %s block has one label, its name: %s \"name\" { … }.", block.Type, block.Type)
+			"%s block has one label, its name: %s \"name\" { … }.", article(block.Type), block.Type)
 		return
 	}
 	name := block.Labels[0]

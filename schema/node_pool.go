@@ -51,7 +51,7 @@ func decodeNodePool(b *body, header Block) entry {
 	} else if t := b.clusterRef(); t != nil {
 		p.Cluster = t.address
 	}
-	if p.MachineType == "" && like == nil && !b.has("machine_type") {
+	if !b.has("machine_type") && !b.has("like") {
 		b.errorAt(b.header, "Missing attribute", "A node_pool block needs machine_type, or like = node_pool.NAME to take the shape of another pool.")
 	}
 	b.checkSSD(p)
@@ -179,8 +179,7 @@ func (b *body) taints() []Taint {
 			Key:   block.checked("key", "Invalid taint key", labelKey),
 			Value: block.checked("value", "Invalid taint value", labelValue),
 		}
-		effects := []string{"NoSchedule", "PreferNoSchedule", "NoExecute", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"}
-		t.Effect = taintEffects[block.word("effect", effects...)]
+		t.Effect = taintEffects[block.checked("effect", "Unknown value", effectProblem)]
 		block.done()
 		id := [2]string{t.Key, t.Effect}
 		if seen[id] && t.Key != "" {
@@ -190,6 +189,14 @@ func (b *body) taints() []Taint {
 		taints = append(taints, t)
 	}
 	return taints
+}
+
+func effectProblem(s string) string {
+	if taintEffects[s] != "" {
+		return ""
+	}
+	effects := []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}
+	return "is not an effect of a taint, which is one of " + quoted(effects) + "." + suggestion(s, effects)
 }
 
 // operation decodes how GKE looks after the nodes.

@@ -121,6 +121,9 @@ func (l *loader) hasAttribute(n *node, value cty.Value, tr hcl.Traversal) bool {
 	if len(tr) < 3 {
 		return true
 	}
+	if index, isIndex := tr[2].(hcl.TraverseIndex); isIndex && n.entries != nil {
+		return l.hasInstance(n, value, tr, index.Key)
+	}
 	step, isName := tr[2].(hcl.TraverseAttr)
 	if !isName || !isReferenceType(value.Type()) || value.Type().HasAttribute(step.Name) {
 		return true
@@ -133,6 +136,17 @@ func (l *loader) hasAttribute(n *node, value cty.Value, tr hcl.Traversal) bool {
 	}
 	l.errorAt(tr.SourceRange(), "Reference to an unknown attribute",
 		"%s offers no attribute %q.%s", n.path(), step.Name, hint)
+	return false
+}
+
+// hasInstance checks the key that a traversal takes of a block with for_each.
+func (l *loader) hasInstance(n *node, value cty.Value, tr hcl.Traversal, key cty.Value) bool {
+	t := value.Type()
+	if !t.IsObjectType() || isReferenceType(t) || key.Type() != cty.String || t.HasAttribute(key.AsString()) {
+		return true
+	}
+	keys := sortedKeys(t.AttributeTypes())
+	l.errorAt(tr.SourceRange(), "Dangling reference", "%s has no instance %q.%s", n.path(), key.AsString(), suggestion(key.AsString(), keys))
 	return false
 }
 
@@ -154,7 +168,8 @@ func traversalText(tr hcl.Traversal) string {
 // suggestion is a sentence that offers the candidate nearest to name, with a
 // space before it, or nothing when none is near.
 func suggestion(name string, candidates []string) string {
-	best, distance := "", 1+min(3, 1+len(name)/4)
+	candidates = slices.Sorted(slices.Values(candidates))
+	best, distance := "", 1+min(3, (len(name)+1)/3)
 	for _, c := range candidates {
 		if d := editDistance(name, c, distance); d < distance {
 			best, distance = c, d

@@ -48,7 +48,7 @@ func (b *body) hubs() []resource.Address {
 	case b.has("hub") && b.has("hubs"):
 		b.errorIn("hub", "Contradictory attributes", "Write hub = hub.NAME for one hub, or hubs = [ … ] for several.")
 	case !b.has("hub") && !b.has("hubs"):
-		b.errorAt(b.header, "Missing attribute", "A %s block needs hub = hub.NAME, or hubs = [ … ].", b.where)
+		b.errorAt(b.header, "Missing attribute", "%s block needs hub = hub.NAME, or hubs = [ … ].", article(b.where))
 	case one != nil:
 		found = []*target{one}
 	default:
@@ -79,7 +79,7 @@ func (b *body) repoMatch() RepoMatch {
 	case b.has("repo") && b.has("pattern"):
 		b.errorIn("pattern", "Contradictory attributes", "Write repo for one repository, or pattern for a regular expression.")
 	case !b.has("repo") && !b.has("pattern"):
-		b.errorAt(b.header, "Missing attribute", "A %s block needs repo = \"user/repo\", or pattern = a regular expression.", b.where)
+		b.errorAt(b.header, "Missing attribute", "%s block needs repo = \"user/repo\", or pattern = a regular expression.", article(b.where))
 	case repo != "":
 		m.Pattern = exactPattern(m.Provider, repo)
 	}

@@ -14,7 +14,7 @@ var rolledOut = []string{"hub", "node_pool", "chart", "manifest"}
 func decodeRollout(b *body, header Block) entry {
 	r := &Rollout{
 		Block:       header,
-		StepTimeout: b.duration("step_timeout"),
+		StepTimeout: b.positive("step_timeout"),
 		OnFailure:   b.word("on_failure", "rollback", "stop"),
 	}
 	if r.OnFailure == "" {

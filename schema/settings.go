@@ -27,7 +27,7 @@ func (l *loader) settings(m *module, block *hclsyntax.Block) {
 	b := l.body(scope{module: m}, block, "hubcap")
 	s := Settings{
 		Block:            Block{Address: resource.Address{Kind: "hubcap"}, Range: at, Attrs: b.ranges},
-		Name:             b.checked("name", "Invalid name", namespaceName),
+		Name:             b.checked("name", "Invalid name", configName),
 		RequiredVersion:  b.checked("required_version", "Invalid version constraint", versionConstraint),
 		FieldManager:     b.checked("field_manager", "Invalid field manager", fieldManager),
 		JournalNamespace: b.checked("journal_namespace", "Invalid name", namespaceName),
@@ -46,6 +46,15 @@ func (s *Settings) fillDefaults() {
 			*d.field = d.value
 		}
 	}
+}
+
+// configName checks the name of a config, which becomes the value of a label and
+// part of names.
+func configName(s string) string {
+	if namespaceName(s) != "" {
+		return `is not a name: write at most 63 lower case letters, digits and "-".`
+	}
+	return ""
 }
 
 func fieldManager(s string) string {

@@ -77,8 +77,12 @@ func (l *loader) open(src *source, at *hcl.Range) *source {
 		return nil
 	}
 	if len(names) == 0 {
+		shown := "directory " + src.name
+		if src.name == "." {
+			shown = "this directory"
+		}
 		l.errorAt(where, "No configuration files",
-			"There is no *.hcl file in %s. Change to the directory that holds them, or name it with --chdir.", src.name)
+			"There is no *.hcl file in %s. Change to the directory that holds them, or name it with --chdir.", shown)
 		return nil
 	}
 	for _, name := range names {

@@ -175,10 +175,23 @@ func (l *loader) givenValue(n *node, decl declaration, g given) cty.Value {
 	}
 	if diags.HasErrors() {
 		l.errorAt(n.header(), "Value that is not an expression",
-			"%s must be written as HCL, because the variable is %s: 3, true, [\"a\", \"b\"] or {a = 1}.", g.origin, typeexpr.TypeString(decl.typ))
+			"%s must be written as HCL, because the variable is %s%s.", g.origin, typeexpr.TypeString(decl.typ), example(decl.typ))
 		return cty.UnknownVal(decl.typ)
 	}
 	return l.convertVariable(n, decl, value, n.header())
+}
+
+// example shows how a value of a type is written.
+func example(t cty.Type) string {
+	switch {
+	case t == cty.Number:
+		return ", as in 3"
+	case t == cty.Bool:
+		return ": true or false"
+	case t.IsMapType() || t.IsObjectType():
+		return `, as in {name = "a"}`
+	}
+	return `, as in ["a", "b"]`
 }
 
 func (l *loader) convertVariable(n *node, decl declaration, value cty.Value, at hcl.Range) cty.Value {
