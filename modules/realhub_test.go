@@ -105,7 +105,7 @@ func (h *realHub) placement() map[string]any {
 // commands. It returns when the hub answers.
 func (h *realHub) start(t *testing.T, values map[string]any) {
 	t.Helper()
-	values = overlayMap(h.placement(), values)
+	values = overlay(h.placement(), values)
 	if h.chart == "binderhub" {
 		values = map[string]any{"jupyterhub": values}
 	}
@@ -167,7 +167,7 @@ func (h *realHub) write(t *testing.T, name string, data []byte) {
 // hubCommand is the hub container's arguments, with its file where it is here.
 func (h *realHub) hubCommand(t *testing.T, objects []object) []string {
 	t.Helper()
-	args := container(t, find(t, objects, "Deployment/hub"), "args")
+	args := words(t, find(t, objects, "Deployment/hub"), "args")
 	for i, arg := range args {
 		if arg == "/usr/local/etc/jupyterhub/jupyterhub_config.py" {
 			args[i] = filepath.Join(h.dir, "jupyterhub_config.py")
@@ -179,7 +179,7 @@ func (h *realHub) hubCommand(t *testing.T, objects []object) []string {
 // proxyCommand is the chp container's command, with this run's addresses.
 func (h *realHub) proxyCommand(t *testing.T, objects []object) []string {
 	t.Helper()
-	args := container(t, find(t, objects, "Deployment/proxy"), "command")
+	args := words(t, find(t, objects, "Deployment/proxy"), "command")
 	here := map[string]string{
 		"--ip=":           "--ip=127.0.0.1",
 		"--api-ip=":       "--api-ip=127.0.0.1",
@@ -381,25 +381,12 @@ func freePorts(t *testing.T, n int) []int {
 	return ports
 }
 
-// find returns the object "Kind/name".
-func find(t *testing.T, objects []object, key string) object {
+// words returns a list of strings of a Deployment's first container.
+func words(t *testing.T, deployment object, field string) []string {
 	t.Helper()
-	for _, o := range objects {
-		if o.key() == key {
-			return o
-		}
+	list, _, err := unstructured.NestedStringSlice(firstContainer(t, deployment), field)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no %s is rendered", key)
-	return object{}
-}
-
-// container returns a list of strings of a Deployment's first container.
-func container(t *testing.T, deployment object, field string) []string {
-	t.Helper()
-	all, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
-	if len(all) == 0 {
-		t.Fatalf("%s has no container", deployment.key())
-	}
-	list, _, _ := unstructured.NestedStringSlice(all[0].(map[string]any), field)
 	return list
 }

@@ -103,6 +103,11 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* A scalar as text. Numbers are floats to Helm, which prints 1e+06. */ -}}
+{{- define "jupyterhub.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end }}
+{{- end }}
+
 {{- /*
 Environment from a map: a string is a value, an object is an EnvVar without
 its name. Sorted by key, so that a render is stable.
@@ -113,7 +118,7 @@ its name. Sorted by key, so that a render is stable.
 - {{ merge (dict "name" ($value.name | default $key)) $value | toJson }}
 {{- else }}
 - name: {{ $key | quote }}
-  value: {{ $value | toString | quote }}
+  value: {{ include "jupyterhub.text" $value | quote }}
 {{- end }}
 {{- end }}
 {{- end }}

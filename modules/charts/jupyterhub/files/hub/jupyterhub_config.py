@@ -4,6 +4,7 @@
 # hub.config.<Class>.<trait> as it stands, then every piece of hub.extraConfig
 # in the order of its key.
 
+import json
 import os
 import re
 import sys
@@ -168,6 +169,8 @@ environment = {}
 for key, entry in value("singleuser.extraEnv", {}).items():
     if isinstance(entry, dict):
         entry = {"name": entry.get("name", key), **entry}
+    elif not isinstance(entry, str):
+        entry = json.dumps(entry)
     environment[key] = entry
 c.KubeSpawner.environment = environment
 

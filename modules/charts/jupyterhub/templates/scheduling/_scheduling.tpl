@@ -116,11 +116,20 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{- /* The priority of an ordinary pod of this release. */ -}}
+{{- /* The priority of an ordinary pod: (list $ extraPodSpec), which may say it. */ -}}
 {{- define "jupyterhub.defaultPriority" -}}
-{{- if .Values.scheduling.podPriority.enabled -}}
-priorityClassName: {{ include "jupyterhub.clustername" (list . "default-priority") }}
+{{- $priority := (index . 0).Values.scheduling.podPriority -}}
+{{- if and $priority.enabled (not (hasKey (index . 1 | default dict) "priorityClassName")) -}}
+priorityClassName: {{ include "jupyterhub.clustername" (list (index . 0) "default-priority") }}
 {{- end }}
+{{- end }}
+
+{{- /*
+A memory size of JupyterHub as Kubernetes writes the same: its G is 1024 times
+its M, which Kubernetes calls Gi.
+*/ -}}
+{{- define "jupyterhub.bytes" -}}
+{{- regexReplaceAll "([KMGT])$" (include "jupyterhub.text" .) "${1}i" }}
 {{- end }}
 
 {{- /* What one user pod asks for, written as Kubernetes writes it. */ -}}
@@ -130,10 +139,10 @@ priorityClassName: {{ include "jupyterhub.clustername" (list . "default-priority
 {{- $extra := .Values.singleuser.extraResource | default dict -}}
 {{- $requests := deepCopy ($extra.guarantees | default dict) -}}
 {{- $limits := deepCopy ($extra.limits | default dict) -}}
-{{- with $cpu.guarantee }}{{ $_ := set $requests "cpu" (toString .) }}{{ end -}}
-{{- with $memory.guarantee }}{{ $_ := set $requests "memory" (toString .) }}{{ end -}}
-{{- with $cpu.limit }}{{ $_ := set $limits "cpu" (toString .) }}{{ end -}}
-{{- with $memory.limit }}{{ $_ := set $limits "memory" (toString .) }}{{ end -}}
+{{- with $cpu.guarantee }}{{ $_ := set $requests "cpu" (include "jupyterhub.text" .) }}{{ end -}}
+{{- with $memory.guarantee }}{{ $_ := set $requests "memory" (include "jupyterhub.bytes" .) }}{{ end -}}
+{{- with $cpu.limit }}{{ $_ := set $limits "cpu" (include "jupyterhub.text" .) }}{{ end -}}
+{{- with $memory.limit }}{{ $_ := set $limits "memory" (include "jupyterhub.bytes" .) }}{{ end -}}
 {{- $out := dict -}}
 {{- if $requests }}{{ $_ := set $out "requests" $requests }}{{ end -}}
 {{- if $limits }}{{ $_ := set $out "limits" $limits }}{{ end -}}
