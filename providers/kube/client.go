@@ -45,6 +45,8 @@ type Options struct {
 	Host string // "https://10.0.0.2": a GKE cluster's endpoint
 	CA   []byte // PEM of the authority that signed Host's certificate
 
+	Cert, Key []byte // PEM of a client certificate for Host; empty where WrapTransport brings the credentials
+
 	// WrapTransport puts something around the transport: credentials, a
 	// counter. It may be nil.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
@@ -91,7 +93,7 @@ func Connect(o Options) (*Client, error) {
 func restConfig(o Options) (*rest.Config, string, error) {
 	if o.Host != "" {
 		cfg := &rest.Config{Host: o.Host}
-		cfg.CAData = o.CA
+		cfg.CAData, cfg.CertData, cfg.KeyData = o.CA, o.Cert, o.Key
 		return cfg, o.Host, nil
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()

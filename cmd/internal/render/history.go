@@ -14,11 +14,15 @@ import (
 
 // Ending is how a run ended; an unfinished one has none.
 func Ending(r journal.Run) (journal.Entry, bool) {
-	i := slices.IndexFunc(r.Entries, func(e journal.Entry) bool { return e.Mark == journal.RunFinished })
-	if i < 0 {
+	if _, ended := journal.Ended(r.Entries); !ended {
 		return journal.Entry{}, false
 	}
-	return r.Entries[i], true
+	for _, e := range slices.Backward(r.Entries) {
+		if e.Mark == journal.RunFinished {
+			return e, true
+		}
+	}
+	return journal.Entry{}, false
 }
 
 // History renders the runs, newest first.
@@ -108,8 +112,8 @@ func Run(r journal.Run, s Style) string {
 		text := wrap(line, "             ", s.width())
 		b.WriteString("  " + strings.TrimLeft(text, " "))
 	}
-	if _, finished := Ending(r); !finished {
-		b.WriteString("\n  This run did not finish. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
+	if journal.Resumable(r.Entries) {
+		b.WriteString("\n  This run is not at its end. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
 	}
 	return b.String()
 }
@@ -176,4 +180,50 @@ func RunJSON(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
 	return text, nil
+}
+
+// Ended says in one line how a run ended.
+func Ended(id string, outcome journal.Outcome, steps int, took time.Duration) string {
+	words := map[journal.Outcome]string{
+		journal.Succeeded:      "Done",
+		journal.WasRolledBack:  "Failed, and rolled back",
+		journal.WasHeld:        "Held",
+		journal.Incomplete:     "Failed, and the rollback is incomplete",
+		journal.WasInterrupted: "Interrupted",
+		journal.Refused:        "Refused, nothing was changed",
+	}
+	word, known := words[outcome]
+	if !known {
+		word = string(outcome)
+	}
+	line := fmt.Sprintf("%s: %s done in %s", word, count(steps, "step"), span(took))
+	if id != "" {
+		line += ", run " + clean(id)
+	}
+	return line + ".\n"
+}
+
+// Span words a duration.
+func Span(d time.Duration) string { return span(d) }
+
+// Table lays rows out in columns; none when there are no rows.
+func Table(header []string, rows [][]string, none string, s Style) string {
+	if len(rows) == 0 {
+		return none + "\n"
+	}
+	t := newTable(s)
+	line := func(cells []string) table.Row {
+		var r table.Row
+		for _, c := range cells {
+			r = append(r, clean(c))
+		}
+		return r
+	}
+	if header != nil {
+		t.AppendHeader(line(header))
+	}
+	for _, r := range rows {
+		t.AppendRow(line(r))
+	}
+	return t.Render() + "\n"
 }

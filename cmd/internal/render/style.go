@@ -220,3 +220,9 @@ func count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// Paragraph wraps one line of text at width; its further lines are indented.
+func Paragraph(line, indent string, width int) string {
+	text := wrap(clean(line), indent, Style{Width: width}.width())
+	return strings.TrimPrefix(text, indent)
+}

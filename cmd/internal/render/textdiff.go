@@ -131,3 +131,22 @@ func oneLine(lines []diffLine) (before, after string, isOne bool) {
 	}
 	return before, after, true
 }
+
+// TextDiff renders the difference of two texts line by line.
+func TextDiff(name, before, after string, s Style) string {
+	var b strings.Builder
+	b.WriteString(s.paint(bold, "--- "+clean(name)) + "\n" + s.paint(bold, "+++ "+clean(name)+" (formatted)") + "\n")
+	for _, l := range diffText(before, after) {
+		line := string(l.op) + clean(l.text)
+		switch l.op {
+		case '-':
+			line = s.paint(red, line)
+		case '+':
+			line = s.paint(green, line)
+		case '…':
+			line = s.paint(faint, "… "+clean(l.text))
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}

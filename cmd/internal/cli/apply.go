@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+func (s *session) applyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "apply [PLANFILE]", GroupID: groupMain, Args: args(cobra.MaximumNArgs(1)),
+		Short: "Carry out a plan, and undo the step that fails",
+		Long: `Carries out a plan in small steps. Each step is written, waited for until it has
+settled, and checked by its gates; a step that fails is undone, the steps before
+it stay. With PLANFILE exactly that plan is carried out, without asking; else a
+plan is made, shown, and carried out after a "yes".
+
+The first Ctrl-C stops at the edge of the step under way, the second at once.`,
+		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
+	}
+	s.clusterFlags(c)
+	s.verboseFlag(c)
+	s.outputFlag(c, asText, asJSON)
+	sc, a := scopeFlags(c), approvalFlags(c)
+	c.RunE = func(c *cobra.Command, given []string) error {
+		if len(given) == 1 {
+			for _, name := range []string{"only", "except", "dangerous-delete"} {
+				if c.Flags().Changed(name) {
+					return usage("apply %s: --%s belongs to plan; the plan file is carried out as it is", given[0], name)
+				}
+			}
+			return s.applyFile(c.Context(), given[0], a)
+		}
+		if s.output == asJSON && !a.auto {
+			return usage("apply -o json: it needs a plan file or --auto-approve")
+		}
+		return s.applyNew(c.Context(), sc, a)
+	}
+	return c
+}
+
+// applyFile carries out a saved plan: the file is the approval.
+func (s *session) applyFile(ctx context.Context, file string, a *approval) error {
+	document, p, err := readPlan(file)
+	if err != nil {
+		return err
+	}
+	if err := s.fit(p); err != nil {
+		return err
+	}
+	asking, stop := s.interruptible(ctx)
+	defer stop()
+	e, err := s.open(asking)
+	if err != nil {
+		return err
+	}
+	if p, err = e.Open(asking, document); err != nil {
+		return err
+	}
+	stop()
+	return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Apply(ctx, p) })
+}
+
+// applyNew plans, shows, asks and carries out the same plan.
+func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
+	asking, stop := s.interruptible(ctx)
+	defer stop()
+	e, err := s.open(asking)
+	if err != nil {
+		return err
+	}
+	p, err := s.makePlan(asking, e, sc)
+	if err != nil {
+		return err
+	}
+	if s.output == asText {
+		if err := s.showPlan(p); err != nil {
+			return err
+		}
+	}
+	if err := s.fit(p); err != nil {
+		return err
+	}
+	if p.Empty() {
+		return s.nothing()
+	}
+	if err := s.confirm(asking, a, "Carry out this plan? "+render.Footer(p), render.Impact(p)); err != nil {
+		return err
+	}
+	stop()
+	return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Apply(ctx, p) })
+}
+
+// fit refuses a plan that must not be carried out.
+func (s *session) fit(p *plan.Plan) error {
+	switch {
+	case len(p.Refused) > 0:
+		r := p.Refused[0]
+		return &exit{code: exitDenied, err: fmt.Errorf("apply: %d objects may not be written, such as %s: %s; nothing was changed "+
+			"(leave them out with --except, or mend the config)", len(p.Refused), r.Address, r.Reason)}
+	case len(p.Unreadable) > 0:
+		u := p.Unreadable[0]
+		return &exit{code: exitIncomplete, err: fmt.Errorf("apply: the plan is incomplete, since %s could not be read: %s; nothing was changed",
+			u.What, u.Reason)}
+	}
+	return nil
+}
+
+// nothing ends a command that had nothing to do.
+func (s *session) nothing() error {
+	if s.output == asJSON {
+		return s.writeJSON(ending{FormatVersion: "1.0", Outcome: journal.Succeeded})
+	}
+	s.warn("Nothing to do.")
+	return nil
+}
+
+// carryOut runs act while showing how it goes, and words how it ended.
+func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) error {
+	w := s.watch()
+	e.Notify = func(event run.Event) {
+		if began, isBegan := event.(run.RunBegan); isBegan {
+			s.permitted.grant(began.Plan)
+		}
+		w.notify(event)
+	}
+	s.mu.Lock()
+	s.notify = e.Notify
+	s.mu.Unlock()
+	i := s.interruption(ctx, func(n int) {
+		if n == 1 {
+			w.say("interrupted: stopping at the edge of this step; again to stop at once. So far " + w.alive())
+			return
+		}
+		w.say("interrupted again: stopping at once. The journal has what was begun; hubcap resume or hubcap rollback go on from it")
+	})
+	start := s.now()
+	outcome, err := s.locked(i, e, a, act)
+	i.stop()
+	w.close()
+	return s.conclude(e, w.plan, finished{Outcome: outcome, err: err, took: s.now().Sub(start)})
+}
+
+// locked runs act, and again while another run holds the lock and there is time.
+func (s *session) locked(i *interruption, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) (engine.Outcome, error) {
+	deadline := s.now().Add(a.lockTimeout)
+	for {
+		outcome, err := s.bounded(i, act)
+		var locked *engine.LockedError
+		if !errors.As(err, &locked) || s.now().Add(lockEvery).After(deadline) {
+			return outcome, err
+		}
+		e.Notify(run.Warned{Text: locked.Error() + "; waiting for it"})
+		select {
+		case <-i.edge.Done():
+			return outcome, err
+		case <-time.After(lockEvery):
+		}
+	}
+}
+
+// lockEvery is the pause between two attempts to get the lock.
+const lockEvery = 2 * time.Second

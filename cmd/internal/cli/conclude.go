@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+// finished is how an act of the engine ended.
+type finished struct {
+	engine.Outcome
+	err  error
+	took time.Duration
+}
+
+// code is the exit code: of the outcome once there is a run, of the error before.
+func (f finished) code() code {
+	switch {
+	case f.Run == "" && f.err != nil:
+		return codeOf(f.err)
+	case errors.Is(f.err, engine.ErrStale):
+		return exitStale
+	}
+	return codeOfOutcome(f.Outcome.Outcome)
+}
+
+// why is the reason in words, without the step's name.
+func (f finished) why() string {
+	reason := f.Reason
+	if reason == "" && f.err != nil {
+		reason = f.err.Error()
+	}
+	if f.Failed == "" {
+		return reason
+	}
+	return strings.TrimPrefix(reason, string(f.Failed)+": ")
+}
+
+// An ending is how an apply, resume or rollback ended, as -o json prints it.
+type ending struct {
+	FormatVersion string          `json:"format_version"`
+	Run           string          `json:"run,omitempty"`
+	Outcome       journal.Outcome `json:"outcome"`
+	Failed        plan.StepID     `json:"failed_step,omitempty"`
+	Reason        string          `json:"reason,omitempty"`
+	Steps         int             `json:"steps_done"`
+	Seconds       float64         `json:"seconds"`
+	Exit          code            `json:"exit"`
+}
+
+// conclude words how p ended and picks the exit code. p is nil when nothing
+// began.
+func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
+	c := f.code()
+	if s.output == asJSON {
+		outcome := f.Outcome.Outcome
+		if outcome == "" {
+			outcome = journal.Refused
+		}
+		if err := s.writeJSON(ending{
+			FormatVersion: "1.0", Run: f.Run, Outcome: outcome, Failed: f.Failed,
+			Reason: f.why(), Steps: f.Steps, Seconds: f.took.Seconds(), Exit: c,
+		}); err != nil {
+			return err
+		}
+	}
+	if f.Run == "" && f.err != nil {
+		return &exit{code: c, err: f.err}
+	}
+	if step, failed := failedStep(p, f.Failed); failed && f.Outcome.Outcome != journal.WasInterrupted {
+		d := blame(&run.StepError{Step: step, Err: errors.New(f.why())}, e.Config.Files)
+		_ = s.diagnose(hcl.Diagnostics{d}, e.Config.Files) // the exit code says that it is an error
+	} else if c != exitOK && f.why() != "" {
+		width, _ := s.size(s.err)
+		s.warn("%s", strings.TrimSuffix(errorText(errors.New(f.why()), width), "\n"))
+	}
+	if s.output != asJSON {
+		if err := s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took)); err != nil {
+			return err
+		}
+	}
+	s.next(c, f.Run)
+	return silently(c)
+}
+
+func failedStep(p *plan.Plan, id plan.StepID) (plan.Step, bool) {
+	if p == nil || id == "" {
+		return plan.Step{}, false
+	}
+	for _, step := range p.Steps() {
+		if step.ID == id {
+			return step, true
+		}
+	}
+	return plan.Step{}, false
+}
+
+// next says what to do after a run that did not end well.
+func (s *session) next(c code, id string) {
+	switch {
+	case id == "":
+	case c == exitHeld, c == exitInterrupted:
+		s.hint("To go on: hubcap resume %s. To go back: hubcap rollback %s", id, id)
+	case c == exitStuck:
+		s.warn("A person is needed: hubcap history %s shows what was done, hubcap rollback %s tries again.", id, id)
+	}
+}

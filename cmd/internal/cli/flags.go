@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// The formats of -o.
+const (
+	asText     = "text"
+	asJSON     = "json"
+	asMarkdown = "markdown"
+)
+
+// configFlags are those of every command that reads the config.
+func (s *session) configFlags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.vars, "var", nil, "set a variable: `name=value`; repeatable")
+	c.Flags().StringArrayVar(&s.varFiles, "var-file", nil, "read variables from `file`; repeatable")
+}
+
+// clusterFlags are those of every command that reaches a cluster.
+func (s *session) clusterFlags(c *cobra.Command) {
+	s.configFlags(c)
+	c.Flags().StringVar(&s.kubeconfig, "kubeconfig", "", "use this kubeconfig `file` instead of the config's")
+	c.Flags().StringVar(&s.kubeContext, "context", "", "use this kubeconfig context (`name`) instead of the config's")
+}
+
+// outputFlag is -o, with the formats that c has.
+func (s *session) outputFlag(c *cobra.Command, formats ...string) {
+	c.Flags().StringVarP(&s.output, "output", "o", asText, strings.Join(formats, ", "))
+	isJSON := c.Flags().Bool("json", false, "the same as -o json")
+	c.Flags().Lookup("json").Hidden = true
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if *isJSON {
+			s.output = asJSON
+		}
+		if !slices.Contains(formats, s.output) {
+			return usage("-o %s: the formats are %s", s.output, strings.Join(formats, ", "))
+		}
+		return nil
+	}
+}
+
+func (s *session) verboseFlag(c *cobra.Command) {
+	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "show every field")
+}
+
+// scope is what is planned.
+type scope struct {
+	only, except, remove []string
+}
+
+func scopeFlags(c *cobra.Command) *scope {
+	var sc scope
+	c.Flags().StringArrayVar(&sc.only, "only", nil, "plan only this block or component (`address`); repeatable")
+	c.Flags().StringArrayVar(&sc.except, "except", nil, "leave this block or component (`address`) out; repeatable")
+	c.Flags().StringArrayVar(&sc.remove, "dangerous-delete", nil, "allow that this `address` is deleted although people's work is on it")
+	return &sc
+}
+
+// approval is how a change of the world is agreed to.
+type approval struct {
+	auto        bool
+	input       bool
+	lockTimeout time.Duration
+}
+
+func approvalFlags(c *cobra.Command) *approval {
+	var a approval
+	c.Flags().BoolVar(&a.auto, "auto-approve", false, "do not ask; gates, guards and the lock still hold")
+	c.Flags().BoolVar(&a.input, "input", true, "ask on the terminal")
+	c.Flags().DurationVar(&a.lockTimeout, "lock-timeout", 0, "wait so long for another run to end")
+	return &a
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"hubcap/engine"
+	"hubcap/providers/memory"
+	"hubcap/providers/probe"
+	"hubcap/schema"
+)
+
+// For tests only: with memoryVariable set, every cluster is a world in memory that
+// the named file keeps, so that plan, apply and plan can be separate processes.
+// brokenVariable lists images whose pods never get ready, and faultVariable calls
+// of the world that fail.
+const (
+	memoryVariable = "HUBCAP_MEMORY"
+	brokenVariable = "HUBCAP_MEMORY_BROKEN"
+	faultVariable  = "HUBCAP_MEMORY_FAULT"
+)
+
+func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path string) (*engine.Cluster, error) {
+	name := c.Address.Name
+	if len(config.Clusters) > 1 {
+		path += "." + name
+	}
+	world, err := memory.Open(name, config.Settings.Name, path)
+	if err != nil {
+		return nil, err
+	}
+	if broken, _ := s.env(brokenVariable); broken != "" {
+		world.Broken = strings.Split(broken, ",")
+	}
+	if faults, _ := s.env(faultVariable); faults != "" {
+		failing := strings.Split(faults, ",")
+		world.Fault = func(call memory.Call) error {
+			if slices.Contains(failing, call.Name) {
+				return errors.New("this call was made to fail")
+			}
+			return nil
+		}
+	}
+	cluster := world.Cluster()
+	cluster.Sampler = &router{objects: world, samples: world, probe: probe.New()}
+	return cluster, nil
+}

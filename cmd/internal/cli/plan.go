@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine"
+	"hubcap/engine/plan"
+)
+
+func (s *session) planCommand() *cobra.Command {
+	var out string
+	var detailed bool
+	c := &cobra.Command{
+		Use: "plan", GroupID: groupMain, Args: args(cobra.NoArgs),
+		Short: "Show what apply would do, and to whom",
+		Long: `Shows what apply would do, step by step, and what it does to the people using
+the hubs. Nothing is changed. With --out the plan is written to a file that apply
+carries out exactly; it holds no secrets.`,
+		Example: "  hubcap plan\n  hubcap plan --out plan.json && hubcap apply plan.json\n  hubcap plan -o markdown >comment.md",
+	}
+	s.clusterFlags(c)
+	s.verboseFlag(c)
+	s.outputFlag(c, asText, asJSON, asMarkdown)
+	sc := scopeFlags(c)
+	c.Flags().StringVar(&out, "out", "", "write the plan to this `file`")
+	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, stop := s.interruptible(c.Context())
+		defer stop()
+		e, err := s.open(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := s.makePlan(ctx, e, sc)
+		if err != nil {
+			return err
+		}
+		if err := s.showPlan(p); err != nil {
+			return err
+		}
+		if out != "" {
+			if err := s.save(ctx, e, p, out); err != nil {
+				return err
+			}
+		}
+		s.explain(p, out)
+		differs := exitOK
+		if detailed {
+			differs = exitDiffers
+		}
+		return silently(codeOfPlan(p, differs))
+	}
+	return c
+}
+
+// makePlan plans and says what the config did wrong.
+func (s *session) makePlan(ctx context.Context, e *engine.Engine, sc *scope) (*plan.Plan, error) {
+	p, diags, err := e.Plan(ctx, engine.Options{Only: sc.only, Except: sc.except, Delete: sc.remove})
+	if said := s.diagnose(diags, e.Config.Files); said != nil {
+		return nil, said
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// showPlan prints a plan in the format that was asked for.
+func (s *session) showPlan(p *plan.Plan) error {
+	switch s.output {
+	case asJSON:
+		text, err := render.JSON(p)
+		if err != nil {
+			return err
+		}
+		return s.print(string(text))
+	case asMarkdown:
+		return s.print(render.Markdown(p))
+	}
+	return s.print(render.Plan(p, s.style(s.out)))
+}
+
+// explain says beside the plan what follows from it.
+func (s *session) explain(p *plan.Plan, out string) {
+	switch {
+	case len(p.Refused) > 0:
+		s.warn("hubcap: apply would refuse this plan: %d of its objects may not be written.", len(p.Refused))
+	case len(p.Unreadable) > 0:
+		s.warn("hubcap: the plan is incomplete: %s.", fmt.Sprintf("%d things could not be read", len(p.Unreadable)))
+	case p.Empty():
+	case out != "":
+		s.hint("Saved to %s. To carry it out: hubcap apply %s", out, out)
+	default:
+		s.hint("To carry it out: hubcap apply. To keep exactly this plan: hubcap plan --out FILE")
+	}
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine"
+	"hubcap/engine/plan"
+)
+
+func (s *session) rollbackCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "rollback [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
+		Short: "Want again what was before a run",
+		Long: `Works out how to get back to what was before a run (the last one, unless RUN
+names one), shows it as a plan, and carries it out like one. What others changed
+since is told, and not overwritten.`,
+	}
+	s.clusterFlags(c)
+	s.verboseFlag(c)
+	s.outputFlag(c, asText, asJSON)
+	a := approvalFlags(c)
+	c.RunE = func(c *cobra.Command, given []string) error {
+		if s.output == asJSON && !a.auto {
+			return usage("rollback -o json: it needs --auto-approve")
+		}
+		asking, stop := s.interruptible(c.Context())
+		defer stop()
+		e, err := s.open(asking)
+		if err != nil {
+			return err
+		}
+		id, err := s.runID(asking, e, given)
+		if err != nil {
+			return err
+		}
+		p, err := e.Undo(asking, id)
+		if err != nil {
+			return err
+		}
+		if s.output == asText {
+			if err := s.showPlan(p); err != nil {
+				return err
+			}
+		}
+		if len(p.Unreadable) > 0 {
+			return s.fit(p)
+		}
+		if p.Empty() {
+			if len(p.Refused) > 0 {
+				return partly(p)
+			}
+			return s.nothing()
+		}
+		if err := s.confirm(asking, a, "Go back? "+render.Footer(p), render.Impact(p)); err != nil {
+			return err
+		}
+		stop()
+		err = s.carryOut(c.Context(), e, a, func(ctx context.Context) (engine.Outcome, error) { return e.ApplyUndo(ctx, p, id) })
+		if err == nil && len(p.Refused) > 0 {
+			return partly(p)
+		}
+		return err
+	}
+	return c
+}
+
+// partly ends a rollback that could not take everything back.
+func partly(p *plan.Plan) error {
+	r := p.Refused[0]
+	return &exit{code: exitStuck, err: fmt.Errorf("rollback: %d objects stay as they are, such as %s: %s", len(p.Refused), r.Address, r.Reason)}
+}
+
+func (s *session) resumeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "resume [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
+		Short: "Go on with a run that was held, interrupted or killed",
+		Long: `Goes on with a run (the last unfinished one, unless RUN names one) where its
+journal ends. What it may or may not have done is looked at again. It asks
+nothing: its plan was approved.`,
+	}
+	s.clusterFlags(c)
+	s.outputFlag(c, asText, asJSON)
+	a := approvalFlags(c)
+	c.RunE = func(c *cobra.Command, given []string) error {
+		asking, stop := s.interruptible(c.Context())
+		defer stop()
+		e, err := s.open(asking)
+		if err != nil {
+			return err
+		}
+		id, err := s.runID(asking, e, given)
+		if err != nil {
+			return err
+		}
+		stop()
+		return s.carryOut(c.Context(), e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Resume(ctx, id) })
+	}
+	return c
+}
+
+// runID completes the run that was named; "" when none was.
+func (s *session) runID(ctx context.Context, e *engine.Engine, given []string) (string, error) {
+	if len(given) == 0 {
+		return "", nil
+	}
+	runs, err := e.History(ctx)
+	if err != nil {
+		return "", fmt.Errorf("find run %s: %w", given[0], err)
+	}
+	r, err := find(runs, given[0])
+	return r.ID, err
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"hubcap/engine/observe"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// A router sends what is about node pools to the GKE API and all else to the
+// API server.
+type router struct {
+	objects interface {
+		observe.Reader
+		run.Writer
+		run.Prober
+	}
+	pools interface { // nil without GKE
+		observe.Reader
+		run.Writer
+		run.Prober
+	}
+	samples run.Sampler // of gates that look at pods
+	probe   run.Sampler // of gates that ask a URL
+}
+
+func (r *router) isPool(id resource.ID) bool { return id.Group == resource.GroupGKE && r.pools != nil }
+
+// Read asks both at once.
+func (r *router) Read(ctx context.Context, desired []resource.Desired) (resource.Reading, error) {
+	var pools, objects []resource.Desired
+	for _, d := range desired {
+		if r.isPool(d.ID) {
+			pools = append(pools, d)
+		} else {
+			objects = append(objects, d)
+		}
+	}
+	if r.pools == nil {
+		return r.objects.Read(ctx, objects)
+	}
+	var poolReading resource.Reading
+	var poolErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { poolReading, poolErr = r.pools.Read(ctx, pools) })
+	reading, err := r.objects.Read(ctx, objects)
+	wait.Wait()
+	if err != nil {
+		return resource.Reading{}, err
+	}
+	if poolErr != nil {
+		return resource.Reading{}, poolErr
+	}
+	reading.Observations = append(reading.Observations, poolReading.Observations...)
+	reading.Orphans = append(reading.Orphans, poolReading.Orphans...)
+	reading.Unreadable = append(reading.Unreadable, poolReading.Unreadable...)
+	return reading, nil
+}
+
+// Look looks at one object.
+func (r *router) Look(ctx context.Context, c resource.Change) (run.Sight, error) {
+	if r.isPool(c.ID) {
+		return r.pools.Look(ctx, c)
+	}
+	return r.objects.Look(ctx, c)
+}
+
+// Write makes one change.
+func (r *router) Write(ctx context.Context, c resource.Change, sight run.Sight) error {
+	if r.isPool(c.ID) {
+		return r.pools.Write(ctx, c, sight)
+	}
+	return r.objects.Write(ctx, c, sight)
+}
+
+// Probe tells whether one object has settled.
+func (r *router) Probe(ctx context.Context, c resource.Change) (resource.Health, error) {
+	if r.isPool(c.ID) {
+		return r.pools.Probe(ctx, c)
+	}
+	return r.objects.Probe(ctx, c)
+}
+
+// Sample takes one sample of a gate.
+func (r *router) Sample(ctx context.Context, g plan.Gate, c resource.Component) (run.Sample, error) {
+	if g.HTTP != nil {
+		return r.probe.Sample(ctx, g, c)
+	}
+	return r.samples.Sample(ctx, g, c)
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine"
+	"hubcap/engine/journal"
+)
+
+func (s *session) statusCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "status", GroupID: groupRuns, Args: args(cobra.NoArgs),
+		Short: "Show the clusters, and how the last run ended",
+	}
+	s.clusterFlags(c)
+	s.outputFlag(c, asText, asJSON)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, stop := s.interruptible(c.Context())
+		defer stop()
+		config, err := s.load()
+		if err != nil {
+			return err
+		}
+		e, troubles := s.connect(ctx, config)
+		st := s.status(ctx, e, troubles)
+		if s.output == asJSON {
+			err = s.writeJSON(struct {
+				FormatVersion string `json:"format_version"`
+				render.Status
+			}{"1.0", st})
+		} else {
+			err = s.print(render.StatusText(st, s.now(), s.style(s.out)))
+		}
+		if err != nil {
+			return err
+		}
+		for _, cluster := range st.Clusters {
+			if cluster.Trouble != "" {
+				return silently(exitIncomplete)
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// status asks each cluster for what status shows; what cannot be asked is said
+// beside it.
+func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[string]error) render.Status {
+	st := render.Status{Open: []string{}}
+	for _, block := range e.Config.Clusters {
+		name := block.Address.Name
+		cs := render.ClusterStatus{Name: name}
+		cluster, reached := e.Clusters[name]
+		if !reached {
+			cs.Trouble = troubles[name].Error()
+			st.Clusters = append(st.Clusters, cs)
+			continue
+		}
+		cs.Where, cs.Identity = cluster.Where, cluster.Identity
+		if census, err := cluster.Census.Count(ctx); err != nil {
+			cs.Trouble = err.Error()
+		} else {
+			cs.Sessions = census.Sessions
+		}
+		st.Clusters = append(st.Clusters, cs)
+	}
+	runs, err := e.History(ctx)
+	if err != nil {
+		s.warn("hubcap: %v", err)
+	}
+	for i := range runs {
+		if journal.Resumable(runs[i].Entries) {
+			st.Open = append(st.Open, runs[i].ID)
+		}
+		st.Last = &runs[i]
+	}
+	return st
+}

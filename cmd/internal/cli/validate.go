@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hubcap/engine/expand"
+	"hubcap/schema"
+)
+
+func (s *session) validateCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "validate", GroupID: groupConfig, Args: args(cobra.NoArgs),
+		Short: "Check the config and render its charts, offline",
+		Long: `Reads the config, evaluates it and renders every chart without asking any
+cluster. All that is wrong is told at once, each with its file and line.`,
+	}
+	s.configFlags(c)
+	s.outputFlag(c, asText, asJSON)
+	c.RunE = func(*cobra.Command, []string) error {
+		l, err := s.read()
+		if err != nil {
+			return err
+		}
+		diags := l.diags
+		objects := 0
+		if !diags.HasErrors() {
+			desired, more := expand.Config(l.config, nil)
+			diags, objects = append(diags, more...), len(desired)
+		}
+		if s.output == asJSON {
+			if err := s.writeJSON(validationOf(diags)); err != nil {
+				return err
+			}
+			if diags.HasErrors() {
+				return silently(exitError)
+			}
+			return nil
+		}
+		if err := s.diagnose(diags, l.config.Files); err != nil {
+			return err
+		}
+		return s.print("Valid: " + inventory(l.config) + fmt.Sprintf(", %d objects.\n", objects))
+	}
+	return c
+}
+
+// inventory counts the blocks of a config.
+func inventory(c *schema.Config) string {
+	var parts []string
+	for _, k := range []struct {
+		n    int
+		noun string
+	}{
+		{len(c.Clusters), "cluster"}, {len(c.NodePools), "node pool"}, {len(c.Hubs), "hub"},
+		{len(c.RepoLimits), "limit"}, {len(c.RepoBans), "ban"}, {len(c.Charts), "chart"}, {len(c.Manifests), "manifest"},
+	} {
+		switch k.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+k.noun)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %ss", k.n, k.noun))
+		}
+	}
+	if len(parts) == 0 {
+		return "no blocks"
+	}
+	return strings.Join(parts, ", ")
+}

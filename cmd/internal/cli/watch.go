@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"hubcap/cmd/internal/render"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+// A watch shows a run on standard error while it goes on: a live view on a
+// terminal, lines with time stamps otherwise. Events come in by notify, which
+// never blocks; one goroutine writes.
+type watch struct {
+	out    io.Writer
+	live   bool
+	style  render.Style
+	height int
+	now    func() time.Time
+
+	mu       sync.Mutex
+	waiting  []run.Event
+	progress render.Progress
+	plan     *plan.Plan // of the run that began
+
+	wake    chan struct{}
+	quit    chan struct{}
+	stopped chan struct{}
+	drawn   int // lines of the frame on the screen
+}
+
+// How often the view moves without events.
+const (
+	liveEvery  = 250 * time.Millisecond
+	plainEvery = time.Second
+)
+
+func (s *session) watch() *watch {
+	width, height := s.size(s.err)
+	term, _ := s.env("TERM")
+	w := &watch{
+		out: s.err, live: isTerminal(s.err) && term != "dumb", now: s.now,
+		style: render.Style{Width: width, Color: s.colored(s.err)}, height: height,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// notify takes an event in.
+func (w *watch) notify(e run.Event) {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, e)
+	if began, isBegan := e.(run.RunBegan); isBegan {
+		w.plan = began.Plan
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// say writes a line into the view.
+func (w *watch) say(line string) { w.notify(run.Warned{Text: line}) }
+
+// close shows what is left and stops.
+func (w *watch) close() {
+	close(w.quit)
+	<-w.stopped
+}
+
+// alive says in one line what the run has made so far.
+func (w *watch) alive() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.progress.Live()
+}
+
+func (w *watch) loop() {
+	defer close(w.stopped)
+	every := plainEvery
+	if w.live {
+		every = liveEvery
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.quit:
+			w.show()
+			return
+		case <-w.wake:
+		case <-ticker.C:
+		}
+		w.show()
+	}
+}
+
+// show writes what came in, and moves the live view.
+func (w *watch) show() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	var lines []string
+	for _, e := range w.waiting {
+		told := w.progress.Feed(e, now)
+		if _, warned := e.(run.Warned); warned || !w.live {
+			lines = append(lines, told...)
+		}
+	}
+	w.waiting = nil
+	if !w.live {
+		for _, line := range append(lines, w.progress.Tick(now)...) {
+			fmt.Fprintf(w.out, "%s %s\n", now.UTC().Format("15:04:05Z"), line)
+		}
+		return
+	}
+	w.redraw(lines, w.progress.Frame(now, w.style, w.height-1))
+}
+
+// redraw replaces the frame on the screen, with lines above it that stay.
+func (w *watch) redraw(lines, frame []string) {
+	var b strings.Builder
+	if w.drawn > 0 {
+		b.WriteString(text.CursorUp.Sprintn(w.drawn))
+	}
+	for _, line := range append(lines, frame...) {
+		b.WriteString("\r" + text.EraseLine.Sprint() + line + "\n")
+	}
+	for range w.drawn - len(frame) - len(lines) {
+		b.WriteString("\r" + text.EraseLine.Sprint() + "\n")
+	}
+	if extra := w.drawn - len(frame) - len(lines); extra > 0 {
+		b.WriteString(text.CursorUp.Sprintn(extra))
+	}
+	w.drawn = len(frame)
+	// A terminal that is gone must not stop the run.
+	_, _ = io.WriteString(w.out, b.String())
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"hubcap/engine"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+	"hubcap/providers/gke"
+	"hubcap/providers/kube"
+	"hubcap/providers/probe"
+	"hubcap/providers/records"
+	"hubcap/schema"
+)
+
+// open loads the config and connects every cluster of it.
+func (s *session) open(ctx context.Context) (*engine.Engine, error) {
+	config, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	if s.kubeContext != "" && len(config.Clusters) > 1 {
+		return nil, usage("--context: the config has %d clusters, and one context cannot be all of them", len(config.Clusters))
+	}
+	e, troubles := s.connect(ctx, config)
+	for _, c := range config.Clusters {
+		if err := troubles[c.Address.Name]; err != nil {
+			return nil, fmt.Errorf("connect cluster %s: %w", c.Address.Name, err)
+		}
+	}
+	return e, nil
+}
+
+// connect connects the clusters of config at once. The engine has those that
+// could be reached; troubles says why the others could not.
+func (s *session) connect(ctx context.Context, config *schema.Config) (e *engine.Engine, troubles map[string]error) {
+	e = &engine.Engine{
+		Version: version, Commit: s.commit(ctx), Holder: s.holder(),
+		Config: config, Clusters: map[string]*engine.Cluster{}, Now: s.now,
+	}
+	troubles = map[string]error{}
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for _, c := range config.Clusters {
+		wait.Go(func() {
+			cluster, err := s.cluster(ctx, config, c, e.Commit)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				troubles[c.Address.Name] = err
+				return
+			}
+			e.Clusters[c.Address.Name] = cluster
+		})
+	}
+	wait.Wait()
+	return e, troubles
+}
+
+// cluster connects one cluster.
+func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.Cluster, commit string) (*engine.Cluster, error) {
+	if path, isSet := s.env(memoryVariable); isSet {
+		return s.memoryCluster(config, c, path)
+	}
+	options := kube.Options{Kubeconfig: c.Kubeconfig, Context: c.Context, UserAgent: "hubcap/" + version}
+	if s.kubeconfig != "" {
+		options.Kubeconfig = s.kubeconfig
+	}
+	if s.kubeContext != "" {
+		options.Context = s.kubeContext
+	}
+	where := options.Context
+	var pools *gke.Provider
+	if g := c.GKE; g != nil {
+		var err error
+		pools, err = gke.New(gke.Config{
+			Cluster: c.Address.Name, Project: g.Project, Location: g.Location, Name: g.Name,
+			Owner: config.Settings.Name, Endpoint: g.Endpoint, Progress: s.pools,
+		})
+		if err != nil {
+			return nil, err
+		}
+		where = pools.Where()
+		if options.Kubeconfig == "" && options.Context == "" {
+			if err := viaGKE(ctx, pools, &options); err != nil {
+				return nil, err
+			}
+		}
+	}
+	client, err := kube.Connect(options)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := client.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, namespace := c.Address.Name, config.Settings.JournalNamespace
+	objects := &kube.Provider{
+		Client: client, Cluster: name, Owner: config.Settings.Name,
+		FieldManager: config.Settings.FieldManager, Deletable: s.permitted.has, Now: s.now,
+	}
+	objects.Stamp("", commit)
+	facts, err := objects.Facts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records := records.New(client.Typed, namespace, name)
+	routes := &router{objects: objects, samples: objects, probe: probe.New()}
+	if pools != nil {
+		routes.pools = pools
+	}
+	return &engine.Cluster{
+		Name: name, Where: where, Identity: identity, Facts: facts,
+		Reader: routes, Writer: routes, Prober: routes, Sampler: routes,
+		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)},
+		Checker: &kube.Preflight{Client: client, Namespace: namespace},
+		Locker:  records, Store: s.mirror(records, name), Keys: records,
+	}, nil
+}
+
+// viaGKE points options at the API server that the GKE API names.
+func viaGKE(ctx context.Context, pools *gke.Provider, options *kube.Options) error {
+	access, err := pools.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	options.Host, options.CA, options.WrapTransport = access.Host, access.CAData, access.Wrap
+	options.Cert, options.Key = access.ClientCert, access.ClientKey
+	return nil
+}
+
+// namespaces are those of the hubs on a cluster, each once.
+func namespaces(config *schema.Config, cluster resource.Address) []string {
+	var all []string
+	for _, h := range config.Hubs {
+		if h.Cluster == cluster && !slices.Contains(all, h.Namespace) {
+			all = append(all, h.Namespace)
+		}
+	}
+	return all
+}
+
+// mirror keeps a copy of the journal on this machine, beside the store.
+func (s *session) mirror(store engine.Store, cluster string) engine.Store {
+	dir := s.stateDir()
+	if dir == "" {
+		return store
+	}
+	return &records.Mirror{
+		Store: store, Dir: filepath.Join(dir, "hubcap", "runs", strings.ReplaceAll(cluster, string(filepath.Separator), "_")),
+		Warn: func(text string) { s.warn("hubcap: %s", text) },
+	}
+}
+
+func (s *session) stateDir() string {
+	if dir, _ := s.env("XDG_STATE_HOME"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state")
+}
+
+// pools passes on what the GKE provider waits for.
+func (s *session) pools(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.notify != nil {
+		s.notify(run.Warned{Text: text})
+	}
+}
+
+// A permit says which objects a plan deletes: the provider asks before it deletes
+// what people's work may be on.
+type permit struct {
+	mu      sync.Mutex
+	deleted map[resource.ID]bool
+}
+
+// grant permits the deletions of p.
+func (p *permit) grant(plan *plan.Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deleted = map[resource.ID]bool{}
+	if plan == nil {
+		return
+	}
+	for _, step := range plan.Steps() {
+		for _, c := range step.Changes {
+			if c.Action == resource.Delete {
+				p.deleted[c.ID] = true
+			}
+		}
+	}
+}
+
+func (p *permit) has(id resource.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deleted[id]
+}
