@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"hubcap/engine/expand"
 	"hubcap/engine/journal"
 	"hubcap/engine/observe"
@@ -132,6 +134,8 @@ type Engine struct {
 	Clusters map[string]*Cluster // by name of the cluster block
 	Now      func() time.Time
 	Notify   func(run.Event) // may be nil; must not block
+
+	expand func(*schema.Config, map[string]expand.Facts) ([]resource.Desired, hcl.Diagnostics) // nil: expand.Config
 }
 
 // Options narrow what is planned.

@@ -46,7 +46,11 @@ func (e *Engine) desired() ([]resource.Desired, hcl.Diagnostics) {
 	for name, c := range e.Clusters {
 		facts[name] = c.Facts
 	}
-	desired, diags := expand.Config(e.Config, facts)
+	objects := expand.Config
+	if e.expand != nil {
+		objects = e.expand
+	}
+	desired, diags := objects(e.Config, facts)
 	for _, c := range e.Config.Clusters {
 		live := e.Clusters[c.Address.Name]
 		if c.Identity == "" || live == nil || live.Identity == c.Identity {

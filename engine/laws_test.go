@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/resource"
+	"hubcap/providers/memory"
+)
+
+// TestApplyConverges holds promise P1: after an apply the next plan is empty.
+func TestApplyConverges(t *testing.T) {
+	w := settled(t)
+	for _, desired := range []func() []resource.Desired{first, next, first} {
+		e := newEngine(w, desired)
+		if p := mustPlan(t, e); !p.Empty() {
+			apply(t, e)
+		}
+		if p := mustPlan(t, e); !p.Empty() {
+			t.Errorf("plan after apply has steps %v", stepIDs(p))
+		}
+		if diff := cmp.Diff(wanted(desired()), w.Objects()); diff != "" {
+			t.Errorf("world after apply (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// TestUndoIsIdentity holds that undoing an apply restores the world.
+func TestUndoIsIdentity(t *testing.T) {
+	w := settled(t)
+	before := w.Objects()
+	e := newEngine(w, next)
+	apply(t, e)
+	undo(t, e)
+	if diff := cmp.Diff(before, w.Objects()); diff != "" {
+		t.Errorf("world after undo (-want +got):\n%s", diff)
+	}
+	if _, err := e.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+		t.Errorf("second undo = %v, want ErrNothing", err)
+	}
+}
+
+// TestUndoOfInstallation holds that undoing the first apply leaves nothing.
+func TestUndoOfInstallation(t *testing.T) {
+	w := settled(t)
+	undo(t, newEngine(w, first))
+	if got := w.IDs(); len(got) != 0 {
+		t.Errorf("left after undo: %v", got)
+	}
+}
+
+func undo(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	p, err := e.Undo(t.Context(), "")
+	if errors.Is(err, engine.ErrNothing) {
+		return
+	}
+	if err != nil {
+		t.Fatalf("undo: %v", err)
+	}
+	o, err := e.ApplyUndo(t.Context(), p, "")
+	if err != nil || o.Outcome != journal.Succeeded {
+		t.Fatalf("apply undo = %+v, %v", o, err)
+	}
+}
+
+// A remedy is one way out after a crash, and where it must lead.
+type remedy struct {
+	name string
+	do   func(*testing.T, *engine.Engine)
+	ends func() []resource.Desired
+}
+
+var remedies = []remedy{
+	{"resume", resume, next},
+	{"rollback", undo, first},
+	{"plan and apply", func(t *testing.T, e *engine.Engine) { apply(t, e) }, next},
+}
+
+func resume(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	o, err := e.Resume(t.Context(), "")
+	if err != nil || o.Outcome != journal.Succeeded {
+		t.Fatalf("resume = %+v, %v", o, err)
+	}
+}
+
+// TestCrash holds promise P2. The process dies at every call that it makes of the
+// world while applying, journal records among them, right before the effect and
+// right after it; then each remedy leads where it must.
+func TestCrash(t *testing.T) { synctest.Test(t, survive) }
+
+func survive(t *testing.T) {
+	count := 0
+	for _, r := range remedies {
+		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
+			for n := 1; ; n++ {
+				if !crash(t, r, n, at) {
+					break
+				}
+				count++
+			}
+		}
+	}
+	t.Logf("%d crashes survived", count)
+	if count < 300 {
+		t.Errorf("only %d crashes: the plan has become too small to show anything", count)
+	}
+}
+
+// crash lets an apply die at its n-th call and tries one remedy. It reports
+// whether the apply lived so long as to die there.
+func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
+	t.Helper()
+	w := settled(t)
+	e := newEngine(w, next)
+	p := mustPlan(t, e)
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.DieAt(n, at)
+	_, err = e.Apply(t.Context(), p)
+	if !w.Revive() {
+		if err != nil {
+			t.Fatalf("apply that was not killed: %v", err)
+		}
+		return false
+	}
+	began, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := fmt.Sprintf("%s after death at call %d (moment %d)", r.name, n, at)
+	if len(began) == len(runs) { // it died before there was a run
+		if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+			t.Errorf("%s: changed without a journal (-want +got):\n%s", where, diff)
+		}
+		return true
+	}
+	last := began[len(began)-1]
+	if _, ended := journal.Ended(last.Entries); ended && r.name == "resume" {
+		return true // it died on its way out, after all was done
+	}
+	if e2 := newEngine(w, next); r.name != "plan and apply" || !mustPlan(t, e2).Empty() {
+		r.do(t, e)
+	}
+	if r.name == "rollback" && !journal.Touched(last.Entries) {
+		return true // the last run had not begun to change anything: nothing of it to undo
+	}
+	if diff := cmp.Diff(wanted(r.ends()), w.Objects()); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", where, diff)
+	}
+	return true
+}

@@ -1,0 +1,190 @@
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+)
+
+// A storedRun is one run as it lies in the world. Entries are kept encoded, as a
+// real store keeps them.
+type storedRun struct {
+	Run      journal.Run       `json:"run"`
+	Document []byte            `json:"document"`
+	Secrets  map[string]string `json:"secrets,omitempty"`
+	Lines    []json.RawMessage `json:"lines"`
+}
+
+// Create makes a run durable, as engine.Store says.
+func (w *World) Create(ctx context.Context, r journal.Run, document []byte, secrets map[string]string) error {
+	return w.do(ctx, Call{Name: "create"}, func() error {
+		if w.stored(r.ID) != nil {
+			return fmt.Errorf("create run %s: it exists", r.ID)
+		}
+		s := &storedRun{Run: r, Document: append([]byte(nil), document...), Secrets: maps.Clone(secrets)}
+		for _, e := range r.Entries {
+			if err := s.append(e); err != nil {
+				return err
+			}
+		}
+		s.Run.Entries, s.Run.Plan = nil, nil
+		w.state.Runs = append(w.state.Runs, s)
+		return nil
+	})
+}
+
+func (s *storedRun) append(e journal.Entry) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode entry %d: %w", e.Seq, err)
+	}
+	s.Lines = append(s.Lines, line)
+	return nil
+}
+
+func (s *storedRun) run() (journal.Run, error) {
+	r := s.Run
+	for _, line := range s.Lines {
+		var e journal.Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return r, fmt.Errorf("decode run %s: %w", r.ID, err)
+		}
+		r.Entries = append(r.Entries, e)
+	}
+	return r, nil
+}
+
+func (w *World) stored(id string) *storedRun {
+	for _, s := range w.state.Runs {
+		if s.Run.ID == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// Append makes one more entry durable, as engine.Store says.
+func (w *World) Append(ctx context.Context, id string, e journal.Entry) error {
+	return w.do(ctx, Call{Name: "append"}, func() error {
+		s := w.stored(id)
+		if s == nil {
+			return fmt.Errorf("append to run %s: %w", id, engine.ErrNoRun)
+		}
+		return s.append(e)
+	})
+}
+
+// Runs returns all runs, as engine.Store says.
+func (w *World) Runs(ctx context.Context) ([]journal.Run, error) {
+	var runs []journal.Run
+	err := w.do(ctx, Call{Name: "runs"}, func() error {
+		for _, s := range w.state.Runs {
+			r, err := s.run()
+			if err != nil {
+				return err
+			}
+			runs = append(runs, r)
+		}
+		return nil
+	})
+	return runs, err
+}
+
+// Load returns one run, as engine.Store says.
+func (w *World) Load(ctx context.Context, id string) (engine.Record, error) {
+	var record engine.Record
+	err := w.do(ctx, Call{Name: "load"}, func() error {
+		s := w.stored(id)
+		if s == nil {
+			return fmt.Errorf("load run %s: %w", id, engine.ErrNoRun)
+		}
+		r, err := s.run()
+		record = engine.Record{Run: r, Document: append([]byte(nil), s.Document...), Secrets: maps.Clone(s.Secrets)}
+		return err
+	})
+	return record, err
+}
+
+// Forget drops all runs: the journal is lost.
+func (w *World) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.Runs = nil
+}
+
+// Key returns the key of digests, as engine.Keys says.
+func (w *World) Key(ctx context.Context) ([]byte, error) {
+	var key []byte
+	err := w.do(ctx, Call{Name: "key"}, func() error {
+		key = w.state.Key
+		return nil
+	})
+	return key, err
+}
+
+// EnsureKey returns the key of digests and draws it when there is none.
+func (w *World) EnsureKey(ctx context.Context) ([]byte, error) {
+	var key []byte
+	err := w.do(ctx, Call{Name: "key"}, func() error {
+		if w.state.Key == nil {
+			w.state.Key = make([]byte, 32)
+			if _, err := rand.Read(w.state.Key); err != nil {
+				return fmt.Errorf("draw key: %w", err)
+			}
+		}
+		key = w.state.Key
+		return nil
+	})
+	return key, err
+}
+
+// Lock takes the world's lock, as engine.Locker says.
+func (w *World) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error) {
+	err := w.do(ctx, Call{Name: "lock"}, func() error {
+		if by := w.state.Holder; by != nil {
+			return &engine.LockedError{Cluster: w.Name, Holder: *by, Renewed: by.When}
+		}
+		w.state.Holder = &h
+		w.lost = make(chan struct{})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &lock{world: w, run: h.Run, lost: w.lost}, nil
+}
+
+// LoseLock makes the holder lose the lock.
+func (w *World) LoseLock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Holder != nil {
+		w.state.Holder = nil
+		close(w.lost)
+	}
+}
+
+// A lock is the world's lock while it is held.
+type lock struct {
+	world *World
+	run   string
+	lost  chan struct{}
+}
+
+// Lost is closed when the lock was lost.
+func (l *lock) Lost() <-chan struct{} { return l.lost }
+
+// Release gives the lock back; one that is somebody else's by now is left alone.
+func (l *lock) Release(ctx context.Context) error {
+	return l.world.do(ctx, Call{Name: "release"}, func() error {
+		if h := l.world.state.Holder; h != nil && h.Run == l.run {
+			l.world.state.Holder = nil
+		}
+		return nil
+	})
+}

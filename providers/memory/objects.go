@@ -1,0 +1,275 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// Read holds desired objects beside the live ones, as observe.Reader says.
+func (w *World) Read(ctx context.Context, desired []resource.Desired) (resource.Reading, error) {
+	var reading resource.Reading
+	err := w.do(ctx, Call{Name: "read"}, func() error {
+		wanted := make(map[resource.ID]bool, len(desired))
+		for _, d := range desired {
+			wanted[d.ID] = true
+			reading.Observations = append(reading.Observations, w.observe(d))
+		}
+		for _, r := range w.state.Objects {
+			if r.Owner == w.Owner && !wanted[r.ID] {
+				reading.Orphans = append(reading.Orphans, *w.live(r, nil))
+			}
+		}
+		return nil
+	})
+	return reading, err
+}
+
+func (w *World) live(r *record, like resource.Object) *resource.Live {
+	return &resource.Live{
+		ID: r.ID, Address: r.Address, Component: r.Component, Owner: r.Owner,
+		Object: hide(r.ID.Kind, r.Object, like), Version: strconv.FormatInt(r.Version, 10),
+		Applied: r.Stamp, Protected: r.Protected,
+	}
+}
+
+func (w *World) observe(d resource.Desired) resource.Observation {
+	o := resource.Observation{Desired: d}
+	r := w.state.index[d.ID]
+	if r == nil {
+		o.Preview = d.Object
+		return o
+	}
+	want := plain(d.Object)
+	o.Live = w.live(r, d.Object)
+	if d.Presence == resource.Ensured {
+		o.Same = true
+		return o
+	}
+	if r.Owner != w.Owner {
+		o.Refused = "it exists and is not this config's"
+		if r.Owner != "" {
+			o.Refused = "it belongs to the config " + r.Owner
+		}
+		return o
+	}
+	o.Foreign = w.foreign(r, d.Object)
+	if resource.Equal(map[string]any(r.Applied), map[string]any(want)) && holds(r.Object, want) {
+		o.Same = true
+		return o
+	}
+	o.Before = hide(d.ID.Kind, project(r.Object, r.Applied, want), d.Object)
+	o.Preview = hide(d.ID.Kind, project(applied(r.Object, r.Applied, want), r.Applied, want), d.Object)
+	o.Replace = immutable(d.ID, o.Before, o.Preview)
+	return o
+}
+
+// immutable returns the fields that cannot be changed in place, of those that
+// differ.
+func immutable(id resource.ID, before, after resource.Object) []string {
+	if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, id.Kind) {
+		return nil
+	}
+	was, _ := before.Value("spec", "selector")
+	is, _ := after.Value("spec", "selector")
+	if resource.Equal(resource.Reveal(was), resource.Reveal(is)) {
+		return nil
+	}
+	return []string{"spec.selector"}
+}
+
+// foreign returns the fields that hubcap wrote and someone else changed.
+func (w *World) foreign(r *record, like resource.Object) []resource.Foreign {
+	var fields []resource.Foreign
+	leaves(r.Applied, nil, func(path []string, v any) {
+		live, _ := r.Object.Value(path...)
+		if resource.Equal(live, v) {
+			return
+		}
+		name := strings.Join(path, ".")
+		by := r.Edits[name]
+		f := resource.Foreign{Path: name, Manager: cmp.Or(by.Manager, "unknown"), Time: by.Time, Wanted: v, Live: live}
+		marked, _ := like.Value(path...)
+		_, secret := marked.(resource.Sensitive)
+		if secret || r.ID.Kind == "Secret" {
+			f.Wanted, f.Live = resource.Secret(fmt.Sprint(v)), resource.Secret(fmt.Sprint(live))
+		}
+		fields = append(fields, f)
+	})
+	slices.SortFunc(fields, func(a, b resource.Foreign) int { return cmp.Compare(a.Path, b.Path) })
+	return fields
+}
+
+// Look returns where an object stands between before and after, as run.Writer
+// says.
+func (w *World) Look(ctx context.Context, c resource.Change) (run.Sight, error) {
+	var sight run.Sight
+	err := w.do(ctx, Call{Name: "look", ID: c.ID}, func() error {
+		sight = w.sight(c)
+		return nil
+	})
+	return sight, err
+}
+
+func (w *World) sight(c resource.Change) run.Sight {
+	r := w.state.index[c.ID]
+	if r == nil {
+		switch {
+		case c.Action == resource.Delete:
+			return run.Sight{State: run.AtAfter}
+		case c.Before == nil:
+			return run.Sight{State: run.AtBefore}
+		}
+		return run.Sight{State: run.Elsewhere, Moved: "it was deleted"}
+	}
+	before, after := plain(c.Before), plain(c.After)
+	sight := run.Sight{Version: strconv.FormatInt(r.Version, 10)}
+	if c.Action != resource.Delete && resource.Equal(map[string]any(r.Applied), map[string]any(after)) && holds(r.Object, after) {
+		sight.State = run.AtAfter
+		return sight
+	}
+	if c.Before == nil {
+		sight.State, sight.Moved = run.Elsewhere, "it exists by now"
+		return sight
+	}
+	now := project(r.Object, before, after)
+	if path := differing(pruned(now), pruned(before), ""); path != "" {
+		sight.State = run.Elsewhere
+		sight.Moved = path
+		if by := r.Edits[path]; by.Manager != "" {
+			sight.Moved += " by " + by.Manager
+		}
+		return sight
+	}
+	sight.State = run.AtBefore
+	return sight
+}
+
+// Write makes one change, as run.Writer says.
+func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) error {
+	return w.do(ctx, Call{Name: "write", ID: c.ID}, func() error {
+		now := w.sight(c)
+		if now.State == run.AtAfter {
+			return nil
+		}
+		if now.Version != sight.Version {
+			return fmt.Errorf("write %s: %w", c.ID, run.ErrMoved)
+		}
+		if c.Action == resource.Delete {
+			w.delete(c.ID)
+			return nil
+		}
+		w.put(ctx, c)
+		return nil
+	})
+}
+
+func (w *World) delete(id resource.ID) {
+	delete(w.state.index, id)
+	w.state.Objects = slices.DeleteFunc(w.state.Objects, func(r *record) bool { return r.ID == id })
+}
+
+func (w *World) put(ctx context.Context, c resource.Change) {
+	r := w.state.index[c.ID]
+	if r == nil {
+		r = &record{ID: c.ID}
+		w.insert(r)
+	}
+	want := plain(c.After)
+	if c.Action == resource.Replace {
+		r.Object, r.Applied = nil, nil
+	}
+	w.state.Version++
+	r.Object = applied(r.Object, r.Applied, want)
+	r.Applied, r.Version = want, w.state.Version
+	r.Owner, r.Address, r.Component, r.Edits = w.Owner, c.Address, c.Component, nil
+	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now()}
+	w.polled[c.ID] = 0
+}
+
+// insert adds a record in the order of IDs, so that files do not jump about.
+func (w *World) insert(r *record) {
+	w.state.index[r.ID] = r
+	at, _ := slices.BinarySearchFunc(w.state.Objects, r, func(a, b *record) int {
+		return cmp.Compare(a.ID.String(), b.ID.String())
+	})
+	w.state.Objects = slices.Insert(w.state.Objects, at, r)
+}
+
+// Probe tells whether an object has settled: a workload when it was probed often
+// enough and no image of its is broken.
+func (w *World) Probe(ctx context.Context, c resource.Change) (resource.Health, error) {
+	var health resource.Health
+	err := w.do(ctx, Call{Name: "probe", ID: c.ID}, func() error {
+		health = w.health(c)
+		return nil
+	})
+	return health, err
+}
+
+func (w *World) health(c resource.Change) resource.Health {
+	r := w.state.index[c.ID]
+	switch {
+	case c.Action == resource.Delete && r == nil:
+		return resource.Health{Ready: true}
+	case c.Action == resource.Delete:
+		return resource.Health{Reason: "still there"}
+	case r == nil:
+		return resource.Health{Terminal: true, Reason: "it is gone"}
+	}
+	text := ""
+	leaves(r.Object, nil, func(_ []string, v any) { text += fmt.Sprint(v) + "\n" })
+	for _, image := range w.Broken {
+		if strings.Contains(text, image) {
+			return resource.Health{Terminal: true, Reason: "ImagePullBackOff: " + image}
+		}
+	}
+	if podSpec, runsPods := r.Object.Value("spec", "template"); runsPods && podSpec != nil && w.polled[c.ID] < w.Polls {
+		w.polled[c.ID]++
+		return resource.Health{Reason: "0 of 1 pods ready"}
+	}
+	return resource.Health{Ready: true}
+}
+
+// Sample asks Gate, as run.Sampler says.
+func (w *World) Sample(ctx context.Context, g plan.Gate, c resource.Component) (run.Sample, error) {
+	sample := run.Sample{Verdict: run.Pass}
+	err := w.do(ctx, Call{Name: "sample"}, func() error {
+		if w.Gate != nil {
+			sample = w.Gate(g, c)
+		}
+		return nil
+	})
+	return sample, err
+}
+
+// Count returns the people, as engine.Census says.
+func (w *World) Count(ctx context.Context) (resource.Census, error) {
+	var census resource.Census
+	err := w.do(ctx, Call{Name: "count"}, func() error {
+		census = w.state.Census
+		return nil
+	})
+	return census, err
+}
+
+// Denied returns the changes of kinds that were forbidden, as engine.Checker says.
+func (w *World) Denied(ctx context.Context, changes []resource.Change) ([]string, error) {
+	var lines []string
+	err := w.do(ctx, Call{Name: "denied"}, func() error {
+		for _, c := range changes {
+			if w.state.Denied[c.ID.Kind] {
+				lines = append(lines, fmt.Sprintf("%s %s", c.Action, c.ID))
+			}
+		}
+		return nil
+	})
+	return lines, err
+}

@@ -1,0 +1,101 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+)
+
+// Seat sets the people on the cluster.
+func (w *World) Seat(c resource.Census) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.Census = c
+}
+
+// Forbid makes writes of a kind be denied.
+func (w *World) Forbid(kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Denied == nil {
+		w.state.Denied = map[string]bool{}
+	}
+	w.state.Denied[kind] = true
+}
+
+// Put makes an object that hubcap does not own, or owned by the config owner.
+func (w *World) Put(id resource.ID, o resource.Object, owner string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.Version++
+	r := &record{ID: id, Object: plain(o), Owner: owner, Version: w.state.Version}
+	if owner == w.Owner {
+		r.Applied = r.Object.Copy()
+	}
+	w.delete(id)
+	w.insert(r)
+}
+
+// Protect marks an object as protected.
+func (w *World) Protect(id resource.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.index[id].Protected = true
+}
+
+// Edit changes one field of an object behind hubcap's back; a nil value removes
+// it.
+func (w *World) Edit(id resource.ID, manager string, value any, path ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.state.index[id]
+	if value == nil {
+		parent, _ := r.Object.Value(path[:len(path)-1]...)
+		delete(asMap(parent), path[len(path)-1])
+	} else {
+		r.Object.Set(value, path...)
+	}
+	w.state.Version++
+	r.Version = w.state.Version
+	if r.Edits == nil {
+		r.Edits = map[string]edit{}
+	}
+	r.Edits[strings.Join(path, ".")] = edit{Manager: manager, Time: w.now()}
+}
+
+// Remove deletes an object behind hubcap's back.
+func (w *World) Remove(id resource.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delete(id)
+}
+
+// Objects returns a copy of everything that lives, by ID.
+func (w *World) Objects() map[resource.ID]resource.Object {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make(map[resource.ID]resource.Object, len(w.state.Objects))
+	for _, r := range w.state.Objects {
+		all[r.ID] = r.Object.Copy()
+	}
+	return all
+}
+
+// Save writes the world's file, after changes made from outside.
+func (w *World) Save() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.save()
+}
+
+// IDs returns what lives, in order.
+func (w *World) IDs() []resource.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []resource.ID
+	for _, r := range w.state.Objects {
+		ids = append(ids, r.ID)
+	}
+	return slices.Clip(ids)
+}
