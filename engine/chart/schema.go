@@ -66,13 +66,20 @@ func validate(c *helmchart.Chart, values map[string]any, w *warnings) ([]Problem
 	if !errors.As(err, &invalid) {
 		return nil, err
 	}
-	var problems []Problem
-	for _, unit := range invalid.BasicOutput().Errors {
-		if unit.Error != nil {
-			problems = append(problems, Problem{Path: pointer(unit.InstanceLocation), Message: unit.Error.String()})
-		}
+	return leaves(*invalid.DetailedOutput()), nil
+}
+
+// leaves returns the errors that have no cause of their own. What stands above
+// them, a $ref for one, says only that something beneath is wrong.
+func leaves(unit jsonschema.OutputUnit) []Problem {
+	if len(unit.Errors) == 0 && unit.Error != nil {
+		return []Problem{{Path: pointer(unit.InstanceLocation), Message: unit.Error.String()}}
 	}
-	return problems, nil
+	var problems []Problem
+	for _, cause := range unit.Errors {
+		problems = append(problems, leaves(cause)...)
+	}
+	return problems
 }
 
 // offline stands in for whatever a schema refers to outside of itself: anything
