@@ -34,7 +34,7 @@ func in(t *testing.T, o emulator.Options, f func(t *testing.T, w *world)) {
 			o.Clusters = []*container.Cluster{{Location: home.Location, Name: home.Name}}
 		}
 		if o.Work == 0 {
-			o.Pending, o.Work = 3*time.Second, 40*time.Second
+			o.Pending, o.Work = time.Second, 12*time.Second
 		}
 		s, err := emulator.New(o)
 		if err != nil {

@@ -99,6 +99,9 @@ func between(change resource.Change, l *resource.Live) (run.State, string) {
 	}
 	var moved []string
 	for at := range all {
+		if _, isWanted := after[at]; !isWanted && at.entry == "" {
+			continue // GKE's to choose once more
+		}
 		switch v := live[at]; {
 		case resource.Equal(v, after[at]):
 		case resource.Equal(v, before[at]):

@@ -157,6 +157,9 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Obs
 		o.Same, o.Before, o.Preview = true, nil, nil
 		return o
 	}
+	if slices.ContainsFunc(differ, func(l leaf) bool { return l.groupOf() == groupAutoscaling }) {
+		wholeAutoscaling(&o, live.Object)
+	}
 	if live.Owner == "" {
 		o.Notes = append(o.Notes, "adopts existing pool "+live.ID.Name)
 		return o
@@ -166,6 +169,33 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Obs
 		hideSecrets(o.Foreign, differ, d.Object)
 	}
 	return o
+}
+
+// wholeAutoscaling completes both sides of an observation by what the author did
+// not write of the autoscaling and the call changes all the same: turning it off
+// forgets its bounds, and bounds in all replace those for each zone.
+func wholeAutoscaling(o *resource.Observation, live resource.Object) {
+	wanted, isMap := o.Desired.Object["autoscaling"].(map[string]any)
+	before, wasMap := o.Before["autoscaling"].(map[string]any)
+	if !isMap || !wasMap {
+		return
+	}
+	have, _ := live["autoscaling"].(map[string]any)
+	for key, v := range have {
+		if _, isThere := before[key]; !isThere {
+			before[key] = v
+		}
+	}
+	after := autoscaling(o.Desired.Object, live)
+	for key, v := range wanted {
+		after[key] = resource.CopyValue(v)
+	}
+	for key, v := range after {
+		if _, was := before[key]; !was && canonical(v) == nil {
+			delete(after, key)
+		}
+	}
+	o.Preview["autoscaling"] = after
 }
 
 // foreign returns what someone changed since hubcap applied what is still wanted.
