@@ -91,7 +91,7 @@ func (l *Library) Load(s Source) (*Chart, error) {
 
 func (l *Library) once(s Source) (*Chart, error) {
 	key := s.Location
-	if !strings.HasPrefix(key, BuiltinPrefix) && !filepath.IsAbs(key) {
+	if !strings.HasPrefix(key, BuiltinPrefix) && !strings.Contains(key, "://") && !filepath.IsAbs(key) {
 		key = filepath.Join(s.Dir, key)
 	}
 	l.mu.Lock()

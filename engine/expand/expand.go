@@ -6,9 +6,16 @@
 package expand
 
 import (
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
 	"github.com/hashicorp/hcl/v2"
 
+	"hubcap/engine/chart"
 	"hubcap/engine/resource"
+	"hubcap/modules"
 	"hubcap/schema"
 )
 
@@ -19,12 +26,140 @@ type Facts struct {
 	APIVersions []string // "apps/v1", "apps/v1/Deployment"; empty: the built-in ones
 
 	// Lookup returns a live object, or nil when there is none; nil Lookup means
-	// that nothing exists. With an empty name it returns a List.
+	// that nothing exists. With an empty name it returns a List. It is never
+	// called by two goroutines at once.
 	Lookup func(apiVersion, kind, namespace, name string) (map[string]any, error)
 }
 
-// Config returns the objects cfg asks for, in a fixed order. facts are by name of
-// the cluster block; a cluster without any is rendered offline.
+// Config returns the objects cfg asks for, in a fixed order that does not depend
+// on the order of its blocks. facts are by name of the cluster block; a cluster
+// without any is rendered offline.
+//
+// Every value of a Secret, and every text in which a sensitive value turns up,
+// is [resource.Sensitive].
 func Config(cfg *schema.Config, facts map[string]Facts) ([]resource.Desired, hcl.Diagnostics) {
-	return nil, nil
+	e := &expansion{
+		config:  cfg,
+		facts:   serial(facts),
+		library: chart.NewLibrary(modules.Chart),
+		shield:  newShield(cfg),
+	}
+	jobs := e.jobs()
+	slices.SortStableFunc(jobs, func(a, b job) int { return strings.Compare(a.block.Address.String(), b.block.Address.String()) })
+	results := run(jobs)
+	var out []resource.Desired
+	var diags hcl.Diagnostics
+	for _, r := range results {
+		out = append(out, r.desired...)
+		diags = append(diags, r.diags...)
+	}
+	out, found := e.join(out)
+	return out, append(diags, found...)
+}
+
+// An expansion is one config on its way through.
+type expansion struct {
+	config  *schema.Config
+	facts   map[string]Facts
+	library *chart.Library
+	shield  *shield
+}
+
+// A job expands one block. Jobs know nothing of each other.
+type job struct {
+	block  schema.Block
+	expand func() ([]resource.Desired, hcl.Diagnostics)
+}
+
+type result struct {
+	desired []resource.Desired
+	diags   hcl.Diagnostics
+}
+
+// jobs returns one job for every block that makes objects.
+func (e *expansion) jobs() []job {
+	var jobs []job
+	for i := range e.config.NodePools {
+		b := &e.config.NodePools[i]
+		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.nodePool(b) }})
+	}
+	for i := range e.config.Hubs {
+		b := &e.config.Hubs[i]
+		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.hub(b) }})
+	}
+	for i := range e.config.Charts {
+		b := &e.config.Charts[i]
+		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.chart(b) }})
+	}
+	for i := range e.config.Manifests {
+		b := &e.config.Manifests[i]
+		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.manifest(b) }})
+	}
+	return jobs
+}
+
+// run runs the jobs, as many at once as there are processors, and returns their
+// results in the order of the jobs.
+func run(jobs []job) []result {
+	results := make([]result, len(jobs))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(len(jobs), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := range next {
+				results[i].desired, results[i].diags = jobs[i].expand()
+			}
+		})
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	return results
+}
+
+// serial returns facts whose lookups wait for each other.
+func serial(facts map[string]Facts) map[string]Facts {
+	out := map[string]Facts{}
+	for name, f := range facts {
+		if ask := f.Lookup; ask != nil {
+			var mu sync.Mutex
+			f.Lookup = func(apiVersion, kind, namespace, name string) (map[string]any, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return ask(apiVersion, kind, namespace, name)
+			}
+		}
+		out[name] = f
+	}
+	return out
+}
+
+// at returns where the nearest set attribute of a dotted path stands: of
+// "culling.timeout" itself, else of "culling", else of the block.
+func at(b schema.Block, path string) *hcl.Range {
+	for {
+		if r, isSet := b.Attrs[path]; isSet {
+			return r.Ptr()
+		}
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return b.Range.Ptr()
+		}
+		path = path[:i]
+	}
+}
+
+// origin returns a range as a plan holds it.
+func origin(r hcl.Range) resource.Range {
+	return resource.Range{File: r.Filename, Line: r.Start.Line, Column: r.Start.Column}
+}
+
+func errorAt(subject *hcl.Range, summary, detail string) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: subject}
+}
+
+func warningAt(subject *hcl.Range, summary, detail string) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: summary, Detail: detail, Subject: subject}
 }

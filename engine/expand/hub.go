@@ -1,0 +1,132 @@
+package expand
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hubcap/engine/chart"
+	"hubcap/engine/resource"
+	"hubcap/schema"
+)
+
+// hub renders a hub's chart with the values that its attributes stand for.
+func (e *expansion) hub(hub *schema.Hub) ([]resource.Desired, hcl.Diagnostics) {
+	c, diags := e.load(hub.Block, hub.Chart)
+	if c == nil {
+		return nil, diags
+	}
+	values, found := e.hubLayers(hub, c)
+	diags = append(diags, found...)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	m := e.maker(hub.Block, hub.Cluster, hub.Namespace)
+	m.protected = hub.Protected
+	m.inParts = true
+	diags = append(diags, e.render(m, c, hub.Release, values)...)
+	return m.desired, append(diags, m.diags...)
+}
+
+// load loads the chart that a block names.
+func (e *expansion) load(b schema.Block, source schema.ChartSource) (*chart.Chart, hcl.Diagnostics) {
+	c, err := e.library.Load(chart.Source{Location: source.Source, Dir: source.Dir, Version: source.Version})
+	if err != nil {
+		return nil, hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that cannot be loaded", e.shield.redact(sentence(err.Error())))}
+	}
+	return c, nil
+}
+
+// render renders a chart into the maker of its block.
+func (e *expansion) render(m *maker, c *chart.Chart, release string, values layers) hcl.Diagnostics {
+	m.subject = at(m.block, "chart")
+	facts := e.facts[m.cluster]
+	out, err := c.Render(chart.Request{
+		Release: release, Namespace: m.namespace, Values: values.merged(),
+		KubeVersion: facts.KubeVersion, APIVersions: facts.APIVersions, Lookup: facts.Lookup,
+	})
+	if err != nil {
+		return e.renderError(m.block, c, values, err)
+	}
+	var diags hcl.Diagnostics
+	for _, w := range out.Warnings {
+		diags = append(diags, warningAt(m.subject, "Warning from the chart", e.shield.redact(sentence(w))))
+	}
+	objects := out.Objects
+	for _, h := range out.Hooks {
+		switch {
+		case stays(h):
+			objects = append(objects, h)
+		case matters(h) && componentOf(h, c.Name()) != "image-puller":
+			diags = append(diags, warningAt(m.subject, "Hook that is not run",
+				fmt.Sprintf("The chart wants %s %s run at %v (%s). hubcap runs no hooks; if the hub needs what it does, do it beforehand.",
+					h.Object.Text("kind"), h.Object.Text("metadata", "name"), h.Hook.Events, h.Source)))
+		}
+	}
+	m.ensure()
+	for _, crd := range out.CRDs {
+		m.define(crd.Object)
+	}
+	var trees []resource.Object
+	for _, o := range objects {
+		if o.Object.Text("kind") == "CustomResourceDefinition" {
+			m.define(o.Object)
+		}
+		trees = append(trees, o.Object)
+	}
+	m.shield = m.shield.with(trees)
+	for _, o := range append(out.CRDs, objects...) {
+		m.make(o.Object, m.component(o, c), o.Source)
+	}
+	return diags
+}
+
+// stays reports whether Helm would leave a hook's object behind, as it does with
+// an image pull secret: then it is an object like any other.
+func stays(h chart.Object) bool {
+	kind := h.Object.Text("kind")
+	return installs(h) && kind != "Job" && kind != "Pod" && !slices.Contains(h.Hook.DeletePolicies, "hook-succeeded")
+}
+
+// matters reports whether a hook does something when a hub is installed or
+// changed.
+func matters(h chart.Object) bool {
+	kind := h.Object.Text("kind")
+	return installs(h) && (kind == "Job" || kind == "Pod")
+}
+
+func installs(h chart.Object) bool {
+	return slices.ContainsFunc(h.Hook.Events, func(event string) bool {
+		return slices.Contains([]string{"pre-install", "post-install", "pre-upgrade", "post-upgrade"}, event)
+	})
+}
+
+// renderError says why a chart does not render, at the attribute to mend.
+func (e *expansion) renderError(b schema.Block, c *chart.Chart, values layers, err error) hcl.Diagnostics {
+	var badValues *chart.ValuesError
+	if errors.As(err, &badValues) {
+		var diags hcl.Diagnostics
+		for _, p := range badValues.Problems {
+			subject, whose := values.blame(b, p.Path)
+			diags = append(diags, errorAt(subject, "Value that the chart does not allow",
+				e.shield.redact(fmt.Sprintf("%s. %s", p, whose))))
+		}
+		return diags
+	}
+	var broken *chart.TemplateError
+	if errors.As(err, &broken) {
+		return hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that does not render",
+			e.shield.redact(fmt.Sprintf("%s of chart %s %s: %s", broken.Place(), c.Name(), c.Version(), broken.Cause)))}
+	}
+	return hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that does not render", e.shield.redact(sentence(err.Error())))}
+}
+
+// sentence ends a message.
+func sentence(s string) string {
+	if s == "" || s[len(s)-1] == '.' {
+		return s
+	}
+	return s + "."
+}

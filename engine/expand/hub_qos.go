@@ -1,0 +1,155 @@
+package expand
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"hubcap/schema"
+)
+
+// A qosPath says where the resources and the pod spec of a component are set.
+type qosPath struct {
+	jupyter   bool     // below the JupyterHub chart
+	resources []string // a table of requests and limits
+	podSpec   []string // takes priorityClassName; nil: there is no such place
+}
+
+// qosPaths is by key of the attribute qos. "user" is not among them: the user's
+// server is made by KubeSpawner and speaks another language.
+var qosPaths = map[string]qosPath{
+	"hub":            {true, []string{"hub", "resources"}, []string{"hub", "extraPodSpec"}},
+	"proxy":          {true, []string{"proxy", "chp", "resources"}, []string{"proxy", "chp", "extraPodSpec"}},
+	"user_scheduler": {true, []string{"scheduling", "userScheduler", "resources"}, []string{"scheduling", "userScheduler", "extraPodSpec"}},
+	"placeholder":    {true, []string{"scheduling", "userPlaceholder", "resources"}, []string{"scheduling", "userPlaceholder", "extraPodSpec"}},
+	"binder":         {false, []string{"resources"}, []string{"extraPodSpec"}},
+	"image_cleaner":  {false, []string{"imageCleaner", "resources"}, []string{"imageCleaner", "extraPodSpec"}},
+	"dind":           {false, []string{"dind", "resources"}, []string{"dind", "extraPodSpec"}},
+	"build":          {false, []string{"config", "KubernetesBuildExecutor", "resources"}, nil},
+}
+
+func (v *hubValues) qos() {
+	for _, component := range sortedKeys(v.hub.QoS) {
+		attr := "qos." + component
+		class := v.hub.QoS[component].Class
+		if component == "user" {
+			v.userQoS(attr, class)
+			continue
+		}
+		path, isKnown := qosPaths[component]
+		switch {
+		case !isKnown:
+			v.diags = append(v.diags, errorAt(at(v.hub.Block, attr), "Unknown component",
+				fmt.Sprintf("There are no resources of %q to set. There are user, %s.", component, strings.Join(sortedKeys(qosPaths), ", "))))
+		case !path.jupyter && v.hub.Type != schema.BinderHub:
+			v.diags = append(v.diags, errorAt(at(v.hub.Block, attr), "Resources of a BinderHub",
+				fmt.Sprintf("%s is a JupyterHub, which has no %s.", v.hub.Address, component)))
+		default:
+			v.componentQoS(attr, component, path, class)
+		}
+	}
+}
+
+func (v *hubValues) componentQoS(attr, component string, path qosPath, class schema.QoSClass) {
+	if component == "dind" {
+		path.resources = []string{v.builder(), "resources"}
+		path.podSpec = []string{v.builder(), "extraPodSpec"}
+	}
+	set := v.set
+	if path.jupyter {
+		set = v.jupyterhub
+	}
+	if component == "image_cleaner" && !v.has(path.resources...) {
+		v.warn(attr, "Attribute without effect", "The chart has no value for the resources of the image cleaner.")
+		return
+	}
+	// The class says all there is to say, so what files say goes, and of the
+	// chart's defaults too.
+	said := resources(class)
+	if component != "build" { // which has no defaults that a null could delete
+		said = wholly(said)
+	}
+	set(attr, said, path.resources...)
+	if class.PriorityClass == "" {
+		return
+	}
+	if path.podSpec == nil {
+		v.warn(attr, "Attribute without effect", "BinderHub gives build pods no priority class.")
+		return
+	}
+	set(attr, class.PriorityClass, append(slices.Clone(path.podSpec), "priorityClassName")...)
+}
+
+// userQoS sets what a user's server gets. KubeSpawner's units are not those of
+// Kubernetes (its G is a Gi), and placeholders take the same values as
+// Kubernetes's: bytes and cores mean the same to both.
+func (v *hubValues) userQoS(attr string, class schema.QoSClass) {
+	v.jupyterhub(attr, cores(class.CPURequest), "singleuser", "cpu", "guarantee")
+	v.jupyterhub(attr, cores(class.CPULimit), "singleuser", "cpu", "limit")
+	v.jupyterhub(attr, bytesOf(class.MemoryRequest), "singleuser", "memory", "guarantee")
+	v.jupyterhub(attr, bytesOf(class.MemoryLimit), "singleuser", "memory", "limit")
+	if class.PriorityClass != "" {
+		v.jupyterhub(attr, class.PriorityClass, "hub", "config", "KubeSpawner", "priority_class_name")
+	}
+}
+
+// resources returns a class as Kubernetes writes it.
+func resources(class schema.QoSClass) map[string]any {
+	out := map[string]any{}
+	for _, half := range []struct{ key, cpu, memory string }{
+		{"requests", class.CPURequest, class.MemoryRequest}, {"limits", class.CPULimit, class.MemoryLimit},
+	} {
+		table := map[string]any{}
+		if half.cpu != "" {
+			table["cpu"] = half.cpu
+		}
+		if half.memory != "" {
+			table["memory"] = half.memory
+		}
+		if len(table) > 0 {
+			out[half.key] = table
+		}
+	}
+	return out
+}
+
+// wholly adds a null for everything that the resources do not set, so that
+// nothing of the chart's defaults shows through.
+func wholly(resources map[string]any) map[string]any {
+	for _, half := range []string{"requests", "limits"} {
+		table, isSet := resources[half].(map[string]any)
+		if !isSet {
+			resources[half] = nil
+			continue
+		}
+		for _, name := range []string{"cpu", "memory"} {
+			if _, isSet := table[name]; !isSet {
+				table[name] = nil
+			}
+		}
+	}
+	return resources
+}
+
+// cores returns a quantity of cpu as a number, nil when it is not set.
+func cores(quantity string) any {
+	q, err := resource.ParseQuantity(quantity)
+	if quantity == "" || err != nil {
+		return nil
+	}
+	if milli := q.MilliValue(); milli%1000 != 0 {
+		return float64(milli) / 1000
+	}
+	return q.Value()
+}
+
+// bytesOf returns a quantity of memory in bytes, nil when it is not set.
+func bytesOf(quantity string) any {
+	q, err := resource.ParseQuantity(quantity)
+	if quantity == "" || err != nil {
+		return nil
+	}
+	return q.Value()
+}

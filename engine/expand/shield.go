@@ -1,0 +1,211 @@
+package expand
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+	"hubcap/schema"
+)
+
+// Texts this short would be found everywhere; a leaf is sensitive when it is
+// one of them, not when it contains one.
+const shortText = 4
+
+// longName is how long a sensitive text must be to be told from an ordinary word
+// in a name, which cannot be hidden.
+const longName = 8
+
+// longLine is how long one line of a sensitive text must be to give it away.
+const longLine = 16
+
+// mask stands where a message would show something sensitive.
+const mask = "(sensitive)"
+
+// A shield knows what is sensitive and finds it wherever templates put it.
+type shield struct {
+	whole []string // leaves that equal one of these are sensitive
+	parts []string // leaves that contain one of these are
+	named []string // texts that must not stand in a name or key
+}
+
+// newShield returns a shield against everything that the config marks.
+func newShield(cfg *schema.Config) *shield {
+	s := &shield{}
+	for _, secret := range cfg.Sensitive {
+		s.add(secret.Reveal())
+	}
+	for i := range cfg.Hubs {
+		s.gather(cfg.Hubs[i].Values)
+	}
+	for i := range cfg.Charts {
+		s.gather(cfg.Charts[i].Values)
+	}
+	for i := range cfg.Manifests {
+		for _, o := range cfg.Manifests[i].Objects {
+			s.gather(map[string]any(o))
+		}
+	}
+	s.sort()
+	for _, part := range s.parts {
+		if len(part) >= longName {
+			s.named = append(s.named, part)
+		}
+	}
+	return s
+}
+
+// sort puts longer texts first, so that masking a message leaves no remainder.
+func (s *shield) sort() {
+	slices.SortFunc(s.parts, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	s.parts = slices.Compact(s.parts)
+}
+
+// gather adds every sensitive value below v.
+func (s *shield) gather(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			s.gather(e)
+		}
+	case []any:
+		for _, e := range v {
+			s.gather(e)
+		}
+	case resource.Sensitive:
+		s.add(v.Reveal())
+	}
+}
+
+// add adds a text, and the forms in which templates print it.
+func (s *shield) add(text string) {
+	if text == "" {
+		return
+	}
+	s.whole = append(s.whole, text, base64.StdEncoding.EncodeToString([]byte(text)))
+	if len(text) < shortText {
+		return
+	}
+	s.parts = append(s.parts, text, base64.StdEncoding.EncodeToString([]byte(text)))
+	if quoted, err := json.Marshal(text); err == nil {
+		s.parts = append(s.parts, string(quoted[1:len(quoted)-1]))
+	}
+	if strings.Contains(strings.TrimSpace(text), "\n") {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); len(line) >= longLine {
+				s.parts = append(s.parts, line)
+			}
+		}
+	}
+}
+
+// with returns a shield that also covers what the objects' Secrets hold, for
+// templates that print a token in two places. Only texts of one line and some
+// length: a Secret holds whole files too, most of whose lines are no secret.
+func (s *shield) with(objects []resource.Object) *shield {
+	more := &shield{whole: slices.Clone(s.whole), parts: slices.Clone(s.parts), named: s.named}
+	for _, o := range objects {
+		if !isSecret(o) {
+			continue
+		}
+		data, _ := o["data"].(map[string]any)
+		for _, value := range data {
+			text, _ := resource.Reveal(value).(string)
+			plain, err := base64.StdEncoding.DecodeString(text)
+			if err == nil && isToken(string(plain)) {
+				more.add(string(plain))
+			}
+		}
+	}
+	more.sort()
+	return more
+}
+
+// isToken reports whether text looks drawn rather than written: long, of one
+// word, and no name made of words as hosts and objects have.
+func isToken(text string) bool {
+	if len(text) < longLine || strings.ContainsAny(text, " \n\t") {
+		return false
+	}
+	isName := strings.ContainsAny(text, ".-") && strings.ContainsAny(text, "ghijklmnopqrstuvwxyz") &&
+		strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789.-:/") == ""
+	return !isName && strings.ContainsAny(text, "0123456789")
+}
+
+// betrays reports whether a name or key has something sensitive in it.
+func (s *shield) betrays(name string) bool {
+	return slices.ContainsFunc(s.named, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// covers reports whether text gives something sensitive away.
+func (s *shield) covers(text string) bool {
+	return slices.Contains(s.whole, text) || slices.ContainsFunc(s.parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// redact returns a message without what is sensitive in it.
+func (s *shield) redact(message string) string {
+	for _, part := range s.parts {
+		message = strings.ReplaceAll(message, part, mask)
+	}
+	return message
+}
+
+// cover makes every leaf of o sensitive that has to be. It errs on what cannot
+// be hidden: a name, a key.
+func (s *shield) cover(o resource.Object) error {
+	for _, field := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}} {
+		if s.betrays(o.Text(field...)) {
+			return fmt.Errorf("it would stand in %s, which cannot be hidden", strings.Join(field, "."))
+		}
+	}
+	if isSecret(o) {
+		if data, isTable := o["data"].(map[string]any); isTable {
+			for key, value := range data {
+				if text, isText := value.(string); isText {
+					data[key] = resource.Secret(text)
+				}
+			}
+		}
+	}
+	_, err := s.walk(map[string]any(o))
+	return err
+}
+
+func (s *shield) walk(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if s.betrays(key) {
+				return nil, errors.New("it would stand in the name of a field, which cannot be hidden")
+			}
+			if v[key], err = s.walk(value); err != nil {
+				return nil, err
+			}
+		}
+	case []any:
+		for i, value := range v {
+			if v[i], err = s.walk(value); err != nil {
+				return nil, err
+			}
+		}
+	case string:
+		if v != "" && s.covers(v) {
+			return resource.Secret(v), nil
+		}
+	}
+	return v, nil
+}
+
+func isSecret(o resource.Object) bool {
+	return o.Text("apiVersion") == "v1" && o.Text("kind") == "Secret"
+}
