@@ -44,7 +44,7 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 	if c.Class >= resource.ClassRestart && c.Action != resource.Create {
 		impact.PodsRestarted = b.replicas(c)
 	}
-	if gap, from := b.launchGap(c.Class, impact.PodsRestarted); gap > 0 {
+	if gap, from := b.launchGap(c.Class, impact.PodsRestarted); from != "" {
 		impact.LaunchGap = gap
 		basis = append(basis, from)
 	}

@@ -1,0 +1,417 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+	"hubcap/providers/memory"
+	"hubcap/schema"
+)
+
+// broken is next with a hub image that never gets ready.
+func broken() []resource.Desired {
+	d := next()
+	d[4] = deployment("hub", "hub:broken", "hub", "b")
+	return d
+}
+
+// TestRollback checks that the component that fails goes back to what was before
+// it, and that the steps before it stay.
+func TestRollback(t *testing.T) {
+	w := settled(t)
+	w.Broken = []string{"hub:broken"}
+	e := newEngine(w, broken)
+	told := events(e)
+	o, err := e.Apply(t.Context(), mustPlan(t, e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Outcome != journal.WasRolledBack || !strings.HasSuffix(string(o.Failed), "hub.prod/hub") || !strings.Contains(o.Reason, "ImagePullBackOff") {
+		t.Errorf("outcome = %+v, want the hub rolled back", o)
+	}
+	want := wanted(first())
+	want[id(resource.KindNodePool, "user")] = wanted(next())[id(resource.KindNodePool, "user")]
+	if diff := cmp.Diff(want, w.Objects()); diff != "" {
+		t.Errorf("world (-want +got):\n%s", diff)
+	}
+	var marks []journal.Mark
+	for _, ev := range *told {
+		if m, moved := ev.(run.StepMoved); moved && m.Step.ID == o.Failed {
+			marks = append(marks, m.Mark)
+		}
+	}
+	wantMarks := []journal.Mark{journal.Applying, journal.Converging, journal.Failed, journal.RollingBack, journal.RolledBack}
+	if diff := cmp.Diff(wantMarks, marks); diff != "" {
+		t.Errorf("marks of the failed step (-want +got):\n%s", diff)
+	}
+	if _, err := e.Resume(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+		t.Errorf("resume of a run that was rolled back = %v, want ErrNothing", err)
+	}
+}
+
+// TestCrashInRollback lets a run that fails die at every call: resuming ends with
+// the component rolled back, undoing with all as before.
+func TestCrashInRollback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
+			for n := 1; crashInRollback(t, n, at); n++ {
+			}
+		}
+	})
+}
+
+func crashInRollback(t *testing.T, n int, at memory.Moment) bool {
+	w := settled(t)
+	w.Broken = []string{"hub:broken"}
+	e := newEngine(w, broken)
+	p := mustPlan(t, e)
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.DieAt(n, at)
+	if _, err := e.Apply(t.Context(), p); !w.Revive() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return false
+	}
+	began, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(began) == len(runs) {
+		return true
+	}
+	if _, ended := journal.Ended(began[len(began)-1].Entries); !ended {
+		o, err := e.Resume(t.Context(), "")
+		if err != nil || o.Outcome != journal.WasRolledBack {
+			t.Fatalf("death at call %d (moment %d): resume = %+v, %v", n, at, o, err)
+		}
+	}
+	want := wanted(first())
+	want[id(resource.KindNodePool, "user")] = wanted(next())[id(resource.KindNodePool, "user")]
+	if diff := cmp.Diff(want, w.Objects()); diff != "" {
+		t.Fatalf("death at call %d (moment %d), resumed (-want +got):\n%s", n, at, diff)
+	}
+	undo(t, e)
+	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+		t.Fatalf("death at call %d (moment %d), undone (-want +got):\n%s", n, at, diff)
+	}
+	return true
+}
+
+// TestStuck checks that a rollback that fails says so, and that what someone else
+// wrote meanwhile is not overwritten.
+func TestStuck(t *testing.T) {
+	w := settled(t)
+	w.Broken = []string{"hub:broken", "hub:1"}
+	e := newEngine(w, broken)
+	o, err := e.Apply(t.Context(), mustPlan(t, e))
+	if err != nil || o.Outcome != journal.Incomplete {
+		t.Fatalf("apply = %+v, %v; want an incomplete rollback", o, err)
+	}
+
+	w = settled(t)
+	w.Broken = []string{"hub:broken"}
+	hub := id("Deployment", "hub")
+	e = newEngine(w, broken)
+	e.Notify = func(ev run.Event) {
+		if m, moved := ev.(run.StepMoved); moved && m.Mark == journal.Failed {
+			w.Edit(hub, "kubectl-edit", int64(7), "spec", "replicas")
+		}
+	}
+	o, err = e.Apply(t.Context(), mustPlan(t, e))
+	if err != nil || o.Outcome != journal.Incomplete || !strings.Contains(o.Reason, "kubectl-edit") {
+		t.Fatalf("apply = %+v, %v; want it stuck on what kubectl-edit wrote", o, err)
+	}
+	if v, _ := w.Objects()[hub].Value("spec", "replicas"); v != int64(7) {
+		t.Errorf("replicas = %v, want 7: what someone else wrote was overwritten", v)
+	}
+}
+
+// TestRefusals checks what stops an apply before it changes anything.
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		spoil  func(t *testing.T, w *memory.World, e *engine.Engine, p *plan.Plan)
+		want   error
+	}{
+		{"an object that moved since the plan", func(_ *testing.T, w *memory.World, _ *engine.Engine, _ *plan.Plan) {
+			w.Edit(id("Deployment", "hub"), "kubectl-edit", int64(3), "spec", "replicas")
+		}, engine.ErrStale},
+		{"an object that exists by now", func(_ *testing.T, w *memory.World, _ *engine.Engine, _ *plan.Plan) {
+			w.Put(id("ConfigMap", "new"), resource.Object{"data": map[string]any{"x": "other"}}, "")
+		}, engine.ErrStale},
+		{"an object that is gone", func(_ *testing.T, w *memory.World, _ *engine.Engine, _ *plan.Plan) {
+			w.Remove(id("Deployment", "binder"))
+		}, engine.ErrStale},
+		{"a missing permission", func(_ *testing.T, w *memory.World, _ *engine.Engine, _ *plan.Plan) {
+			w.Forbid("Deployment")
+		}, engine.ErrDenied},
+		{"a cluster of another identity", func(_ *testing.T, _ *memory.World, e *engine.Engine, _ *plan.Plan) {
+			e.Clusters["prod"].Identity = "another"
+		}, engine.ErrStale},
+		{"a plan with holes", func(_ *testing.T, _ *memory.World, _ *engine.Engine, p *plan.Plan) {
+			p.Unreadable = []resource.Unreadable{{What: "secrets", Reason: "forbidden"}}
+		}, engine.ErrIncomplete},
+		{"an object that may not be written", func(_ *testing.T, _ *memory.World, _ *engine.Engine, p *plan.Plan) {
+			p.Refused = []plan.Refused{{Reason: "it is somebody else's"}}
+		}, engine.ErrRefused},
+	} {
+		w := settled(t)
+		e := newEngine(w, next)
+		p := mustPlan(t, e)
+		test.spoil(t, w, e, p)
+		before := w.Objects()
+		o, err := e.Apply(t.Context(), p)
+		if !errors.Is(err, test.want) || o.Run != "" {
+			t.Errorf("%s: apply = %+v, %v; want %v", test.reason, o, err, test.want)
+		}
+		if diff := cmp.Diff(before, w.Objects()); diff != "" {
+			t.Errorf("%s: the world was changed (-before +after):\n%s", test.reason, diff)
+		}
+		if _, err := w.Lock(t.Context(), engine.Holder{Who: "bob"}); err != nil {
+			t.Errorf("%s: the lock was kept: %v", test.reason, err)
+		}
+	}
+}
+
+// TestLocked checks that the second of two applies is told who runs the first.
+func TestLocked(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	p := mustPlan(t, e)
+	if _, err := w.Lock(t.Context(), engine.Holder{Who: "bob@laptop", Run: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	var locked *engine.LockedError
+	if _, err := e.Apply(t.Context(), p); !errors.As(err, &locked) || locked.Holder.Who != "bob@laptop" {
+		t.Errorf("apply = %v, want it locked by bob@laptop", err)
+	}
+}
+
+// TestPlanFile carries a plan through its file: no secret is in it, it is applied
+// with the secrets of the config and the cluster, and only once.
+func TestPlanFile(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	document, err := e.Document(t.Context(), mustPlan(t, e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(document), password) {
+		t.Fatal("the document holds a secret")
+	}
+	again, err := e.Open(t.Context(), document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := e.Apply(t.Context(), again); err != nil || o.Outcome != journal.Succeeded {
+		t.Fatalf("apply = %+v, %v", o, err)
+	}
+	if diff := cmp.Diff(wanted(next()), w.Objects()); diff != "" {
+		t.Errorf("world (-want +got):\n%s", diff)
+	}
+	undo(t, e) // the world is as the plan found it, and yet it was used
+	again, err = e.Open(t.Context(), document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Apply(t.Context(), again); !errors.Is(err, engine.ErrUsed) {
+		t.Errorf("second apply = %v, want ErrUsed", err)
+	}
+	apply(t, e) // a new plan of the same content is another plan
+}
+
+// TestPlanFileOfAnotherSecret checks that a secret that changed since makes a
+// plan file stale, on either side.
+func TestPlanFileOfAnotherSecret(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	document, err := e.Document(t.Context(), mustPlan(t, e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newEngine(w, func() []resource.Desired {
+		d := next()
+		d[2] = secret("hub", "hub", "quite another one")
+		return d
+	})
+	if _, err := other.Open(t.Context(), document); !errors.Is(err, engine.ErrStale) {
+		t.Errorf("open with another secret in the config = %v, want ErrStale", err)
+	} else if strings.Contains(err.Error(), "quite") || strings.Contains(err.Error(), password) {
+		t.Error("the error holds a secret")
+	}
+	w.Edit(id("Secret", "hub"), "kubectl-edit", "moved", "data", "token")
+	if _, err := e.Open(t.Context(), document); !errors.Is(err, engine.ErrStale) {
+		t.Errorf("open with another secret in the cluster = %v, want ErrStale", err)
+	}
+}
+
+// TestInterrupt checks that an interrupt lets the step finish its writes, and
+// that what is left can be resumed.
+func TestInterrupt(t *testing.T) {
+	for name, act := range map[string]func(*memory.World, context.CancelFunc){
+		"interrupt": func(_ *memory.World, cancel context.CancelFunc) { cancel() },
+		"lost lock": func(w *memory.World, _ context.CancelFunc) { w.LoseLock() },
+	} {
+		w := settled(t)
+		e := newEngine(w, next)
+		ctx, cancel := context.WithCancel(t.Context())
+		e.Notify = func(ev run.Event) {
+			if m, moved := ev.(run.StepMoved); moved && m.Mark == journal.Done && m.Index == 1 {
+				act(w, cancel)
+			}
+		}
+		p := mustPlan(t, e)
+		o, err := e.Apply(ctx, p)
+		cancel()
+		if name == "interrupt" && (o.Outcome != journal.WasInterrupted || !errors.Is(err, engine.ErrInterrupted) || o.Steps != 1) {
+			t.Fatalf("%s: apply = %+v, %v", name, o, err)
+		}
+		if o.Outcome == journal.Succeeded {
+			t.Skip("the loss of the lock was seen too late") // the watch is another goroutine
+		}
+		e.Notify = nil
+		resume(t, e)
+		if diff := cmp.Diff(wanted(next()), w.Objects()); diff != "" {
+			t.Errorf("%s: world after resume (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestPoolWithPeople checks that a pool is counted again right before it goes.
+func TestPoolWithPeople(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, func() []resource.Desired { return first()[2:] })
+	p, _, err := e.Plan(t.Context(), engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Steps()) != 2 {
+		t.Fatalf("steps = %v, want two pools to go", stepIDs(p))
+	}
+	w.Seat(resource.Census{Sessions: 1, PerPool: map[string]int{"spare": 1}})
+	o, err := e.Apply(t.Context(), p)
+	if err != nil || o.Outcome != journal.WasHeld || !strings.Contains(o.Reason, "1 user server") {
+		t.Fatalf("apply = %+v, %v; want it held for the user server", o, err)
+	}
+	if !slices.Contains(w.IDs(), id(resource.KindNodePool, "spare")) {
+		t.Fatal("a pool with a user server was deleted")
+	}
+	w.Seat(resource.Census{})
+	resume(t, e)
+	if slices.Contains(w.IDs(), id(resource.KindNodePool, "spare")) {
+		t.Error("the empty pool is still there after resume")
+	}
+}
+
+// TestJournalFails checks that nothing is done that could not be announced.
+func TestJournalFails(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	p := mustPlan(t, e)
+	full := false
+	w.Fault = func(c memory.Call) error {
+		if c.Name == "append" && full {
+			return errors.New("disk full")
+		}
+		if c.Name == "write" && full {
+			return fmt.Errorf("unannounced write of %s", c.ID)
+		}
+		full = full || c.Name == "probe"
+		return nil
+	}
+	o, err := e.Apply(t.Context(), p)
+	if err == nil || !strings.Contains(err.Error(), "disk full") || o.Outcome != journal.WasHeld || o.Run == "" {
+		t.Errorf("apply = %+v, %v; want it open for want of a journal", o, err)
+	}
+	w.Fault = nil
+	w.Revive()
+	resume(t, e)
+}
+
+// TestGates checks what gates make of a run.
+func TestGates(t *testing.T) {
+	for _, test := range []struct {
+		verdict run.Verdict
+		want    journal.Outcome
+	}{
+		{run.Pass, journal.Succeeded},
+		{run.Fail, journal.WasRolledBack},
+		{run.Inconclusive, journal.WasHeld},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := settled(t)
+			w.Gate = func(plan.Gate, resource.Component) run.Sample {
+				return run.Sample{Verdict: test.verdict, Reason: "says the test"}
+			}
+			e := newEngine(w, next)
+			block := schema.Block{Address: resource.Address{Kind: "gate", Name: "alive"}}
+			e.Config.Gates = []schema.Gate{{Block: block, HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2}}
+			e.Config.Rollouts = []schema.Rollout{{Gates: []resource.Address{block.Address}}}
+			o, err := e.Apply(t.Context(), mustPlan(t, e))
+			if err != nil || o.Outcome != test.want {
+				t.Errorf("%s: apply = %+v, %v; want %s", test.verdict, o, err, test.want)
+			}
+			if test.want == journal.WasHeld {
+				w.Gate = nil
+				resume(t, e)
+			}
+		})
+	}
+}
+
+// TestMeasured checks that what a run took is what the next plan expects.
+func TestMeasured(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	apply(t, e)
+	e = newEngine(w, first)
+	p := mustPlan(t, e)
+	for _, s := range p.Steps() {
+		if s.Class == resource.ClassHub && !strings.Contains(s.Impact.Basis, "measured") {
+			t.Errorf("basis of %s = %q, want it measured", s.ID, s.Impact.Basis)
+		}
+	}
+}
+
+// TestNoSecretLeaves greps everything a run wrote or told for the secret.
+func TestNoSecretLeaves(t *testing.T) {
+	w := settled(t)
+	w.Broken = []string{"hub:broken"}
+	e := newEngine(w, broken)
+	told := events(e)
+	o, err := e.Apply(t.Context(), mustPlan(t, e))
+	text := fmt.Sprintf("%+v %v %+v", o, err, *told)
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range runs {
+		record, err := w.Load(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(record.Document) + fmt.Sprintf("%+v", record.Run)
+	}
+	if strings.Contains(text, password) {
+		t.Error("a secret is in what the run wrote or told")
+	}
+	if len(text) < 1000 {
+		t.Errorf("only %d bytes were searched", len(text))
+	}
+}
