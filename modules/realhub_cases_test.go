@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -157,6 +158,42 @@ func TestRealHub(t *testing.T) {
 		h.shut(t, "slow")
 		h.shut(t, "third")
 	})
+}
+
+// TestRealHubGivesUp has servers that die at once: after as many in a row as
+// the values say, the hub ends, and Kubernetes would start it anew.
+func TestRealHubGivesUp(t *testing.T) {
+	h := newRealHub(t, "jupyterhub")
+	h.start(t, map[string]any{
+		"hub": map[string]any{
+			"consecutiveFailureLimit": 2,
+			"config":                  map[string]any{"Spawner": map[string]any{"http_timeout": 2}},
+		},
+		"singleuser": map[string]any{"cmd": []any{"false"}},
+		"cull":       map[string]any{"enabled": false},
+	})
+	for _, user := range []string{"one", "two"} {
+		if got := h.launch(t, user, nil); got.Status != http.StatusAccepted {
+			t.Fatalf("launch %s: %d %s", user, got.Status, got.Body)
+		}
+		if user == "two" {
+			break
+		}
+		h.wait(t, "the first server to fail", func() bool {
+			return !strings.Contains(h.api(t, http.MethodGet, "/users/"+user, nil).Body, `"pending": "spawn"`)
+		})
+	}
+	select {
+	case <-h.hub.ended:
+		if h.hub.ProcessState.ExitCode() == 0 {
+			t.Errorf("the hub ended with %v, as if nothing was wrong", h.hub.ProcessState)
+		}
+	case <-time.After(time.Until(h.deadline)):
+		t.Error("the hub goes on after two failures in a row")
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, "python", "record.json")); err == nil {
+		t.Error("a culler was started though cull.enabled is false")
+	}
 }
 
 // TestRealBinderHubHub runs the hub of the binderhub chart, with the default
