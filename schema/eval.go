@@ -22,9 +22,10 @@ var secretly = sensitiveMark{}
 type module struct {
 	address   string // "", "module.pools", `module.pools["a"].module.inner`
 	source    *source
-	nodes     map[string]*node   // by "kind.name", "var.name", "local.name", "module.name", "output.name"
-	order     []*node            // as written
-	settings  []*hclsyntax.Block // hubcap
+	nodes     map[string]*node    // by "kind.name", "var.name", "local.name", "module.name", "output.name"
+	order     []*node             // as written
+	byKind    map[string][]string // names, in the order of the files
+	settings  []*hclsyntax.Block  // hubcap
 	functions map[string]function.Function
 	call      *call // nil for the root
 }

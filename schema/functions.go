@@ -56,6 +56,9 @@ var pureFunctions = map[string]function.Function{
 
 // functions returns the functions that expressions in files of src can call.
 func (l *loader) functions(src *source) map[string]function.Function {
+	if src.functions != nil {
+		return src.functions
+	}
 	all := maps.Clone(pureFunctions)
 	all["env"] = l.envFunc()
 	all["sensitive"] = l.sensitiveFunc()
@@ -63,6 +66,7 @@ func (l *loader) functions(src *source) map[string]function.Function {
 	all["basename"] = textFunc(func(s string) (string, error) { return path.Base(s), nil })
 	all["dirname"] = textFunc(func(s string) (string, error) { return path.Dir(s), nil })
 	all["templatefile"] = templateFunc(src, all)
+	src.functions = all
 	return all
 }
 

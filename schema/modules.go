@@ -14,7 +14,7 @@ import (
 // instantiate makes the nodes of one instance of a module and reports what is
 // wrong with their headers.
 func (l *loader) instantiate(src *source, c *call) *module {
-	m := &module{source: src, call: c, nodes: map[string]*node{}, functions: l.functions(src)}
+	m := &module{source: src, call: c, nodes: map[string]*node{}, byKind: map[string][]string{}, functions: l.functions(src)}
 	for _, block := range src.blocks {
 		l.declare(m, block)
 	}
@@ -73,6 +73,7 @@ func (l *loader) add(m *module, n *node) {
 	}
 	m.nodes[n.key] = n
 	m.order = append(m.order, n)
+	m.byKind[n.kind] = append(m.byKind[n.kind], n.name)
 }
 
 // moduleInstances opens the source of a module block and makes its instances.

@@ -105,15 +105,7 @@ func (m *module) place() string {
 }
 
 // names returns the names of a kind, in the order of the files.
-func (m *module) names(kind string) []string {
-	var names []string
-	for _, n := range m.order {
-		if n.kind == kind {
-			names = append(names, n.name)
-		}
-	}
-	return names
-}
+func (m *module) names(kind string) []string { return m.byKind[kind] }
 
 // hasAttribute checks the attribute that a traversal takes of a reference, to
 // suggest one where a name is near.

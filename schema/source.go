@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
 )
 
 // Limits on what is read, so that a wrong directory or a hostile file ends in a
@@ -32,6 +33,8 @@ type source struct {
 	dir     string // of relative paths; empty for a built-in
 	outer   *source
 	blocks  []*hclsyntax.Block
+
+	functions map[string]function.Function // made when first needed
 }
 
 func osSource(dir string) *source { return &source{name: filepath.Clean(dir), dir: dir} }
