@@ -55,8 +55,9 @@ type Config struct {
 // A Provider reads and writes the node pools of one cluster. It is safe for
 // concurrent use; writes follow one another.
 type Provider struct {
-	c    Config
-	turn chan struct{} // holds one token: whose turn it is to write
+	c     Config
+	owner string        // c.Owner as a resource label holds it
+	turn  chan struct{} // holds one token: whose turn it is to write
 
 	mu     sync.Mutex
 	svc    *container.Service
@@ -91,7 +92,7 @@ func New(c Config) (*Provider, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Provider{c: c, turn: make(chan struct{}, 1)}
+	p := &Provider{c: c, owner: labelText(c.Owner), turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p, nil
 }

@@ -650,3 +650,79 @@ func TestWritesTakeTurns(t *testing.T) {
 		}
 	})
 }
+
+// What the author left out of a new pool is what GKE would choose, although
+// something beside it is said.
+func TestCreationIsComplete(t *testing.T) {
+	tests := []struct {
+		reason string
+		edits  []edit
+		want   string // JSON of the part
+		part   string
+		nodes  int
+	}{
+		{"one flag of two", []edit{setting(true, "management", "autoUpgrade")}, `{"autoRepair":true,"autoUpgrade":true}`, "management", 2},
+		{"one number of two", []edit{setting(int64(1), "upgradeSettings", "maxUnavailable")}, `{"maxSurge":1,"maxUnavailable":1,"strategy":"SURGE"}`, "upgradeSettings", 2},
+		{"surge of zero", []edit{setting(int64(0), "upgradeSettings", "maxSurge"), setting(int64(1), "upgradeSettings", "maxUnavailable")}, `{"maxUnavailable":1,"strategy":"SURGE"}`, "upgradeSettings", 2},
+		{"minimum of nodes", []edit{func(o resource.Object) { delete(o, "initialNodeCount") }, setting(int64(3), "autoscaling", "minNodeCount")}, `null`, "placementPolicy", 3},
+		{"minimum of nodes in all", []edit{func(o resource.Object) {
+			delete(o, "initialNodeCount")
+			o["autoscaling"] = map[string]any{"enabled": true, "totalMinNodeCount": int64(3), "totalMaxNodeCount": int64(9)}
+		}, setting([]any{"us-central1-a", "us-central1-b"}, "locations")}, `null`, "placementPolicy", 4},
+		{"no nodes", []edit{setting(int64(0), "initialNodeCount")}, `null`, "placementPolicy", 0},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			in(t, emulator.Options{}, func(t *testing.T, w *world) {
+				w.apply(t, desired("user", test.edits...))
+				w.settled(t, desired("user", test.edits...))
+				got, err := json.Marshal(w.wire(t, "user")[test.part])
+				if err != nil || string(got) != test.want {
+					t.Errorf("%s = %s (%v), want %s", test.part, got, err, test.want)
+				}
+				if n := w.pool("user").Nodes; n != test.nodes {
+					t.Errorf("%d nodes, want %d", n, test.nodes)
+				}
+			})
+		})
+	}
+}
+
+func TestAddressOfLabel(t *testing.T) {
+	for label, want := range map[string]string{
+		"node_pool-user":                     "node_pool.user",
+		"node_pool-big-user":                 "node_pool.big-user",
+		"module-pools-node_pool-user":        "module.pools.node_pool.user",
+		"module-a-module-b-node_pool-user-0": "module.a.module.b.node_pool.user-0",
+		"written-by-another-version":         "node_pool.written-by-another-version",
+	} {
+		if got := addressOf(label).String(); got != want {
+			t.Errorf("addressOf(%q) = %s, want %s", label, got, want)
+		}
+	}
+}
+
+// A new shape is a new pool of the same block: the old one is an orphan with the
+// block's own address, which its label cannot hold.
+func TestOrphanOfALivingBlock(t *testing.T) {
+	in(t, emulator.Options{}, func(t *testing.T, w *world) {
+		of := func(name string) resource.Desired {
+			d := desired(name, setting("node_pool-user-a", "config", "resourceLabels", LabelBlock))
+			d.Address.Name = `user["a"]`
+			d.Component.Block = d.Address
+			return d
+		}
+		w.apply(t, of("user-1"))
+		r, err := w.Read(w.ctx, []resource.Desired{of("user-2")})
+		if err != nil || len(r.Orphans) != 1 || r.Orphans[0].Address != of("x").Address {
+			t.Fatalf("Read: %+v, %v; want the old pool with its block's address", r.Orphans, err)
+		}
+		c := w.changes(t, of("user-2"))
+		if len(c) != 2 || c[0].Action != resource.Delete || c[1].Action != resource.Replace {
+			t.Fatalf("changes: %+v; want the new pool beside the old one", c)
+		}
+		if err := w.write(t, c[1]); err != nil || w.pool("user-1") == nil || w.pool("user-2") == nil {
+			t.Errorf("Write: %v; want both pools", err)
+		}
+	})
+}

@@ -22,15 +22,21 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	}
 	var reading resource.Reading
 	wanted := map[string]bool{}
+	blocks := map[string]resource.Address{} // what a label cannot hold is known from the block, while there is one
 	for _, d := range desired {
 		if d.ID.Group != resource.GroupGKE || d.ID.Kind != resource.KindNodePool || d.ID.Cluster != p.c.Cluster {
 			continue
 		}
 		wanted[d.ID.Name] = true
+		blocks[d.Object.Text("config", "resourceLabels", LabelBlock)] = d.Address.Block()
 		reading.Observations = append(reading.Observations, p.observe(d, live[d.ID.Name]))
 	}
 	for _, name := range names(live) {
 		if l := live[name]; !wanted[name] && l.Owner == p.c.Owner {
+			if block, isKnown := blocks[labelsOf(l.Object)[LabelBlock]]; isKnown {
+				l.Address = block
+				l.Component = resource.Component{Block: block}
+			}
 			reading.Orphans = append(reading.Orphans, *l)
 		}
 	}
@@ -84,7 +90,9 @@ func (p *Provider) live(np *container.NodePool) (*resource.Live, error) {
 		Version: np.Etag,
 	}
 	labels := labelsOf(o)
-	l.Owner = labels[LabelConfig]
+	if l.Owner = labels[LabelConfig]; l.Owner == p.owner {
+		l.Owner = p.c.Owner
+	}
 	l.Protected = labels[LabelProtected] == "true"
 	if block := labels[LabelBlock]; block != "" {
 		l.Address = addressOf(block)
@@ -99,11 +107,23 @@ func (p *Provider) live(np *container.NodePool) (*resource.Live, error) {
 // addressOf undoes, as far as it can be undone, how a block's address is written
 // in a resource label: "node_pool-user" is node_pool.user.
 func addressOf(label string) resource.Address {
-	kind, name, found := strings.Cut(label, "-")
+	const kind = "node_pool"
+	var a resource.Address
+	path, name, found := strings.Cut("-"+label, "-"+kind+"-")
 	if !found {
-		return resource.Address{Kind: "node_pool", Name: label}
+		return resource.Address{Kind: kind, Name: label}
 	}
-	return resource.Address{Kind: kind, Name: name}
+	for module := range strings.SplitSeq(path, "-module-") {
+		if module == "" {
+			continue
+		}
+		if a.Module != "" {
+			a.Module += "."
+		}
+		a.Module += "module." + module
+	}
+	a.Kind, a.Name = kind, name
+	return a
 }
 
 // outputs are the fields of a pool that GKE alone writes, or fills in from

@@ -34,6 +34,16 @@ const (
 	digits    = 4 // of a key's digest; 20 bits
 )
 
+// labelText returns s as a resource label can hold it: "node_pool.user" is
+// "node_pool-user".
+func labelText(s string) string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	})
+	text := strings.Join(words, "-")
+	return text[:min(len(text), labelSize)]
+}
+
 var lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // mark returns the digest of an entry's key.

@@ -50,8 +50,13 @@ func callFor(want, live resource.Object, group []leaf) call {
 		c.verb = "setAutoscaling"
 		c.fields["autoscaling"] = autoscaling(want, live)
 	case groupUpgrade:
-		// A number that is left out is not kept.
-		c.fields["upgradeSettings"] = merged(want, live, "upgradeSettings", "maxSurge", "maxUnavailable", "strategy", "blueGreenSettings")
+		settings := merged(want, live, "upgradeSettings", "maxSurge", "maxUnavailable", "strategy", "blueGreenSettings")
+		for _, number := range []string{"maxSurge", "maxUnavailable"} { // one that is left out is not kept
+			if _, isSet := settings[number]; !isSet && settings["strategy"] != "BLUE_GREEN" {
+				settings[number] = int64(0)
+			}
+		}
+		c.fields["upgradeSettings"] = settings
 	case groupDrain:
 		c.fields["nodeDrainConfig"] = merged(want, live, "nodeDrainConfig",
 			"graceTerminationDuration", "pdbTimeoutDuration", "respectPdbDuringNodePoolDeletion")
@@ -200,4 +205,34 @@ func mergedList(want, live resource.Object, name string, group []leaf, key func(
 func elements(v any) []any {
 	list, _ := v.([]any)
 	return list
+}
+
+// complete fills in, for a pool that is to be made, what GKE would take for zero
+// because something beside it is said, and what its autoscaler needs: it does not
+// bring a new pool up to its minimum by itself.
+func complete(o resource.Object) {
+	for _, d := range []struct {
+		part, field string
+		value       any
+	}{
+		{"management", "autoRepair", true}, {"management", "autoUpgrade", true}, {"upgradeSettings", "maxSurge", int64(1)},
+	} {
+		part, isSet := o[d.part].(map[string]any)
+		if _, isThere := part[d.field]; isSet && !isThere && part["strategy"] == nil {
+			part[d.field] = d.value
+		}
+	}
+	if _, isSet := o["initialNodeCount"]; isSet || o["autoscaling"] == nil {
+		return
+	}
+	least, _ := o.Value("autoscaling", "minNodeCount")
+	nodes, _ := least.(int64)
+	if total, _ := o.Value("autoscaling", "totalMinNodeCount"); total != nil {
+		all, _ := total.(int64)
+		zones := int64(max(len(elements(o["locations"])), 1))
+		nodes = (all + zones - 1) / zones
+	}
+	if nodes > 0 {
+		o["initialNodeCount"] = nodes
+	}
 }

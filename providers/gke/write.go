@@ -192,6 +192,7 @@ func (w *write) creation() (*container.CreateNodePoolRequest, error) {
 		labels = withNotes(labels, marksOf(w.change.After), applied(w.change.After))
 	} // else it is a pre-image, which knows which of its entries were ours
 	o.Set(labelTree(labels), "config", "resourceLabels")
+	complete(o)
 	return body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(o)})
 }
 
@@ -345,7 +346,7 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 		return again, err
 	}
 	if l.Owner != w.c.Owner {
-		return again, fmt.Errorf("it does not bear the resource label %s: %s, so it is not ours to delete", LabelConfig, w.c.Owner)
+		return again, fmt.Errorf("it does not bear the resource label %s: %s, so it is not ours to delete", LabelConfig, w.owner)
 	}
 	if s := w.sight(w.change, l); s.State == run.Elsewhere {
 		return again, fmt.Errorf("%w: %s", run.ErrMoved, s.Moved)
