@@ -159,8 +159,8 @@ func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) e
 		if now.State == run.AtAfter {
 			return nil
 		}
-		if now.Version != sight.Version {
-			return fmt.Errorf("write %s: %w", c.ID, run.ErrMoved)
+		if now.State == run.Elsewhere || now.Version != sight.Version {
+			return fmt.Errorf("write %s: %w: %s", c.ID, run.ErrMoved, cmp.Or(now.Moved, "written since"))
 		}
 		if c.Action == resource.Delete {
 			w.delete(c.ID)
