@@ -130,7 +130,8 @@ func isTransient(err error) bool {
 // in between, a server that is going away.
 func isUnexplained(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && status.Status().Code >= 500 && status.Status().Code != 501
+	return errors.As(err, &status) && status.Status().Code >= 500 && status.Status().Code != 501 &&
+		!strings.Contains(err.Error(), "typed patch object") // an object that does not fit its type: a 500 that is a 422
 }
 
 // isNoKind reports whether the server does not know a kind.

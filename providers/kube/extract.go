@@ -184,3 +184,11 @@ func child(tree any, element fieldpath.PathElement) (any, bool) {
 	}
 	return nil, false
 }
+
+// leaves returns the leaf paths of set in order. The set's own iterator neither
+// stands being left early nor lets its paths be kept.
+func leaves(set *fieldpath.Set) []fieldpath.Path {
+	var paths []fieldpath.Path
+	set.Leaves().Iterate(func(path fieldpath.Path) { paths = append(paths, path.Copy()) })
+	return paths
+}

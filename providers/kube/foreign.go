@@ -34,7 +34,7 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 	others := c.writers()
 	wanted := canonical(c.plain)
 	var found []resource.Foreign
-	for path := range c.wants.Difference(c.owns).Leaves().All() {
+	for _, path := range leaves(c.wants.Difference(c.owns)) {
 		raw, _ := at(c.plain, path)
 		spelled, known := at(wanted, path)
 		if !known {
@@ -102,18 +102,20 @@ func entryTime(entry metav1.ManagedFieldsEntry) time.Time {
 	return entry.Time.UTC()
 }
 
-// lastWriter returns who wrote path: whoever owns it, else, for a field that was
-// removed and hence has no owner, whoever wrote last. since reports whether that
-// was after we applied (managed fields count in seconds).
+// lastWriter returns who wrote path. A field that was removed has no owner, and
+// who only removed leaves no trace at all: then whoever wrote last is named as a
+// guess. since reports whether that was after we applied; managed fields count in
+// seconds, and those of the scale subresource have no time.
 func lastWriter(others []writer, path fieldpath.Path, ours time.Time) (w writer, since bool) {
+	ours = ours.Truncate(time.Second)
 	for _, o := range others {
 		if ownsPath(o.set, path) {
-			return o, !o.time.Before(ours.Truncate(time.Second))
+			return o, o.time.IsZero() || !o.time.Before(ours)
 		}
 	}
 	for _, o := range others {
-		if !o.time.Before(ours.Truncate(time.Second)) {
-			return o, true
+		if !o.time.IsZero() && !o.time.Before(ours) {
+			return writer{name: "unknown (perhaps " + o.name + ")", time: o.time, set: o.set}, true
 		}
 	}
 	return writer{name: "unknown"}, false

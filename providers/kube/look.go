@@ -163,7 +163,7 @@ func (p *Provider) stands(live *unstructured.Unstructured, want, other resource.
 	}
 	owns, _ := ownedBy(live, p.manager())
 	gone := p.setOf(resource.Reveal(clean(other)).(map[string]any)).Difference(wants).Intersection(owns)
-	for path := range gone.Leaves().All() {
+	for _, path := range leaves(gone) {
 		if v, exists := at(live.Object, path); exists && !isEmpty(v) && !marked(path) {
 			return false, pathText(path) + " is there"
 		}
@@ -206,7 +206,7 @@ func (p *Provider) setOf(plain map[string]any) *fieldpath.Set {
 // whoMoved names the first field in which have is not as want says, and who
 // wrote it.
 func (p *Provider) whoMoved(live *unstructured.Unstructured, want, have map[string]any) string {
-	for path := range p.setOf(want).Leaves().All() {
+	for _, path := range leaves(p.setOf(want)) {
 		w, _ := at(want, path)
 		h, _ := at(have, path)
 		if covers(h, w) {

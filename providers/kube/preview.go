@@ -291,7 +291,7 @@ func (c *comparison) changedIn(top string) []string {
 	}
 	wanted := canonical(c.plain)
 	seen := map[string]bool{}
-	for path := range c.wants.RecursiveDifference(inPlace).Leaves().All() {
+	for _, path := range leaves(c.wants.RecursiveDifference(inPlace)) {
 		if len(path) < 2 || path[0].FieldName == nil || *path[0].FieldName != top {
 			continue
 		}
@@ -301,7 +301,7 @@ func (c *comparison) changedIn(top string) []string {
 			seen[pathText(path[:2])] = true
 		}
 	}
-	for path := range c.owns.Difference(c.wants).RecursiveDifference(inPlace).Leaves().All() {
+	for _, path := range leaves(c.owns.Difference(c.wants).RecursiveDifference(inPlace)) {
 		if len(path) >= 2 && path[0].FieldName != nil && *path[0].FieldName == top {
 			seen[pathText(path[:2])] = true
 		}

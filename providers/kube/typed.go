@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,11 +30,18 @@ type typeIndex struct {
 	known map[schema.GroupVersion]*schemaOf
 }
 
+// A schemaOf is the server's schema of one group and version, or why there is
+// none.
 type schemaOf struct {
-	once      sync.Once
+	mu        sync.Mutex
+	asked     time.Time
 	converter managedfields.TypeConverter
 	err       error
 }
+
+// schemaPatience is how long a failure is believed: the schema of a kind that was
+// just defined comes a moment after it.
+const schemaPatience = 2 * time.Second
 
 func newTypeIndex(server openapi.Client) *typeIndex {
 	return &typeIndex{server: server, known: map[schema.GroupVersion]*schemaOf{}}
@@ -74,7 +82,12 @@ func (x *typeIndex) forVersion(gv schema.GroupVersion) (managedfields.TypeConver
 		x.known[gv] = s
 	}
 	x.mu.Unlock()
-	s.once.Do(func() { s.converter, s.err = download(x.server, gv) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked.IsZero() || s.err != nil && time.Since(s.asked) > schemaPatience {
+		s.converter, s.err = download(x.server, gv)
+		s.asked = time.Now()
+	}
 	return s.converter, s.err
 }
 
