@@ -71,7 +71,8 @@ func demo(ctx context.Context) error {
 // start runs the sandbox and returns how to stop it. The sandbox watches this
 // process, and ends when it ends.
 func (s *stage) start(ctx context.Context, dir string) (func() error, error) {
-	cmd := exec.CommandContext(ctx, "bin/sandbox", "up", "--dir", dir)
+	cmd := exec.CommandContext(ctx, "bin/sandbox", "up", "--dir", dir,
+		"--gke-project", "hubcap-demo", "--gke-location", "us-central1-a", "--gke-cluster", "binder")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
 	cmd.Stderr = os.Stderr
