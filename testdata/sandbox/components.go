@@ -113,16 +113,26 @@ func (c *controlPlane) startControllers() error {
 	return nil
 }
 
-// awaitAccount returns once the namespace "default" has its service account, without which it takes no pods.
-// By then the controllers work.
-func (c *controlPlane) awaitAccount(ctx context.Context) error {
-	config, err := c.restConfig()
+// freeNodes ends the leases of a kept directory's nodes. The kwok of an earlier run held them, under a name of
+// its own, and a new one would leave those nodes alone until the leases expire.
+func (c *controlPlane) freeNodes(ctx context.Context) error {
+	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	api, err := kubernetes.NewForConfig(config)
+	err = api.CoordinationV1().Leases("kube-node-lease").DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 	if err != nil {
-		return fmt.Errorf("make client: %w", err)
+		return fmt.Errorf("end node leases: %w", err)
+	}
+	return nil
+}
+
+// awaitAccount returns once the namespace "default" has its service account, without which it takes no pods.
+// By then the controllers work.
+func (c *controlPlane) awaitAccount(ctx context.Context) error {
+	api, err := c.client()
+	if err != nil {
+		return err
 	}
 	return await(ctx, "the default service account", func(ctx context.Context) error {
 		_, err := api.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
@@ -218,4 +228,16 @@ func (c *controlPlane) restConfig() (*rest.Config, error) {
 	}
 	config.QPS = -1
 	return config, nil
+}
+
+func (c *controlPlane) client() (*kubernetes.Clientset, error) {
+	config, err := c.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	api, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	return api, nil
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	container "google.golang.org/api/container/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"hubcap/providers/gke/emulator"
 )
@@ -35,13 +34,9 @@ type google struct {
 // newGoogle prepares the emulator with one cluster, which leads to the plane's API server, or with what a kept
 // directory remembers.
 func newGoogle(plane *controlPlane, home emulator.ClusterRef) (*google, error) {
-	config, err := plane.restConfig()
+	api, err := plane.client()
 	if err != nil {
 		return nil, err
-	}
-	api, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
 	}
 	ca, err := os.ReadFile(plane.dir.file("ca.crt"))
 	if err != nil {

@@ -29,15 +29,20 @@ type stateDir struct {
 // A settings is what a kept directory remembers of the sandbox in it.
 type settings struct {
 	Ports ports `json:"ports"`
+	Kept  bool  `json:"kept"`
 }
 
-const settingsFile = "sandbox.json"
+const (
+	settingsFile = "sandbox.json"
+	temporary    = "hubcap-sandbox-*"
+)
 
 // claimDir makes path this process's own; "" means a new temporary directory. It refuses a directory
 // with anything else in it, which release would otherwise remove.
 func claimDir(path string) (*stateDir, error) {
 	if path == "" {
-		made, err := os.MkdirTemp("", "hubcap-sandbox-")
+		sweep()
+		made, err := os.MkdirTemp("", temporary)
 		if err != nil {
 			return nil, fmt.Errorf("make state directory: %w", err)
 		}
@@ -103,6 +108,20 @@ func (d *stateDir) take() error {
 	}
 	d.lock = f
 	return nil
+}
+
+// sweep removes the temporary directories of sandboxes that were killed and could not do so themselves. What it
+// cannot remove it leaves.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), temporary))
+	for _, path := range dirs {
+		d := &stateDir{path: path}
+		s, err := d.load()
+		if err != nil || s.Kept || d.take() != nil {
+			continue // another's, wanted, or alive
+		}
+		_ = d.release()
+	}
 }
 
 // release removes the directory, or only unlocks it when it is to be kept.

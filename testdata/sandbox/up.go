@@ -40,8 +40,8 @@ type readiness struct {
 // errStopped ends a sandbox that was asked to end: it is no failure.
 var errStopped = errors.New("stopped")
 
-// upMain is "sandbox up". It returns the exit code: 0 when it ran and was asked to stop, 1 when it could not
-// start or one of its programs ended, 2 for wrong flags.
+// upMain is "sandbox up". It returns the exit code: 0 when it was ready and then asked to stop, 1 when it did not
+// get ready or one of its programs ended, 2 for wrong flags.
 func upMain(args []string) int {
 	opts, err := parseUp(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -53,7 +53,7 @@ func upMain(args []string) int {
 	ctx, cancel := stopContext(opts.parent)
 	defer cancel()
 	err = up(ctx, opts)
-	if err == nil || errors.Is(err, errStopped) || errors.Is(context.Cause(ctx), errStopped) {
+	if err == errStopped { // once it was ready; before that it is wrapped
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "sandbox:", err)
@@ -137,7 +137,7 @@ func up(ctx context.Context, opts options) error {
 		}
 	}()
 	if err := s.start(ctx, cancel); err != nil {
-		return firstCause(ctx, err)
+		return fmt.Errorf("start: %w", firstCause(ctx, err))
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(s.readiness()); err != nil {
 		return fmt.Errorf("print readiness: %w", err)
@@ -170,6 +170,7 @@ func prepare(dir *stateDir, opts options) (*controlPlane, error) {
 	if opts.gkePort != 0 {
 		s.Ports.GKE = opts.gkePort
 	}
+	s.Kept = dir.kept
 	if err := s.Ports.settle(); err != nil {
 		return nil, err
 	}
@@ -192,6 +193,11 @@ func (s *sandbox) start(ctx context.Context, failed func(error)) error {
 	}
 	if err := s.plane.startAPIServer(ctx); err != nil {
 		return err
+	}
+	if s.dir.resumed {
+		if err := s.plane.freeNodes(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.plane.startControllers(); err != nil {
 		return err
