@@ -32,7 +32,7 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 	if p.Empty() {
 		return Outcome{Outcome: journal.Succeeded}, nil
 	}
-	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.Now().UTC()
+	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
 	r.PlanID, r.PlanCreated, r.Plan = p.ID, p.Created, p
 	ctx = run.WithID(ctx, r.ID)
 	s, err := e.open(ctx, p, r)
@@ -210,7 +210,7 @@ func (s *session) mark(ctx context.Context, step plan.Step, m journal.Mark, reas
 	steps := s.plan.Steps()
 	for i := range steps {
 		if steps[i].ID == step.ID {
-			s.tell(run.StepMoved{Step: step, Index: i + 1, Total: len(steps), Mark: m, Reason: reason, Time: s.Now()})
+			s.tell(run.StepMoved{Step: step, Index: i + 1, Total: len(steps), Mark: m, Reason: reason, Time: s.now()})
 		}
 	}
 	return nil

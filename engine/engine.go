@@ -132,10 +132,18 @@ type Engine struct {
 	Holder   string // user@host
 	Config   *schema.Config
 	Clusters map[string]*Cluster // by name of the cluster block
-	Now      func() time.Time
-	Notify   func(run.Event) // may be nil; must not block
+	Now      func() time.Time    // nil: time.Now
+	Notify   func(run.Event)     // may be nil; must not block
 
 	expand func(*schema.Config, map[string]expand.Facts) ([]resource.Desired, hcl.Diagnostics) // nil: expand.Config
+}
+
+// now reads the clock.
+func (e *Engine) now() time.Time {
+	if e.Now == nil {
+		return time.Now()
+	}
+	return e.Now()
 }
 
 // Options narrow what is planned.

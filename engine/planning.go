@@ -70,7 +70,7 @@ func (e *Engine) desired() ([]resource.Desired, hcl.Diagnostics) {
 
 // input returns what every plan of this engine has in common.
 func (e *Engine) input() plan.Input {
-	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Commit: e.Commit, Created: e.Now()}
+	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Commit: e.Commit, Created: e.now()}
 	for _, name := range e.names() {
 		c := e.Clusters[name]
 		in.Clusters = append(in.Clusters, plan.Cluster{Name: name, Identity: c.Identity, Where: c.Where})

@@ -38,7 +38,7 @@ func (e *Engine) runID() string {
 	if _, err := rand.Read(random[:]); err != nil {
 		panic("engine: no random numbers: " + err.Error())
 	}
-	return e.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(random[:])
+	return e.now().UTC().Format("20060102-150405-") + hex.EncodeToString(random[:])
 }
 
 // open takes the locks of all clusters that p touches, in order, and checks that
@@ -49,7 +49,7 @@ func (e *Engine) open(ctx context.Context, p *plan.Plan, r journal.Run) (*sessio
 		return nil, err
 	}
 	s := &session{
-		Engine: e, plan: p, run: r, store: home.Store, began: e.Now(),
+		Engine: e, plan: p, run: r, store: home.Store, began: e.now(),
 		lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.lock(ctx); err != nil {
@@ -76,7 +76,7 @@ func (s *session) lock(ctx context.Context) error {
 		}
 	}
 	slices.Sort(touched)
-	holder := Holder{Who: s.Holder, Plan: s.plan.ID, Run: s.run.ID, When: s.Now()}
+	holder := Holder{Who: s.Holder, Plan: s.plan.ID, Run: s.run.ID, When: s.now()}
 	for _, name := range touched {
 		c := s.Clusters[name]
 		if c == nil {
@@ -140,7 +140,7 @@ func (s *session) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.run.Entries = []journal.Entry{{Seq: 1, Time: s.Now(), Mark: journal.RunStarted}}
+	s.run.Entries = []journal.Entry{{Seq: 1, Time: s.now(), Mark: journal.RunStarted}}
 	if err := s.store.Create(ctx, s.run, document, secrets); err != nil {
 		return fmt.Errorf("create journal: %w", err)
 	}
@@ -151,7 +151,7 @@ func (s *session) create(ctx context.Context) error {
 func (s *session) Record(ctx context.Context, e journal.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.Seq, e.Time = 1, s.Now()
+	e.Seq, e.Time = 1, s.now()
 	if n := len(s.run.Entries); n > 0 {
 		e.Seq = s.run.Entries[n-1].Seq + 1
 	}
@@ -222,5 +222,5 @@ func (s *session) finish(ctx context.Context, r run.Result) (Outcome, error) {
 }
 
 func (s *session) ended(o Outcome) {
-	s.tell(run.RunEnded{Run: o.Run, Outcome: o.Outcome, Reason: o.Reason, Took: s.Now().Sub(s.began), Done: o.Steps})
+	s.tell(run.RunEnded{Run: o.Run, Outcome: o.Outcome, Reason: o.Reason, Took: s.now().Sub(s.began), Done: o.Steps})
 }

@@ -176,4 +176,3 @@ func reversed(d []resource.Desired) []resource.Desired {
 	slices.Reverse(r)
 	return r
 }
-

@@ -59,7 +59,7 @@ func planned(t *testing.T, cfg *schema.Config) *plan.Plan {
 	t.Helper()
 	e := engine.Engine{Version: "test", Config: cfg, Clusters: map[string]*engine.Cluster{}}
 	for _, c := range cfg.Clusters {
-		e.Clusters[c.Address.Name] = memory.New().Cluster(c.Address.Name)
+		e.Clusters[c.Address.Name] = memory.New(c.Address.Name, cfg.Settings.Name).Cluster()
 	}
 	p, diags, err := e.Plan(t.Context(), engine.Options{})
 	if err != nil || diags.HasErrors() {
