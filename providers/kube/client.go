@@ -20,6 +20,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -72,6 +73,7 @@ type Client struct {
 // Connect prepares the connection. It makes no request, so that an unreachable
 // cluster shows only when something is asked of it (see [Client.Identity]).
 func Connect(o Options) (*Client, error) {
+	quiet()
 	cfg, where, err := restConfig(o)
 	if err != nil {
 		return nil, err
@@ -88,6 +90,10 @@ func Connect(o Options) (*Client, error) {
 	c := &Client{Config: cfg, where: where}
 	return c, c.build()
 }
+
+// quiet keeps client-go from writing to standard error: every error it has is
+// returned as well, and standard error is for people.
+var quiet = sync.OnceFunc(func() { utilruntime.ErrorHandlers = nil })
 
 // restConfig finds the cluster and the credentials, and a name for both.
 func restConfig(o Options) (*rest.Config, string, error) {

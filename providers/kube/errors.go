@@ -77,7 +77,7 @@ func explainConfig(o Options, err error) error {
 	if clientcmd.IsEmptyConfig(err) {
 		return fmt.Errorf("read %s: no cluster in it: set kubeconfig or context of the cluster block, or KUBECONFIG", file)
 	}
-	if clientcmd.IsContextNotFound(err) {
+	if clientcmd.IsContextNotFound(err) || strings.Contains(err.Error(), "does not exist") {
 		return fmt.Errorf("read %s: no context %q in it (kubectl config get-contexts lists them)", file, o.Context)
 	}
 	return fmt.Errorf("read %s: %w", file, err)

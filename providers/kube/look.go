@@ -95,7 +95,7 @@ func (p *Provider) judge(change resource.Change, live *unstructured.Unstructured
 		}
 		return s
 	}
-	s.Version = live.GetResourceVersion()
+	s.Version = versionOf(live)
 	if change.Action == resource.Delete {
 		return p.judgeDelete(change, live, s)
 	}

@@ -143,7 +143,7 @@ func (p *Provider) live(u *unstructured.Unstructured) *resource.Live {
 		ID:      p.id(u),
 		Owner:   u.GetLabels()[LabelConfig],
 		Object:  p.veil(u, nil),
-		Version: u.GetResourceVersion(),
+		Version: versionOf(u),
 		Applied: applied(u),
 	}
 	annotations := u.GetAnnotations()
@@ -155,6 +155,12 @@ func (p *Provider) live(u *unstructured.Unstructured) *resource.Live {
 	}
 	l.Protected = annotations[AnnotationProtected] == "true"
 	return l
+}
+
+// versionOf names one state of one object: a new object of the same name has
+// another UID.
+func versionOf(u *unstructured.Unstructured) string {
+	return string(u.GetUID()) + "/" + u.GetResourceVersion()
 }
 
 // parseComponent parses what [resource.Component.String] returns.

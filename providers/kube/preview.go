@@ -189,10 +189,11 @@ func (c *comparison) merged() resource.Object {
 	return c.p.veilTree(merged.(map[string]any), isSecret(c.live), c.desired.Object)
 }
 
-// overlay puts want over have. Items of lists are matched by name; lists of other
-// things are replaced.
+// overlay puts want, which is raw as the server would spell it, over have. What
+// have covers already stays as it is; items of lists are matched by name; lists of
+// other things are replaced.
 func overlay(have, want, raw any) any {
-	if covers(have, want) && !isEmpty(have) && !isEmpty(want) {
+	if covers(have, want) {
 		return have
 	}
 	switch want := want.(type) {
@@ -204,10 +205,12 @@ func overlay(have, want, raw any) any {
 		r, _ := raw.(map[string]any)
 		for k, v := range r {
 			w, known := want[k]
-			if !known {
-				w = v
+			switch {
+			case !known: // a zero value, which the server does not keep
+				delete(h, k)
+			case !covers(h[k], w):
+				h[k] = overlay(h[k], w, v)
 			}
-			h[k] = overlay(h[k], w, v)
 		}
 		return h
 	case []any:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -112,8 +113,9 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 	body := resource.Object(resource.Reveal(o).(map[string]any))
 	setAnnotation(body, AnnotationApplied, record)
 	options := metav1.PatchOptions{}
-	if version != "" {
-		body.Set(version, "metadata", "resourceVersion")
+	if uid, resourceVersion, seen := strings.Cut(version, "/"); seen {
+		body.Set(uid, "metadata", "uid") // without it, an object that is gone would be made anew
+		body.Set(resourceVersion, "metadata", "resourceVersion")
 		options.Force = &forced
 	}
 	_, err = p.send(ctx, application{kind: k, namespace: change.ID.Namespace, name: change.ID.Name, body: body, options: options})
@@ -142,8 +144,8 @@ func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight
 	uid, background := live.GetUID(), metav1.DeletePropagationBackground
 	if live.GetDeletionTimestamp() == nil {
 		options := metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}}
-		if sight.Version != "" {
-			options.Preconditions.ResourceVersion = &sight.Version
+		if _, resourceVersion, seen := strings.Cut(sight.Version, "/"); seen {
+			options.Preconditions.ResourceVersion = &resourceVersion
 		}
 		err = p.resourceOf(k, change.ID.Namespace).Delete(ctx, change.ID.Name, options)
 		if err != nil && !apierrors.IsNotFound(err) {
