@@ -229,6 +229,9 @@ func (f *finder) lists(path string, before, after []any) bool {
 func (f *finder) leaf(path string, before, after any) {
 	_, hidBefore := before.(resource.Sensitive)
 	_, hidAfter := after.(resource.Sensitive)
+	if hidBefore && hidAfter && f.opened(path, before, after) {
+		return
+	}
 	if hidBefore || hidAfter { // a value that was plain and is secret now stays hidden
 		before, after = hide(before), hide(after)
 	}

@@ -9,7 +9,7 @@ import (
 
 // listKeys are the keys by which the elements of a list are told apart, the
 // first that every element has and no two share.
-var listKeys = []string{"name", "mountPath", "containerPort", "port", "key", "type", "ip", "host", "path"}
+var listKeys = []string{"name", "pattern", "mountPath", "containerPort", "port", "key", "type", "ip", "host", "path"}
 
 // listKey returns the key that names the elements of both lists, or "" when they
 // are not lists of named maps.
