@@ -112,7 +112,8 @@ func force(o any, v reflect.Value) {
 				continue
 			}
 			at := v.FieldByIndex(field.Index)
-			if at.IsZero() || at.Kind() == reflect.Slice && at.Len() == 0 {
+			empty := (at.Kind() == reflect.Slice || at.Kind() == reflect.Map) && at.Len() == 0
+			if at.IsZero() || empty {
 				names := v.FieldByName("ForceSendFields")
 				names.Set(reflect.Append(names, reflect.ValueOf(field.Name)))
 			}
