@@ -1,0 +1,11 @@
+cluster "main" {
+  context = "test"
+}
+
+hub "binder" {
+  chart = "builtin:binderhub"
+}
+
+hub "students" {
+  chart = "builtin:jupyterhub"
+}
