@@ -67,7 +67,7 @@ func pick(from any, names ...string) m {
 // installed.
 var withoutKubeSpawner = m{"jupyterhub": m{"hub": m{"config": m{"JupyterHub": m{"spawner_class": "x"}}, "extraConfig": m{"0-binderspawner": "pass"}}}}
 
-func TestUserPodTraits(t *testing.T) {
+func TestRealHubUserPods(t *testing.T) {
 	needRealHub(t)
 	config := hubConfig(t, scenarios["jupyterhub, full"])
 	want := m{
@@ -138,7 +138,7 @@ func TestUserPodTraits(t *testing.T) {
 	}
 }
 
-func TestServicesAndRoles(t *testing.T) {
+func TestRealHubServices(t *testing.T) {
 	needRealHub(t)
 	r := scenarios["binderhub, mybinder"]
 	r.values = overlay(r.values, withoutKubeSpawner)
@@ -169,7 +169,7 @@ func TestServicesAndRoles(t *testing.T) {
 	}
 }
 
-func TestExtraConfigRunsInTheOrderOfItsKeys(t *testing.T) {
+func TestRealHubExtraConfig(t *testing.T) {
 	needRealHub(t)
 	config := hubConfig(t, release{chart: "jupyterhub", values: m{"hub": m{
 		"config":      m{"Spawner": m{"start_timeout": 10}},
@@ -180,9 +180,9 @@ func TestExtraConfigRunsInTheOrderOfItsKeys(t *testing.T) {
 	}
 }
 
-// TestBinderConfig evaluates binderhub_config.py; BinderHub itself is not
+// TestRealHubBinderConfig evaluates binderhub_config.py; BinderHub itself is not
 // packaged.
-func TestBinderConfig(t *testing.T) {
+func TestRealHubBinderConfig(t *testing.T) {
 	needRealHub(t)
 	dir := t.TempDir()
 	secret := find(t, scenarios["binderhub, mybinder"].mustRender(t), "Secret/binder-secret")

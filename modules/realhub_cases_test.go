@@ -196,9 +196,9 @@ func TestRealHubGivesUp(t *testing.T) {
 	}
 }
 
-// TestRealBinderHubHub runs the hub of the binderhub chart, with the default
+// TestRealHubOfABinder runs the hub of the binderhub chart, with the default
 // route away from it as mybinder.org has it.
-func TestRealBinderHubHub(t *testing.T) {
+func TestRealHubOfABinder(t *testing.T) {
 	patches := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, "Binder not found")
