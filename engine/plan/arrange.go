@@ -117,8 +117,8 @@ func (b *builder) sortedRollouts() []Rollout {
 
 // ranks order the components within a block, by what the later ones lean on.
 var ranks = map[string]int{
-	"crds": 1, "namespace": 2, "rbac": 3, "network-policy": 4, "priority": 5,
-	"user-scheduler": 10, proxyComponent: 11, hubComponent: 12, binderComponent: 13,
+	"crds": 1, "namespace": 2, "rbac": 3, "network-policy": 4, "priorityclass": 5, "singleuser": 6,
+	"user-scheduler": 10, proxyComponent: 11, "autohttps": 12, hubComponent: 12, binderComponent: 13,
 	buildComponent: 14, "image-cleaner": 15, "user-placeholder": 16, "image-puller": 17, "ingress": 18,
 }
 

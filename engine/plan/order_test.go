@@ -1,0 +1,220 @@
+package plan_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+func hubOf(block string, line int, want, live func(name string) map[string]any) []object {
+	var all []object
+	for _, name := range []string{"binder", "hub", "proxy"} {
+		o := object{block: block, component: name, kind: "Deployment", name: name, line: line, want: want(name)}
+		if live != nil {
+			o.live = live(name)
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+func version(v string) func(string) map[string]any {
+	return func(name string) map[string]any { return pods(name+":"+v, v, "hub") }
+}
+
+func TestOrder(t *testing.T) {
+	staging, prod := resource.ParseAddress("hub.staging"), resource.ParseAddress("hub.prod")
+	pool := object{block: "node_pool.user", kind: resource.KindNodePool, name: "user", want: autoscaling(0, 9, "n2"), live: autoscaling(0, 3, "n2")}
+	shrunk := object{block: "node_pool.core", kind: resource.KindNodePool, name: "core", want: autoscaling(0, 1, "n2"), live: autoscaling(0, 3, "n2")}
+	gone := object{block: "hub.prod", component: "image-cleaner", kind: "DaemonSet", name: "cleaner", live: pods("c:1", "a")}
+	goneConfig := object{block: "hub.prod", component: "image-cleaner", kind: "ConfigMap", name: "cleaner", live: data("a", "b")}
+	secret := object{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "v"), line: 2}
+	for _, test := range []struct {
+		reason   string
+		objects  []object
+		rollouts []plan.Rollout
+		want     []string
+	}{
+		{
+			"on a first install a secret comes with the first pods that read it",
+			append(hubOf("hub.prod", 2, version("1"), nil), secret), nil,
+			[]string{
+				"hub.prod | 01-hub.prod/proxy | live: +Secret/hub +Deployment/proxy",
+				"hub.prod | 02-hub.prod/hub | live: +Deployment/hub",
+				"hub.prod | 03-hub.prod/binder | live: +Deployment/binder",
+			},
+		},
+		{
+			"an update of a secret stays with its component, unless an earlier one is stamped with it",
+			[]object{
+				{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "new"), live: data("k", "old")},
+				{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:1", "b", "hub"), live: pods("h:1", "a", "hub")},
+				{block: "hub.prod", component: "proxy", kind: "Deployment", name: "proxy", want: pods("p:2", "a", "hub"), live: pods("p:1", "a", "hub")},
+			}, nil,
+			[]string{
+				"hub.prod | 01-hub.prod/proxy | restart of proxy: ~Deployment/proxy",
+				"hub.prod | 02-hub.prod/hub | restart of hub: ~Secret/hub ~Deployment/hub",
+			},
+		},
+		{
+			"a rotated token goes with the proxy that is stamped with it",
+			[]object{
+				{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "new"), live: data("k", "old")},
+				{block: "hub.prod", component: "proxy", kind: "Deployment", name: "proxy", want: pods("p:1", "b", "hub"), live: pods("p:1", "a", "hub")},
+			}, nil,
+			[]string{"hub.prod | 01-hub.prod/proxy | restart of proxy: ~Secret/hub ~Deployment/proxy"},
+		},
+		{
+			"room comes first and goes last, removals after what replaces them, readers before what they read",
+			append(hubOf("hub.prod", 2, version("2"), version("1")), pool, shrunk, gone, goneConfig), nil,
+			[]string{
+				"node pools | 01-node_pool.user | live: ~NodePool/user",
+				"hub.prod | 02-hub.prod/proxy | restart of proxy: ~Deployment/proxy",
+				"hub.prod | 03-hub.prod/hub | restart of hub: ~Deployment/hub",
+				"hub.prod | 04-hub.prod/binder | restart of binder: ~Deployment/binder",
+				"removals | 05-hub.prod/image-cleaner | live: -DaemonSet/cleaner -ConfigMap/cleaner",
+				"capacity down | 06-node_pool.core | live: ~NodePool/core",
+			},
+		},
+		{
+			"a rollout puts staging before production, and hubs that it does not name last; others come first",
+			append(append(append(hubOf("hub.prod", 1, version("2"), version("1"))[:1], hubOf("hub.staging", 5, version("2"), version("1"))[:1]...),
+				hubOf("hub.a", 1, version("2"), version("1"))[0]),
+				object{block: "manifest.extra", kind: "ConfigMap", name: "x", want: data("a", "b"), line: 99}),
+			[]plan.Rollout{{Order: [][]resource.Address{{staging}, {prod}}}},
+			[]string{
+				"manifest.extra | 01-manifest.extra | live: +ConfigMap/x",
+				"hub.staging | 02-hub.staging/binder | restart of binder: ~Deployment/binder",
+				"hub.prod | 03-hub.prod/binder | restart of binder: ~Deployment/binder",
+				"hub.a | 04-hub.a/binder | restart of binder: ~Deployment/binder",
+			},
+		},
+		{
+			"blocks that a rollout names together share a wave",
+			append(hubOf("hub.prod", 1, version("2"), version("1"))[:1], hubOf("hub.staging", 5, version("2"), version("1"))[:1]...),
+			[]plan.Rollout{{Order: [][]resource.Address{{staging, prod}}}},
+			[]string{
+				"hub.prod, hub.staging | 01-hub.prod/binder | restart of binder: ~Deployment/binder",
+				"hub.prod, hub.staging | 02-hub.staging/binder | restart of binder: ~Deployment/binder",
+			},
+		},
+		{
+			"needs outrank the usual order",
+			[]object{
+				{block: "manifest.a", kind: "ConfigMap", name: "a", namespace: "x", want: data("a", "b"), line: 1,
+					needs: []resource.ID{{Cluster: "main", Kind: "ConfigMap", Namespace: "x", Name: "b"}}},
+				{block: "manifest.b", kind: "ConfigMap", name: "b", namespace: "x", want: data("a", "b"), line: 2},
+			}, nil,
+			[]string{
+				"manifest.b | 01-manifest.b | live: +ConfigMap/b",
+				"manifest.a | 02-manifest.a | live: +ConfigMap/a",
+			},
+		},
+		{
+			"a definition comes before the objects of its kind",
+			[]object{
+				{block: "chart.a", kind: "Widget", name: "w", want: map[string]any{}, line: 1},
+				{block: "chart.b", component: "crds", kind: "CustomResourceDefinition", name: "widgets", line: 2,
+					want: map[string]any{"spec": map[string]any{"group": "", "names": map[string]any{"kind": "Widget"}}}},
+			}, nil,
+			[]string{
+				"chart.b | 01-chart.b/crds | live: +CustomResourceDefinition/widgets",
+				"chart.a | 02-chart.a | live: +Widget/w",
+			},
+		},
+		{"nothing to do is no step", []object{{block: "manifest.a", kind: "ConfigMap", name: "a", want: data("a", "b"), live: data("a", "b")}}, nil, []string{}},
+	} {
+		in := input(test.objects...)
+		in.Rollouts = test.rollouts
+		p := build(t, in)
+		if diff := cmp.Diff(test.want, lines(p)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+		for range 5 {
+			rand.Shuffle(len(test.objects), func(i, j int) { test.objects[i], test.objects[j] = test.objects[j], test.objects[i] })
+			shuffled := input(test.objects...)
+			rand.Shuffle(len(shuffled.Changes), func(i, j int) {
+				shuffled.Changes[i], shuffled.Changes[j] = shuffled.Changes[j], shuffled.Changes[i]
+			})
+			shuffled.Rollouts = test.rollouts
+			if again := build(t, shuffled); again.ID != p.ID {
+				t.Errorf("%s: another order of the input gives another plan:\n%s", test.reason, cmp.Diff(p, again))
+			}
+		}
+	}
+}
+
+func TestCycle(t *testing.T) {
+	a := object{block: "manifest.a", kind: "ConfigMap", name: "a", namespace: "x", want: data("a", "b")}
+	b := object{block: "manifest.b", kind: "ConfigMap", name: "b", namespace: "x", want: data("a", "b")}
+	a.needs, b.needs = []resource.ID{b.id()}, []resource.ID{a.id()}
+	_, err := plan.Build(input(a, b))
+	if err == nil || !strings.Contains(err.Error(), "manifest.a → manifest.b → manifest.a") {
+		t.Errorf("Build = %v, want the cycle named", err)
+	}
+}
+
+func TestEmptyConfig(t *testing.T) {
+	in := input(object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: pods("h:1", "a")})
+	if _, err := plan.Build(in); !errors.Is(err, plan.ErrEmptyConfig) {
+		t.Errorf("Build = %v, want ErrEmptyConfig", err)
+	}
+	in.Delete = []string{"hub.prod"}
+	if p := build(t, in); len(p.Steps()) != 1 {
+		t.Errorf("steps = %v, want the deletion that was named", lines(p))
+	}
+}
+
+func TestSelection(t *testing.T) {
+	in := input(hubOf("hub.prod", 1, version("2"), version("1"))...)
+	in.Only = []string{"hub.prod/binder"}
+	p := build(t, in)
+	if got := lines(p); len(got) != 1 || !strings.Contains(got[0], "binder") {
+		t.Errorf("--only hub.prod/binder: %v", got)
+	}
+	if diff := cmp.Diff([]string{"hub.prod/hub", "hub.prod/proxy"}, p.LeftOut); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+	in.Only, in.Except = nil, []string{"hub.prod"}
+	if p := build(t, in); !p.Empty() {
+		t.Errorf("--except hub.prod: %v", lines(p))
+	}
+	in.Except = []string{"hub.pord"}
+	if _, err := plan.Build(in); !errors.Is(err, plan.ErrNoSuchAddress) {
+		t.Errorf("--except of a misspelt name = %v, want ErrNoSuchAddress", err)
+	}
+}
+
+func TestGates(t *testing.T) {
+	gate := plan.Gate{Name: "alive", HTTP: &plan.HTTPCheck{URL: "http://127.0.0.1"}}
+	gated := func(p *plan.Plan) []string {
+		var ids []string
+		for _, s := range p.Steps() {
+			if len(s.Gates) > 0 {
+				ids = append(ids, string(s.ID))
+			}
+		}
+		return ids
+	}
+	in := input(hubOf("hub.prod", 1, version("1"), nil)...)
+	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}}}
+	if diff := cmp.Diff([]string{"03-hub.prod/binder"}, gated(build(t, in))); diff != "" {
+		t.Errorf("a first install is gated when it is whole (-want +got):\n%s", diff)
+	}
+	in = input(hubOf("hub.prod", 1, version("2"), version("1"))...)
+	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}, OnFailure: plan.Stop, StepTimeout: 7}}
+	p := build(t, in)
+	if got := gated(p); len(got) != 3 {
+		t.Errorf("gated steps = %v, want every restart", got)
+	}
+	s := p.Steps()[0]
+	if s.OnFailure != plan.Stop || s.Timeout != 7 || s.Gates[0].Failures != 1 || s.Gates[0].Interval <= 0 {
+		t.Errorf("step = %+v, want what the rollout says, with defaults", s)
+	}
+}
