@@ -315,9 +315,11 @@ func TestErrorsSayWhere(t *testing.T) {
 		{"a helper", "\n{{ include \"h\" . }}", "{{ define \"h\" }}\n\n{{ .Values.a.b.c }}{{ end }}", "test/templates/_h.tpl", 3, "nil pointer"},
 		{"a template that does not parse", "a: 1\n{{ if }}\n", "", "test/templates/x.yaml", 2, "missing value for if"},
 		{"invalid YAML", "a: 1\n  b: 2\n", "", "test/templates/x.yaml", 2, "line 2 of its output"},
-		{"no kind", "a: 1\n", "", "test/templates/x.yaml", 0, "without apiVersion or kind"},
-		{"no name", "apiVersion: v1\nkind: Pod\n", "", "test/templates/x.yaml", 0, "without metadata.name"},
-		{"a list at the top", "- a\n", "", "test/templates/x.yaml", 0, "where an object should be"},
+		{"invalid YAML after an action", "a: 1\n{{ if true }}\nb: {{ \"x: y\" }}\n{{ end }}", "", "test/templates/x.yaml", 3, "line 3 of its output"},
+		{"invalid YAML from an action of several lines", "a: 1\nb:\n{{ \"  c: 1\\n d: 2\" }}\n", "", "test/templates/x.yaml", 2, "of its output"},
+		{"no kind", "\na: 1\n", "", "test/templates/x.yaml", 2, "without apiVersion or kind"},
+		{"no name", "apiVersion: v1\nkind: Pod\n", "", "test/templates/x.yaml", 1, "without metadata.name"},
+		{"a list at the top", "- a\n", "", "test/templates/x.yaml", 1, "where an object should be"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

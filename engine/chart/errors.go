@@ -12,6 +12,8 @@ type TemplateError struct {
 	File  string // "binderhub/templates/deployment.yaml"
 	Line  int    // in the template; 0 when unknown
 	Cause string // in Helm's words where they are Helm's
+
+	outputLine int // in what the template rendered; 0 when it did not come so far
 }
 
 func (e *TemplateError) Error() string {

@@ -69,6 +69,18 @@ func split(text string) []document {
 	return append(docs, document{current.String(), start})
 }
 
+// firstLine returns the first line of a document that says something.
+func firstLine(doc document) int {
+	line := doc.line
+	for l := range strings.Lines(doc.text) {
+		if l = strings.TrimSpace(l); l != "" && l[0] != '#' {
+			break
+		}
+		line++
+	}
+	return line
+}
+
 // decodeFile returns the objects of one rendered template.
 func decodeFile(source, text string) ([]Object, error) {
 	var objects []Object
@@ -82,14 +94,14 @@ func decodeFile(source, text string) ([]Object, error) {
 		}
 		table, isTable := tree.(map[string]any)
 		if !isTable {
-			return nil, &TemplateError{File: source, Cause: fmt.Sprintf("renders a %T where an object should be (line %d of what it renders)", tree, doc.line)}
+			return nil, &TemplateError{File: source, Cause: fmt.Sprintf("renders a %T where an object should be", tree), outputLine: firstLine(doc)}
 		}
 		if len(table) == 0 {
 			continue
 		}
 		unpacked, err := unpack(table)
 		if err != nil {
-			return nil, &TemplateError{File: source, Cause: err.Error()}
+			return nil, &TemplateError{File: source, Cause: err.Error(), outputLine: firstLine(doc)}
 		}
 		for _, o := range unpacked {
 			objects = append(objects, Object{Object: o, Source: source, Index: len(objects), Hook: hookOf(o)})
@@ -263,6 +275,7 @@ func yamlError(source string, doc document, err error) error {
 	n, _ := strconv.Atoi(found[1])
 	lines := strings.Split(doc.text, "\n")
 	at := doc.line + n - 1
+	e.outputLine = at
 	e.Cause = fmt.Sprintf("renders invalid YAML at line %d of its output: %s", at,
 		strings.TrimPrefix(strings.TrimPrefix(cause, found[0]), ": "))
 	if n >= 1 && n <= len(lines) && !strings.Contains(doc.text, "kind: Secret") {

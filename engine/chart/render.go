@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -193,52 +192,11 @@ func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 		}
 		found, err := decodeFile(source, files[source])
 		if err != nil {
-			return nil, r.locate(err)
+			return nil, locate(r.chart, err, files[source])
 		}
 		objects = append(objects, found...)
 	}
 	return objects, nil
-}
-
-// locate adds the line of the template to an error that only knows the line of
-// its output, when that line stands in the template as it is and only once.
-func (r *rendering) locate(err error) error {
-	e, isTemplate := err.(*TemplateError)
-	if !isTemplate || e.Line != 0 {
-		return err
-	}
-	_, shown, isShown := strings.Cut(e.Cause, "\n  ")
-	_, shown, _ = strings.Cut(shown, ": ")
-	text, isFound := templateText(r.chart, e.File)
-	if !isShown || !isFound || shown == "" {
-		return err
-	}
-	at, line := 0, 0
-	for l := range strings.Lines(text) {
-		line++
-		if strings.TrimSpace(l) == shown {
-			if at != 0 {
-				return err
-			}
-			at = line
-		}
-	}
-	e.Line = at
-	return e
-}
-
-func templateText(c *helmchart.Chart, full string) (string, bool) {
-	for _, t := range c.Templates {
-		if path.Join(c.ChartFullPath(), t.Name) == full {
-			return string(t.Data), true
-		}
-	}
-	for _, child := range c.Dependencies() {
-		if text, isFound := templateText(child, full); isFound {
-			return text, true
-		}
-	}
-	return "", false
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -135,3 +135,48 @@ func compare(t *testing.T, file string, archive *txtar.Archive, got map[string]s
 		}
 	}
 }
+
+// What is wrong with a config and shows only when it is expanded: main.hcl and
+// charts in, diagnostics.txt out.
+func TestDiagnostics(t *testing.T) {
+	files, err := filepath.Glob("testdata/diag/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, diags := Config(config(t, archive), nil)
+			compare(t, file, archive, map[string]string{"diagnostics.txt": describe(diags)})
+		})
+	}
+}
+
+// Node pools become the GKE API's: main.hcl in, pools.yaml out.
+func TestNodePools(t *testing.T) {
+	files, err := filepath.Glob("testdata/node_pools/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			desired, diags := Config(config(t, archive), nil)
+			var pools strings.Builder
+			for _, d := range desired {
+				text, err := yaml.Marshal(resource.Reveal(d.Object))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&pools, "# %s is %s, protected: %v\n%s", d.Address, d.ID, d.Protected, text)
+			}
+			compare(t, file, archive, map[string]string{"pools.yaml": pools.String() + describe(diags)})
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -123,9 +124,13 @@ func (e *expansion) renderError(b schema.Block, c *chart.Chart, values layers, e
 	return hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that does not render", e.shield.redact(sentence(err.Error())))}
 }
 
-// sentence ends a message.
+// sentence makes a whole sentence of an error's message.
 func sentence(s string) string {
-	if s == "" || s[len(s)-1] == '.' {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if s[len(s)-1] == '.' {
 		return s
 	}
 	return s + "."

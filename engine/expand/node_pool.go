@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -208,7 +209,7 @@ func poolName(pool *schema.NodePool, object resource.Object) string {
 	shape := map[string]any{}
 	for _, path := range replaceOnly {
 		if value, isSet := object.Value(path...); isSet {
-			shape[strings.Join(path, ".")] = value
+			shape[strings.Join(path, ".")] = unordered(value)
 		}
 	}
 	if strings.HasSuffix(pool.MachineType, "-lssd") {
@@ -231,6 +232,18 @@ func poolName(pool *schema.NodePool, object resource.Object) string {
 	}
 	sum := sha256.Sum256(text)
 	return name + "-" + hex.EncodeToString(sum[:])[:digestDigits]
+}
+
+// unordered returns a list of texts sorted: scopes in another order are the same
+// scopes.
+func unordered(value any) any {
+	texts, isList := value.([]any)
+	if !isList {
+		return value
+	}
+	texts = slices.Clone(texts)
+	slices.SortFunc(texts, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	return texts
 }
 
 // sanitise returns s in lower case with one "-" for every run of other
