@@ -265,9 +265,15 @@ func (b *body) ref(name string, allowed ...string) *target {
 	return b.targetIn(res.Value, b.at(name), name, allowed)
 }
 
+// reference returns the value of an attribute that consists of references, which
+// nothing sensitive can be part of.
 func (b *body) reference(name string) *result {
 	res := b.evaluate(name)
 	if res == nil || !res.IsKnown() {
+		return nil
+	}
+	if res.ContainsMarked() {
+		b.errorIn(name, "Sensitive value where it would be shown", "%s.%s refers to blocks, and a sensitive value is none.", b.where, name)
 		return nil
 	}
 	return res
@@ -276,7 +282,6 @@ func (b *body) reference(name string) *result {
 // targetIn returns what a value refers to and reports when it is no reference,
 // or one to a block of another kind.
 func (b *body) targetIn(v cty.Value, at hcl.Range, name string, allowed []string) *target {
-	v, _ = v.Unmark()
 	if !v.IsKnown() {
 		return nil
 	}
@@ -329,7 +334,7 @@ func (b *body) refs(name string, allowed ...string) []*target {
 	if res == nil {
 		return nil
 	}
-	value, _ := res.Unmark()
+	value := res.Value
 	t := value.Type()
 	if !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
 		if targetOf(value) != nil {
@@ -356,7 +361,7 @@ func (b *body) refMap(name, allowed string, keys []string) map[string]*target {
 	if res == nil {
 		return nil
 	}
-	value, _ := res.Unmark()
+	value := res.Value
 	if t := value.Type(); !t.IsObjectType() && !t.IsMapType() || targetOf(value) != nil {
 		b.errorIn(name, "Wrong type of value", "%s.%s must be a map of references, as in { %s = %s.NAME }.", b.where, name, keys[0], allowed)
 		return nil

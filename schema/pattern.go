@@ -15,6 +15,7 @@ var differing = []struct{ start, problem string }{
 	{"(?P=", "refers back to a group, which RE2 cannot."},
 	{"(?P>", "calls a group, which neither Python nor RE2 can."},
 	{"(?(", "has a condition on a group, which RE2 cannot."},
+	{"(?)", "has an empty group of flags, which Python does not know."},
 	{"(?#", "has a comment, which RE2 cannot. Use the attribute reason."},
 	{"(?>", "has an atomic group, which RE2 cannot."},
 	{"(?<", "names a group in a way that Python cannot; it needs (?P<name>…)."},
@@ -37,6 +38,7 @@ var differing = []struct{ start, problem string }{
 
 var (
 	flagGroup  = regexp.MustCompile(`^\(\?([a-zA-Z-]*)([:)])`)
+	assertion  = regexp.MustCompile(`^(\^|\$|\\[bB])`)
 	quantifier = regexp.MustCompile(`^(\{\d+(,\d*)?\}|[*+?])`)
 )
 
@@ -51,6 +53,9 @@ func pythonDifference(pattern string) string {
 		}
 		if problem := flagProblem(rest, i); problem != "" {
 			return problem
+		}
+		if n := len(assertion.FindString(rest)); n > 0 && quantifier.MatchString(rest[n:]) {
+			return "repeats " + rest[:n] + ", which Python cannot."
 		}
 		switch {
 		case rest[0] == '\\':

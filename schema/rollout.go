@@ -34,7 +34,7 @@ func (b *body) order() [][]resource.Address {
 	if res == nil {
 		return nil
 	}
-	value, _ := res.Unmark()
+	value := res.Value
 	t := value.Type()
 	if !t.IsTupleType() && !t.IsListType() {
 		b.errorIn("order", "Wrong type of value", "%s.order must be a list of waves, as in [[hub.staging], [hub.prod]].", b.where)
@@ -62,7 +62,6 @@ func (b *body) order() [][]resource.Address {
 }
 
 func (b *body) wave(v cty.Value, at hcl.Range) []*target {
-	v, _ = v.Unmark()
 	if !v.IsKnown() {
 		return nil
 	}
