@@ -47,7 +47,8 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 	case o.Live == nil:
 		c.Action = resource.Create
 		if old := superseded(d, orphans); old != nil {
-			c.Action, c.Replaces = resource.Replace, old
+			c.Action, c.Replaces = resource.Replace, &old.ID
+			c.Fields = shape(old.Object, d.Object)
 		}
 	case len(o.Replace) > 0:
 		c.Action, c.Before = resource.Replace, o.Before
@@ -62,18 +63,46 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 
 // superseded returns the node pool of the same block that d comes beside: a new
 // shape has a new name.
-func superseded(d resource.Desired, orphans []resource.Live) *resource.ID {
+func superseded(d resource.Desired, orphans []resource.Live) *resource.Live {
 	if d.ID.Kind != resource.KindNodePool {
 		return nil
 	}
-	for _, l := range orphans {
+	for i, l := range orphans {
 		same := l.ID.Kind == resource.KindNodePool && l.ID.Cluster == d.ID.Cluster &&
 			!l.Address.IsZero() && l.Address.Block() == d.Address.Block()
 		if same {
-			return &l.ID
+			return &orphans[i]
 		}
 	}
 	return nil
+}
+
+// shape returns what is different about the new shape: of the old object only
+// what the new one says something about, and not its name.
+func shape(old, wanted resource.Object) []resource.Field {
+	before, after := within(old, wanted), wanted.Copy()
+	delete(before, "name")
+	delete(after, "name")
+	return Fields(before, after)
+}
+
+// within returns the part of o that lies at the map keys of mask.
+func within(o, mask map[string]any) map[string]any {
+	part := map[string]any{}
+	for k, m := range mask {
+		v, has := o[k]
+		if !has {
+			continue
+		}
+		inner, isMap := v.(map[string]any)
+		innerMask, masked := m.(map[string]any)
+		if isMap && masked {
+			part[k] = within(inner, innerMask)
+		} else {
+			part[k] = resource.CopyValue(v)
+		}
+	}
+	return part
 }
 
 func remove(l resource.Live) resource.Change {
