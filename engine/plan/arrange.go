@@ -150,14 +150,15 @@ func compareDrafts(x, y *draft) int {
 // pullForward moves a configuration into the first step whose pods cannot start
 // without it, when that comes before its own.
 func pullForward(drafts []*draft) []*draft {
+	readers := findReaders(drafts)
 	for own, d := range drafts {
 		if d.phase != rollout {
 			continue
 		}
 		var stay []resource.Change
 		for _, c := range d.changes {
-			if first := firstReader(drafts[:own], c); first != nil {
-				first.changes = append(first.changes, c)
+			if first, has := readers.first(c); has && first < own {
+				drafts[first].changes = append(drafts[first].changes, c)
 				continue
 			}
 			stay = append(stay, c)
@@ -167,31 +168,49 @@ func pullForward(drafts []*draft) []*draft {
 	return slices.DeleteFunc(drafts, func(d *draft) bool { return len(d.changes) == 0 })
 }
 
-// firstReader returns the first of drafts that needs config to be as c makes it.
-func firstReader(drafts []*draft, c resource.Change) *draft {
-	for _, d := range drafts {
-		if d.phase != rollout || d.cluster != c.ID.Cluster {
+// readers are the places of the first drafts that cannot do without an object:
+// because it does not exist yet, or because they are stamped with its content.
+type readers struct {
+	absent  map[resource.ID]int
+	stamped map[resource.ID]int
+}
+
+func findReaders(drafts []*draft) readers {
+	r := readers{absent: make(map[resource.ID]int), stamped: make(map[resource.ID]int)}
+	note := func(first map[resource.ID]int, id resource.ID, at int) {
+		if _, known := first[id]; !known {
+			first[id] = at
+		}
+	}
+	for at, d := range drafts {
+		if d.phase != rollout {
 			continue
 		}
 		for _, w := range d.changes {
-			if w.Component != c.Component && reads(w, c) {
-				return d
+			if w.ID.Namespace != "" {
+				note(r.absent, resource.ID{Cluster: w.ID.Cluster, Kind: "Namespace", Name: w.ID.Namespace}, at)
+			}
+			for _, ref := range references(w.After) {
+				id := resource.ID{Cluster: w.ID.Cluster, Kind: ref.kind, Namespace: w.ID.Namespace, Name: ref.name}
+				note(r.absent, id, at)
+				if stamped(w) {
+					note(r.stamped, id, at)
+				}
 			}
 		}
 	}
-	return nil
+	return r
 }
 
-// reads reports whether w, made first, would miss what c makes: an object that
-// does not exist yet, or new content that w is stamped with.
-func reads(w, c resource.Change) bool {
-	if c.ID.Kind == "Namespace" {
-		return c.Action == resource.Create && w.ID.Namespace == c.ID.Name
+// first returns the place of the first draft that needs its object to be as c
+// makes it.
+func (r readers) first(c resource.Change) (int, bool) {
+	if c.Action == resource.Create {
+		at, has := r.absent[c.ID]
+		return at, has
 	}
-	if w.ID.Namespace != c.ID.Namespace || !slices.Contains(references(w.After), reference{c.ID.Kind, c.ID.Name}) {
-		return false
-	}
-	return c.Action == resource.Create || isConfig(c.ID.Kind) && stamped(w)
+	at, has := r.stamped[c.ID]
+	return at, has && isConfig(c.ID.Kind)
 }
 
 // stamped reports whether the digest of a configuration changes on w's pods.

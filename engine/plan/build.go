@@ -24,8 +24,9 @@ func Build(in Input) (*Plan, error) {
 	}
 	b.notice()
 	changes := b.permit(b.selected(in.Changes))
+	restarted := restarts(changes)
 	for i := range changes {
-		b.classify(&changes[i], changes)
+		b.classify(&changes[i], restarted)
 	}
 	for i := range changes {
 		changes[i].Impact = b.impact(changes[i])

@@ -23,9 +23,27 @@ var workloads = map[string]bool{
 	"ReplicationController": true, "Job": true, "CronJob": true, "Pod": true,
 }
 
-// classify says what c does to the system. all are the changes of the plan: what
-// a configuration does depends on whether its reader restarts.
-func (b *builder) classify(c *resource.Change, all []resource.Change) {
+// restarts gathers, by component, the configurations that its restarting pods
+// read: what a configuration does depends on whether its reader restarts.
+func restarts(changes []resource.Change) map[resource.Component]map[reference]bool {
+	read := make(map[resource.Component]map[reference]bool)
+	for i := range changes {
+		w := &changes[i]
+		if w.Action != resource.Update || !workloads[w.ID.Kind] || !touchesTemplate(w) {
+			continue
+		}
+		if read[w.Component] == nil {
+			read[w.Component] = make(map[reference]bool)
+		}
+		for _, ref := range references(w.After) {
+			read[w.Component][ref] = true
+		}
+	}
+	return read
+}
+
+// classify says what c does to the system. restarted is what restarts returns.
+func (b *builder) classify(c *resource.Change, restarted map[resource.Component]map[reference]bool) {
 	switch {
 	case c.Action == resource.Delete:
 		c.Class = b.deleteClass(c)
@@ -44,7 +62,7 @@ func (b *builder) classify(c *resource.Change, all []resource.Change) {
 		c.Class = resource.ClassNoop
 		c.Notes = append(c.Notes, "only its ownership changes")
 	case isConfig(c.ID.Kind):
-		c.Class = configClass(c, all)
+		c.Class = configClass(c, restarted[c.Component])
 	default:
 		c.Class = resource.ClassLive
 	}
@@ -145,14 +163,10 @@ func image(o resource.Object) string {
 
 // configClass says what a changed configuration does: what its readers in the
 // same component do in this plan, or nothing but taking effect.
-func configClass(c *resource.Change, all []resource.Change) resource.Class {
+func configClass(c *resource.Change, restarted map[reference]bool) resource.Class {
 	class := resource.ClassLive
-	for _, w := range all {
-		reads := w.Action == resource.Update && workloads[w.ID.Kind] && w.Component == c.Component &&
-			touchesTemplate(&w) && w.After != nil && slices.Contains(references(w.After), reference{c.ID.Kind, c.ID.Name})
-		if reads {
-			class = max(class, restartClass(w.Component))
-		}
+	if restarted[reference{c.ID.Kind, c.ID.Name}] {
+		class = restartClass(c.Component)
 	}
 	before, after := valuesText(c.Before), valuesText(c.After)
 	if before == "" || after == "" {

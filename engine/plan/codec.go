@@ -29,11 +29,11 @@ func Encode(p *Plan, m Mask) (document []byte, secrets map[string]string, err er
 	if masked.ID, err = digest(masked); err != nil {
 		return nil, nil, fmt.Errorf("encode plan: %w", err)
 	}
-	document, err = marshal(masked)
-	if err != nil {
+	var b bytes.Buffer
+	if err := marshal(&b, masked, "  "); err != nil {
 		return nil, nil, fmt.Errorf("encode plan: %w", err)
 	}
-	return document, secrets, nil
+	return b.Bytes(), secrets, nil
 }
 
 // identify returns the plan's ID: the digest of what it does, without when it was
@@ -46,29 +46,25 @@ func identify(p *Plan, m Mask) (string, error) {
 	return digest(masked)
 }
 
+// digest returns the sha256 of a masked plan, without indentation.
 func digest(masked *Plan) (string, error) {
 	c := *masked
 	c.ID, c.Created = "", time.Time{}
-	text, err := marshal(&c)
-	if err != nil {
+	sum := sha256.New()
+	if err := marshal(sum, &c, ""); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func marshal(p *Plan) ([]byte, error) {
+func marshal(w io.Writer, p *Plan, indent string) error {
 	if err := eachValue(p, refuseMaskKeys); err != nil {
-		return nil, err
+		return err
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(p); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	e.SetIndent("", indent)
+	return e.Encode(p)
 }
 
 // refuseMaskKeys refuses a masked plan with an object that looks like a masked
