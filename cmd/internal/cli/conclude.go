@@ -79,8 +79,7 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 		d := blame(&run.StepError{Step: step, Err: errors.New(f.why())}, e.Config.Files)
 		_ = s.diagnose(hcl.Diagnostics{d}, e.Config.Files) // the exit code says that it is an error
 	} else if c != exitOK && f.why() != "" {
-		width, _ := s.size(s.err)
-		s.warn("%s", strings.TrimSuffix(errorText(errors.New(f.why()), width), "\n"))
+		s.complain(errors.New(f.why()))
 	}
 	if s.output != asJSON {
 		if err := s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took)); err != nil {

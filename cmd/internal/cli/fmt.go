@@ -8,14 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
 
 	"hubcap/cmd/internal/render"
+	"hubcap/schema"
 )
 
 // formatting is one "fmt".
@@ -23,7 +21,7 @@ type formatting struct {
 	s                      *session
 	check, diff, recursive bool
 	write                  bool
-	changed                int
+	changed, broken        int
 }
 
 func (s *session) fmtCommand() *cobra.Command {
@@ -48,7 +46,7 @@ config's directory.`,
 				return err
 			}
 		}
-		if f.check && f.changed > 0 {
+		if f.broken > 0 || f.check && f.changed > 0 {
 			return silently(exitError)
 		}
 		return nil
@@ -109,8 +107,12 @@ func (f *formatting) file(name string) error {
 		return fmt.Errorf("format: %w", err)
 	}
 	out, err := f.format(src, name)
-	if err != nil || bytes.Equal(src, out) {
-		return err
+	if err != nil {
+		f.broken++ // it was told; the other files are still formatted
+		return nil
+	}
+	if bytes.Equal(src, out) {
+		return nil
 	}
 	f.changed++
 	if err := f.s.print(name + "\n"); err != nil {
@@ -133,14 +135,11 @@ func (f *formatting) show(name string, before, after []byte) error {
 
 // format lays src out. What cannot be parsed is left as it is and told.
 func (f *formatting) format(src []byte, name string) ([]byte, error) {
-	if !utf8.Valid(src) {
-		return nil, fmt.Errorf("format %s: it is not UTF-8 text", name)
+	out, diags := schema.Format(src, name)
+	if err := f.s.diagnose(diags, map[string]*hcl.File{name: {Bytes: src}}); err != nil {
+		return nil, err
 	}
-	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	if diags.HasErrors() {
-		return nil, f.s.diagnose(diags, map[string]*hcl.File{name: file})
-	}
-	return hclwrite.Format(src), nil
+	return out, nil
 }
 
 // replaceFile writes a file whole or not at all, with the permissions it had; a

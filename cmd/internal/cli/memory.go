@@ -44,5 +44,6 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 	}
 	cluster := world.Cluster()
 	cluster.Sampler = &router{objects: world, samples: world, probe: probe.New()}
+	cluster.Store = s.mirror(world, name)
 	return cluster, nil
 }

@@ -81,8 +81,7 @@ func (s *session) report(err error) {
 		_ = s.diagnose(diags, s.loaded.config.Files) // what it returns says only that it was said
 		return
 	}
-	width, _ := s.size(s.err)
-	fmt.Fprint(s.err, errorText(err, width))
+	s.complain(err)
 	if errors.As(err, &e) && e.code == exitUsage {
 		fmt.Fprintln(s.err, `Run "hubcap --help" for the commands, "hubcap COMMAND --help" for the flags.`)
 	}

@@ -1,19 +1,25 @@
 package cli
 
 import (
+	"fmt"
+	"math"
 	"strings"
 
 	"hubcap/cmd/internal/render"
 )
 
-// errorText words an error for standard error. Errors joined together are told
-// one by one.
-func errorText(err error, width int) string {
+// complain says an error on standard error. Errors joined together are told one
+// by one. Lines are wrapped only for a person: a log is searched by line.
+func (s *session) complain(err error) {
+	width := math.MaxInt32
+	if isTerminal(s.err) {
+		width, _ = s.size(s.err)
+	}
 	var b strings.Builder
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
 			b.WriteString(render.Paragraph("hubcap: "+line, "  ", width))
 		}
 	}
-	return b.String()
+	fmt.Fprint(s.err, b.String())
 }

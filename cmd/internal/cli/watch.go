@@ -26,6 +26,7 @@ type watch struct {
 
 	mu       sync.Mutex
 	waiting  []run.Event
+	notes    []string // said by the command itself
 	progress render.Progress
 	plan     *plan.Plan // of the run that began
 
@@ -61,14 +62,23 @@ func (w *watch) notify(e run.Event) {
 		w.plan = began.Plan
 	}
 	w.mu.Unlock()
+	w.stir()
+}
+
+// say writes a line into the view.
+func (w *watch) say(line string) {
+	w.mu.Lock()
+	w.notes = append(w.notes, line)
+	w.mu.Unlock()
+	w.stir()
+}
+
+func (w *watch) stir() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
 }
-
-// say writes a line into the view.
-func (w *watch) say(line string) { w.notify(run.Warned{Text: line}) }
 
 // close shows what is left and stops.
 func (w *watch) close() {
@@ -115,7 +125,8 @@ func (w *watch) show() {
 			lines = append(lines, told...)
 		}
 	}
-	w.waiting = nil
+	lines = append(lines, w.notes...)
+	w.waiting, w.notes = nil, nil
 	if !w.live {
 		for _, line := range append(lines, w.progress.Tick(now)...) {
 			fmt.Fprintf(w.out, "%s %s\n", now.UTC().Format("15:04:05Z"), line)

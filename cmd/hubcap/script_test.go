@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"hubcap/engine"
+	"hubcap/engine/resource"
+	"hubcap/providers/memory"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hubcap": main})
+}
+
+// The scripts are the specification of the command line. They run the real
+// command over a world in memory that the file world.json keeps.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HUBCAP_MEMORY", filepath.Join(env.WorkDir, "world.json"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
+			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"edit":      edit,
+			"foreign":   foreign,
+			"seat":      seat,
+			"interrupt": interrupt,
+			"lives":     lives,
+			"lock":      lock,
+			"waitfor":   waitfor,
+			"nothing":   nothing,
+			"tidy":      tidy,
+		},
+	})
+}
+
+// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGS...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var exited *exec.ExitError
+	if errors.As(err, &exited) {
+		got = exited.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// open opens the world of the script.
+func open(ts *testscript.TestScript) *memory.World {
+	w, err := memory.Open("c", "default", ts.Getenv("HUBCAP_MEMORY"))
+	ts.Check(err)
+	return w
+}
+
+// keep makes the world write its file.
+func keep(ts *testscript.TestScript, w *memory.World) {
+	l, err := w.Lock(context.Background(), engine.Holder{Who: "the script"})
+	ts.Check(err)
+	ts.Check(l.Release(context.Background()))
+}
+
+func object(kind, name string) resource.ID {
+	return resource.ID{Cluster: "c", Kind: kind, Namespace: "hub", Name: name}
+}
+
+// edit changes a field behind hubcap's back: edit KIND NAME MANAGER VALUE PATH…
+// The value "-" removes it.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	w := open(ts)
+	var value any = args[3]
+	if args[3] == "-" {
+		value = nil
+	} else if n, err := strconv.ParseInt(args[3], 10, 64); err == nil {
+		value = n
+	}
+	w.Edit(object(args[0], args[1]), args[2], value, args[4:]...)
+	keep(ts, w)
+}
+
+// foreign makes an object that hubcap does not own: foreign KIND NAME
+func foreign(ts *testscript.TestScript, _ bool, args []string) {
+	w := open(ts)
+	w.Put(object(args[0], args[1]), resource.Object{
+		"apiVersion": "v1", "kind": args[0], "metadata": map[string]any{"name": args[1], "namespace": "hub"},
+	}, "")
+	keep(ts, w)
+}
+
+// seat puts people on the cluster: seat N
+func seat(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w := open(ts)
+	w.Seat(resource.Census{Sessions: n, PerNamespace: map[string]int{"hub": n}})
+	keep(ts, w)
+}
+
+// interrupt runs hubcap, sends it so many interrupts once world.json matches, and
+// checks its exit code: interrupt CODE TIMES PATTERN ARGS…
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	var stderr strings.Builder
+	cmd := exec.Command("hubcap", args[3:]...)
+	cmd.Path = filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "hubcap")
+	cmd.Dir, cmd.Stderr = ts.MkAbs("."), &stderr
+	for _, name := range []string{"HUBCAP_MEMORY", "XDG_STATE_HOME", "PATH", "HOME"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	ts.Check(cmd.Start())
+	waitfor(ts, false, []string{"world.json", args[2]})
+	times, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range times {
+		ts.Check(cmd.Process.Signal(os.Interrupt))
+		// Two at the same instant are one: the second comes when the first was said.
+		pause := time.NewTimer(100 * time.Millisecond)
+		<-pause.C
+	}
+	err = cmd.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(stderr.String()), 0o644))
+	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("exit code %s (%v), want %s\n%s", got, err, args[0], stderr.String())
+	}
+}
+
+// lives checks that an object exists, or with "!" that it does not: lives KIND NAME
+func lives(ts *testscript.TestScript, neg bool, args []string) {
+	if _, exists := open(ts).Objects()[object(args[0], args[1])]; exists == neg {
+		ts.Fatalf("%s/%s exists: %v", args[0], args[1], exists)
+	}
+}
+
+// lock takes the cluster's lock as somebody else and keeps it: lock WHO
+func lock(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := open(ts).Lock(context.Background(), engine.Holder{
+		Who: args[0], Run: "20261121-120000-3f2a", When: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	})
+	ts.Check(err)
+}
+
+// waitfor waits until a file matches: waitfor FILE PATTERN
+func waitfor(ts *testscript.TestScript, _ bool, args []string) {
+	file, pattern := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if text, err := os.ReadFile(file); err == nil && pattern.Match(text) {
+			return
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("%s does not match %s", args[0], args[1])
+		case <-look.C:
+		}
+	}
+}
+
+// nothing checks that no file below a directory holds a text: nothing DIR TEXT
+func nothing(ts *testscript.TestScript, _ bool, args []string) {
+	text := regexp.MustCompile(regexp.QuoteMeta(args[1]))
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && text.Match(content) {
+			ts.Fatalf("%s holds %q", path, args[1])
+		}
+		return err
+	}))
+}
+
+// What differs from run to run, and what tidy puts in its place.
+var fleeting = []struct {
+	pattern *regexp.Regexp
+	word    string
+}{
+	{regexp.MustCompile(`\b\d{8}-\d{6}-[0-9a-f]{4}\b`), "RUN"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z`), "TIME"},
+	{regexp.MustCompile(`(?m)^( *)\d\d:\d\d:\d\dZ`), "${1}TIME"},
+	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|µs)\b`), "SPAN"},
+	{regexp.MustCompile(`\bplan [0-9a-f]{12}\b`), "plan ID"},
+	{regexp.MustCompile(`"(created|seconds|id|digest)": [^\n]*`), `"$1": …`},
+}
+
+// tidy writes stdout or stderr to a file, without what differs from run to run:
+// tidy stdout FILE
+func tidy(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	for _, f := range fleeting {
+		text = f.pattern.ReplaceAllString(text, f.word)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
