@@ -109,12 +109,14 @@ func (p *Provider) judge(change resource.Change, live *unstructured.Unstructured
 		return s
 	}
 	if change.Before == nil {
-		s.Moved = "the object appeared" + writtenBy(live)
-		if after {
-			s.State, s.Moved = run.AtBefore, ""
-			if claim := p.claim(live); !claim.ours {
-				s.State, s.Moved = run.Elsewhere, claim.reason
-			}
+		claim := p.claim(live)
+		switch {
+		case !claim.ours:
+			s.Moved = claim.reason
+		case after:
+			s.State = run.AtBefore
+		default:
+			s.Moved = "the object appeared" + writtenBy(live)
 		}
 		return s
 	}
@@ -138,12 +140,14 @@ func (p *Provider) judgeDelete(change resource.Change, live *unstructured.Unstru
 		return s
 	}
 	owns, _ := ownedBy(live, p.manager())
-	was := restrict(&unstructured.Unstructured{Object: resource.Reveal(clean(change.Before)).(map[string]any)}, owns)
-	if covers(restrict(live, owns), canonical(was)) && covers(was, restrict(live, owns)) {
+	image := resource.Reveal(clean(change.Before)).(map[string]any)
+	was := canonical(restrict(&unstructured.Unstructured{Object: image}, owns))
+	is := restrict(live, owns)
+	if covers(is, was) && covers(was, is) {
 		s.State = run.AtBefore
 		return s
 	}
-	s.Moved = p.whoMoved(live, was, restrict(live, owns))
+	s.Moved = p.whoMoved(live, was, is)
 	return s
 }
 

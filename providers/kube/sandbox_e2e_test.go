@@ -153,25 +153,6 @@ func (b *bench) desire(component, documents string) []resource.Desired {
 	return all
 }
 
-// whole turns whole floats into integers, as the Kubernetes decoder does.
-func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = whole(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = whole(e)
-		}
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
-		}
-	}
-	return v
-}
-
 func (b *bench) desired(component string, o resource.Object) resource.Desired {
 	namespaced := !strings.HasPrefix(o.Text("kind"), "Cluster") && o.Text("kind") != "Namespace" && o.Text("kind") != "PriorityClass" &&
 		o.Text("kind") != "CustomResourceDefinition"

@@ -45,7 +45,7 @@ func (s *survey) listAll(ctx context.Context, kinds []*kind) error {
 // listKind lists our objects of one kind in the whole cluster or, where that is
 // forbidden, in every namespace of the config.
 func (s *survey) listKind(ctx context.Context, k *kind) error {
-	err := s.list(ctx, k, "", s.ours(), s.take)
+	err := s.list(ctx, k, query{selector: s.ours()}, s.take)
 	if err == nil || apierrors.IsNotFound(err) { // the kind went away since discovery
 		return nil
 	}
@@ -57,7 +57,7 @@ func (s *survey) listKind(ctx context.Context, k *kind) error {
 		return nil
 	}
 	for _, namespace := range s.namespaces() {
-		err := s.list(ctx, k, namespace, s.ours(), s.take)
+		err := s.list(ctx, k, query{namespace, s.ours()}, s.take)
 		if err != nil && hopeless(err) {
 			return s.p.Client.explain("read", k.plural(), err)
 		}
@@ -70,12 +70,15 @@ func (s *survey) listKind(ctx context.Context, k *kind) error {
 
 func (s *survey) ours() string { return LabelConfig + "=" + s.p.Owner }
 
+// A query says which objects of a kind to list; empty means all.
+type query struct{ namespace, selector string }
+
 // list hands the objects of one LIST to take, once all of it has come.
-func (s *survey) list(ctx context.Context, k *kind, namespace, selector string, take func(*unstructured.Unstructured)) error {
+func (s *survey) list(ctx context.Context, k *kind, q query, take func(*unstructured.Unstructured)) error {
 	var found []*unstructured.Unstructured
 	err := retryRead(ctx, func() error {
 		found = found[:0]
-		return s.p.eachPage(ctx, s.p.resourceOf(k, namespace), selector, func(u *unstructured.Unstructured) {
+		return s.p.eachPage(ctx, s.p.resourceOf(k, q.namespace), q.selector, func(u *unstructured.Unstructured) {
 			found = append(found, u)
 		})
 	})
@@ -163,7 +166,7 @@ func (s *survey) missing(k *kind) map[string][]int {
 }
 
 func (s *survey) listMissing(ctx context.Context, k *kind, namespace string, indexes []int) error {
-	err := s.list(ctx, k, namespace, "", func(u *unstructured.Unstructured) { s.takeWanted(u) })
+	err := s.list(ctx, k, query{namespace: namespace}, func(u *unstructured.Unstructured) { s.takeWanted(u) })
 	if err == nil || apierrors.IsNotFound(err) {
 		return nil
 	}
