@@ -32,7 +32,7 @@ func (p *Provider) Cluster(ctx context.Context) (Access, error) {
 	if err != nil {
 		return Access{}, fmt.Errorf("%s: %w", what, err)
 	}
-	c, err := read(ctx, p, func() (*container.Cluster, error) {
+	c, err := read(ctx, p, func(ctx context.Context) (*container.Cluster, error) {
 		return svc.Projects.Locations.Clusters.Get(p.cluster()).Context(ctx).Do()
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package gke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -129,24 +130,41 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // read asks until there is an answer that is not transient, for a tenth of the
 // provider's patience: who plans does not want to wait for long.
-func read[T any](ctx context.Context, p *Provider, ask func() (T, error)) (T, error) {
+func read[T any](ctx context.Context, p *Provider, ask func(context.Context) (T, error)) (T, error) {
 	return try(ctx, p, p.c.Patience/10, ask)
+}
+
+// answerWithin is how long one request may take. GKE answers within seconds, as
+// the work itself is left to operations; an answer that does not come is lost.
+const answerWithin = 30 * time.Second
+
+// once asks once, and takes an answer that does not come for an error of the
+// network's, not for the end of ctx.
+func once[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	within, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	answer, err := ask(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return answer, fmt.Errorf("no answer within %s", answerWithin)
+	}
+	return answer, err
 }
 
 // try asks until there is an answer that is not transient, for as long as
 // patience lasts. The error is the API's in short, or ctx's.
-func try[T any](ctx context.Context, p *Provider, patience time.Duration, ask func() (T, error)) (T, error) {
+func try[T any](ctx context.Context, p *Provider, patience time.Duration, ask func(context.Context) (T, error)) (T, error) {
 	b := p.backoff()
 	began := p.c.Now()
-	for {
-		answer, err := ask()
+	for tries := 1; ; tries++ {
+		answer, err := once(ctx, ask)
 		if err == nil {
 			return answer, nil
 		}
 		if ended := ctx.Err(); ended != nil {
 			return answer, ended
 		}
-		if judge(err) != transient || p.c.Now().Sub(began)+b.next > patience {
+		spent := tries > 1 && p.c.Now().Sub(began)+b.next > patience
+		if judge(err) != transient || spent {
 			return answer, explain(err)
 		}
 		if ended := b.pause(ctx); ended != nil {

@@ -21,6 +21,9 @@ type flow struct {
 	after  []resource.Desired
 }
 
+// quick has operations that are polled a few times only.
+var quick = emulator.Options{Pending: 300 * time.Millisecond, Work: time.Second}
+
 func flows() []flow {
 	changed := desired("user",
 		setting(int64(9), "autoscaling", "maxNodeCount"),
@@ -64,7 +67,7 @@ func (g target) aim(f emulator.Fault) emulator.Fault {
 func (f flow) targets(t *testing.T) []target {
 	t.Helper()
 	var targets []target
-	in(t, emulator.Options{}, func(t *testing.T, w *world) {
+	in(t, quick, func(t *testing.T, w *world) {
 		c := f.started(t, w)
 		first := len(w.server.Requests())
 		if err := w.write(t, c); err != nil {
@@ -114,7 +117,7 @@ func TestPassingFaults(t *testing.T) {
 			for _, fault := range faults {
 				fault = g.aim(fault)
 				t.Run(fmt.Sprintf("%s/%s/%s%d", f.name, g, fault.Kind, fault.Status), func(t *testing.T) {
-					in(t, emulator.Options{}, func(t *testing.T, w *world) {
+					in(t, quick, func(t *testing.T, w *world) {
 						c := f.started(t, w)
 						if err := w.server.Inject(fault); err != nil {
 							t.Fatal(err)
@@ -164,7 +167,7 @@ func TestLastingFaults(t *testing.T) {
 					want = ignored[f.name]
 				}
 				t.Run(fmt.Sprintf("%s/%s/%s%d", f.name, g, row.fault.Kind, row.fault.Status), func(t *testing.T) {
-					in(t, emulator.Options{}, func(t *testing.T, w *world) {
+					in(t, quick, func(t *testing.T, w *world) {
 						c := f.started(t, w)
 						if err := w.server.Inject(row.fault); err != nil {
 							t.Fatal(err)

@@ -23,7 +23,7 @@ func (p *Provider) get(ctx context.Context, name string) (*resource.Live, *conta
 	if err != nil {
 		return nil, nil, err
 	}
-	np, err := read(ctx, p, func() (*container.NodePool, error) {
+	np, err := try(ctx, p, p.c.Patience, func(ctx context.Context) (*container.NodePool, error) {
 		return svc.Projects.Locations.Clusters.NodePools.Get(p.pool(name)).Context(ctx).Do()
 	})
 	if err != nil {

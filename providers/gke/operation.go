@@ -22,7 +22,7 @@ func (p *Provider) operations(ctx context.Context) ([]*container.Operation, erro
 	if err != nil {
 		return nil, err
 	}
-	answer, err := try(ctx, p, p.c.Patience, func() (*container.ListOperationsResponse, error) {
+	answer, err := try(ctx, p, p.c.Patience, func(ctx context.Context) (*container.ListOperationsResponse, error) {
 		return svc.Projects.Locations.Operations.List(p.parent()).Context(ctx).Do()
 	})
 	if err != nil {
@@ -63,20 +63,6 @@ func (p *Provider) idle(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// settleRunning waits for the operation that runs on the pool, if one does, and
-// returns how it ended: nil when there is none.
-func (p *Provider) settleRunning(ctx context.Context, pool string) error {
-	ops, err := p.operations(ctx)
-	if err != nil {
-		return err
-	}
-	last := latest(ops, "/nodePools/"+pool)
-	if last == nil || last.Status == "DONE" {
-		return nil
-	}
-	return p.wait(ctx, last)
 }
 
 // An operationError says that an operation ended badly.
@@ -123,7 +109,7 @@ func (p *Provider) poll(ctx context.Context, name string) (*container.Operation,
 		return nil, err
 	}
 	// The name alone: an operation's own link may lead nowhere.
-	return try(ctx, p, p.c.Patience, func() (*container.Operation, error) {
+	return try(ctx, p, p.c.Patience, func(ctx context.Context) (*container.Operation, error) {
 		return svc.Projects.Locations.Operations.Get(p.parent() + "/operations/" + name).Context(ctx).Do()
 	})
 }

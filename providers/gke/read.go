@@ -60,7 +60,7 @@ func (p *Provider) list(ctx context.Context) (map[string]*resource.Live, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	answer, err := read(ctx, p, func() (*container.ListNodePoolsResponse, error) {
+	answer, err := read(ctx, p, func(ctx context.Context) (*container.ListNodePoolsResponse, error) {
 		return svc.Projects.Locations.Clusters.NodePools.List(p.cluster()).Context(ctx).Do()
 	})
 	if err != nil {
@@ -173,6 +173,10 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Obs
 	want, have := leaves(d.Object), leaves(live.Object)
 	differ := differing(want, have)
 	o.Replace = replacing(append(slices.Clone(differ), owned...), want, have)
+	if len(o.Replace) > 0 {
+		o.Refused = fmt.Sprintf("node pool %s cannot be changed in place: %s; a pool of another name can be made beside it: leave its name to hubcap, or give it a new one",
+			live.ID.Name, strings.Join(o.Replace, ", "))
+	}
 	if len(differ) == 0 && len(owned) == 0 {
 		o.Same, o.Before, o.Preview = true, nil, nil
 		return o

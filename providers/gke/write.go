@@ -154,7 +154,9 @@ func (w *write) create(ctx context.Context) (stay, error) {
 		return again, err
 	}
 	w.sent = []leaf{{field: "name"}}
-	op, err := svc.Projects.Locations.Clusters.NodePools.Create(w.cluster(), request).Context(ctx).Do()
+	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) {
+		return svc.Projects.Locations.Clusters.NodePools.Create(w.cluster(), request).Context(ctx).Do()
+	})
 	s, err := w.after(ctx, op, err)
 	var failed *operationError
 	if errors.As(err, &failed) {
@@ -218,7 +220,7 @@ func (w *write) update(ctx context.Context) (stay, error) {
 		return finished, nil
 	}
 	w.sent = next.covers
-	op, err := w.send(ctx, *next, l.Version)
+	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) { return w.send(ctx, *next, l.Version) })
 	return w.after(ctx, op, err)
 }
 
@@ -359,7 +361,9 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 		return again, err
 	}
 	w.sent = []leaf{{field: "name"}}
-	op, err := svc.Projects.Locations.Clusters.NodePools.Delete(w.pool(w.name)).Context(ctx).Do()
+	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) {
+		return svc.Projects.Locations.Clusters.NodePools.Delete(w.pool(w.name)).Context(ctx).Do()
+	})
 	if err != nil && judge(err) == absent {
 		return finished, nil
 	}

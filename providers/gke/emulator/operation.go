@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,11 @@ func (s *Server) begin(operationType string, op *operation) *container.Operation
 		op.Body.Location = op.Cluster.Location
 	}
 	op.Rounds = max(op.Rounds, 1)
+	if len(s.ops) >= maxOperations {
+		if oldest := slices.IndexFunc(s.ops, (*operation).done); oldest >= 0 {
+			s.ops = slices.Delete(s.ops, oldest, oldest+1)
+		}
+	}
 	s.ops = append(s.ops, op)
 	s.start(op)
 	return clone(op.Body)
