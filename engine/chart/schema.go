@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -42,7 +43,7 @@ func check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) 
 		}
 	}
 	if len(problems) > 0 {
-		return &ValuesError{Chart: c.Name(), Problems: dedupe(problems)}
+		return &ValuesError{Chart: c.Name(), Problems: sortedProblems(problems)}
 	}
 	return nil
 }
@@ -106,14 +107,8 @@ func pointer(p string) []string {
 	return parts
 }
 
-func dedupe(problems []Problem) []Problem {
-	seen := map[string]bool{}
-	var out []Problem
-	for _, p := range problems {
-		if !seen[p.String()] {
-			seen[p.String()] = true
-			out = append(out, p)
-		}
-	}
-	return out
+func sortedProblems(problems []Problem) []Problem {
+	// The validator goes through maps in Go's order.
+	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.String(), b.String()) })
+	return slices.CompactFunc(problems, func(a, b Problem) bool { return a.String() == b.String() })
 }

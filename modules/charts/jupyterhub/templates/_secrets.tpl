@@ -27,7 +27,7 @@ Secret of its own; hubcap renders a second time for that.
 {{- end }}
 
 {{- define "jupyterhub.authToken" -}}
-{{- coalesce
+{{- or
       (include "jupyterhub.configured" (list . "ConfigurableHTTPProxy" "auth_token"))
       (.Values.proxy.secretToken | default "")
       (include "jupyterhub.liveSecret" (list . "hub.config.ConfigurableHTTPProxy.auth_token"))
@@ -35,7 +35,7 @@ Secret of its own; hubcap renders a second time for that.
 {{- end }}
 
 {{- define "jupyterhub.cookieSecret" -}}
-{{- coalesce
+{{- or
       (include "jupyterhub.configured" (list . "JupyterHub" "cookie_secret"))
       (.Values.hub.cookieSecret | default "")
       (include "jupyterhub.liveSecret" (list . "hub.config.JupyterHub.cookie_secret"))
@@ -43,7 +43,7 @@ Secret of its own; hubcap renders a second time for that.
 {{- end }}
 
 {{- define "jupyterhub.cryptKeys" -}}
-{{- coalesce
+{{- or
       (include "jupyterhub.configured" (list . "CryptKeeper" "keys"))
       (include "jupyterhub.liveSecret" (list . "hub.config.CryptKeeper.keys"))
       (include "jupyterhub.randomHex" .) }}
@@ -52,7 +52,7 @@ Secret of its own; hubcap renders a second time for that.
 {{- /* The API token of one service: (list $ "name" block). */ -}}
 {{- define "jupyterhub.serviceToken" -}}
 {{- $block := index . 2 | default dict -}}
-{{- coalesce
+{{- or
       ($block.apiToken | default $block.api_token | default "")
       (include "jupyterhub.liveSecret" (list (index . 0) (printf "hub.services.%s.apiToken" (index . 1))))
       (include "jupyterhub.randomHex" (index . 0)) }}
