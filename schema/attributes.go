@@ -183,13 +183,20 @@ func (b *body) instant(name string) *time.Time {
 	return t
 }
 
-// until returns when a block ends, and warns when that has passed.
+// until returns when a block ends. When that has passed the block is left out of
+// the config, with a warning.
 func (b *body) until() *time.Time {
 	t := b.instant("until")
-	if now := b.l.opts.Now; t != nil && !now.IsZero() && t.Before(now) {
+	if b.hasPassed(t) {
+		b.expired = true
 		b.l.warnAt(b.at("until"), "Expired block", "The time of \"until\" has passed, so the %s has no effect any more. Remove the block, or set a later time.", b.where)
 	}
 	return t
+}
+
+func (b *body) hasPassed(t *time.Time) bool {
+	now := b.l.opts.Now
+	return t != nil && !now.IsZero() && t.Before(now)
 }
 
 // word returns one of a few words, or "" when it is not set.

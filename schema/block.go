@@ -65,7 +65,7 @@ func (l *loader) blockInstances(n *node) cty.Value {
 		decoded := kinds[n.kind].decode(b, header)
 		b.done()
 		l.bad[header.Address] = *b.bad
-		n.entries = append(n.entries, placed{address: header.Address, entry: decoded})
+		n.entries = append(n.entries, placed{address: header.Address, entry: decoded, expired: b.expired})
 		ref := reference(&target{address: header.Address, kind: n.kind, entry: decoded}, *b.bad)
 		if keyed.key == nil {
 			return ref
@@ -186,7 +186,9 @@ func subject(attr *hclsyntax.Attribute) hcl.Range {
 func (l *loader) gather(m *module) {
 	for _, n := range m.order {
 		for _, p := range n.entries {
-			p.entry.addTo(l.config)
+			if !p.expired {
+				p.entry.addTo(l.config)
+			}
 		}
 		for _, child := range n.children {
 			l.gather(child)

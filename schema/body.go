@@ -25,6 +25,8 @@ type body struct {
 	bad    *bool                // something was wrong; shared with the inner bodies
 	attrs  []string             // asked for
 	inner  []string             // blocks asked for
+
+	expired bool // the block has no effect any more
 }
 
 func (l *loader) body(sc scope, block *hclsyntax.Block, where string) *body {
@@ -232,6 +234,9 @@ func (b *body) blocks(name string) []*body {
 
 // done reports the attributes and blocks that nobody asked for.
 func (b *body) done() {
+	if b.l.seen != nil {
+		b.l.seen(b.where, b.attrs, b.inner)
+	}
 	for _, attr := range sortedAttributes(b.syntax) {
 		switch {
 		case slices.Contains(b.attrs, attr.Name):

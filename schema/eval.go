@@ -65,6 +65,7 @@ const (
 type placed struct {
 	address resource.Address
 	entry   entry
+	expired bool
 }
 
 // path names a node from the root, for messages.

@@ -19,7 +19,7 @@ func decodeGate(b *body, header Block) entry {
 		Block:    header,
 		Bake:     b.duration("bake"),
 		Interval: b.positive("interval"),
-		Failures: b.number("failures", atLeast0, 0),
+		Failures: b.number("failures", atLeast1, 1),
 	}
 	if g.Interval == 0 {
 		g.Interval = gateInterval

@@ -37,7 +37,10 @@ type Options struct {
 // diagnostics; it is complete only when these hold no error. Diagnostics are in
 // the order of files and lines.
 func Load(dir string, opts Options) (*Config, hcl.Diagnostics) {
-	l := newLoader(opts)
+	return newLoader(opts).load(dir)
+}
+
+func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 	if src := l.open(osSource(dir), nil); src != nil && !l.diags.HasErrors() {
 		root := l.instantiate(src, nil)
 		l.readVariables(root)
@@ -59,6 +62,10 @@ type loader struct {
 	stack   []*node            // under evaluation, for naming a cycle
 	bad     map[resource.Address]bool
 	secrets map[string]bool // sensitive values seen, to list each once
+
+	// seen is told what each type of block has, for the test that holds
+	// docs/LANGUAGE.md to the code. nil: nobody listens.
+	seen func(where string, attrs, blocks []string)
 }
 
 func newLoader(opts Options) *loader {

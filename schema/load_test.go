@@ -435,7 +435,7 @@ func TestGoodRest(t *testing.T) {
 		},
 		"gates": []Gate{
 			{Block: block("gate.up"), Bake: 5 * time.Minute, Interval: 30 * time.Second, Failures: 2, HTTP: &HTTPCheck{URL: "https://a.example.org/health", Status: []int64{200, 204}, Contains: "ok", Timeout: 3 * time.Second}},
-			{Block: block("gate.steady"), Interval: 10 * time.Second, Pods: &PodsCheck{Block: b, MaxRestarts: 1, MaxPending: 2}},
+			{Block: block("gate.steady"), Interval: 10 * time.Second, Failures: 1, Pods: &PodsCheck{Block: b, MaxRestarts: 1, MaxPending: 2}},
 		},
 		"rollout": Rollout{
 			Block: block("rollout.all"), Order: [][]resource.Address{{address("node_pool.user"), address("node_pool.emergency")}, {a, b}},
@@ -472,6 +472,51 @@ hub "binder" { chart = "builtin:binderhub" }
 	}
 	if two.Type != BinderHub {
 		t.Errorf("a hub of builtin:binderhub is a %s", two.Type)
+	}
+}
+
+// TestExpired: a limit or a ban ends by itself, a pool does not.
+func TestExpired(t *testing.T) {
+	const text = `
+-- main.hcl --
+cluster "c" {
+  project  = "binder-prod"
+  location = "us-central1"
+  name     = "c"
+}
+node_pool "p" {
+  machine_type = "n1-standard-4"
+  until        = "2026-01-01T00:00:00Z"
+}
+hub "h" { chart = "builtin:binderhub" }
+repo_ban "b" {
+  hub   = hub.h
+  repo  = "a/b"
+  until = "2026-01-01T00:00:00Z"
+}
+repo_limit "l" {
+  hub      = hub.h
+  repo     = "a/c"
+  sessions = 1
+  until    = "2026-01-01T00:00:00Z"
+}
+`
+	for _, c := range []struct {
+		reason         string
+		now            time.Time
+		rules, warning int
+	}{
+		{"before", time.Date(2025, 12, 31, 23, 59, 0, 0, time.UTC), 1, 0},
+		{"after", time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), 0, 3},
+		{"without a clock", time.Time{}, 1, 0},
+	} {
+		config, diags := load(t, text, Options{Now: c.now})
+		if diags.HasErrors() || len(diags) != c.warning {
+			t.Errorf("%s: %v", c.reason, diags)
+		}
+		if len(config.RepoBans) != c.rules || len(config.RepoLimits) != c.rules || len(config.NodePools) != 1 {
+			t.Errorf("%s: %d bans, %d limits, %d pools", c.reason, len(config.RepoBans), len(config.RepoLimits), len(config.NodePools))
+		}
 	}
 }
 

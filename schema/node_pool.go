@@ -3,6 +3,7 @@ package schema
 import (
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -40,7 +41,7 @@ func decodeNodePool(b *body, header Block) entry {
 	p.Autoscaling = b.autoscaling(like)
 	b.placement(p)
 	b.operation(p)
-	p.Until = b.until()
+	p.Until = b.poolUntil()
 	p.Protected = b.flag("protected")
 	if like != nil {
 		p.Like = like.address
@@ -56,6 +57,16 @@ func decodeNodePool(b *body, header Block) entry {
 	}
 	b.checkSSD(p)
 	return p
+}
+
+// poolUntil returns when a pool is no longer meant to be there. It is never left
+// out of the config for that: somebody may be working on its nodes.
+func (b *body) poolUntil() *time.Time {
+	t := b.instant("until")
+	if b.hasPassed(t) {
+		b.l.warnAt(b.at("until"), "Expired node pool", "The time of \"until\" has passed. The pool stays until its block is removed; users may be on its nodes.")
+	}
+	return t
 }
 
 func (b *body) machine(p *NodePool) {
