@@ -49,6 +49,10 @@ type GateSampled struct {
 	Elapsed time.Duration // of the bake
 }
 
+// Noted is something worth a line and no worry: an operation of GKE's that is
+// waited for.
+type Noted struct{ Text string }
+
 // Warned is anything a person should know that stops nothing.
 type Warned struct{ Text string }
 
@@ -66,5 +70,6 @@ func (StepMoved) event()   {}
 func (ChangeMade) event()  {}
 func (Waited) event()      {}
 func (GateSampled) event() {}
+func (Noted) event()       {}
 func (Warned) event()      {}
 func (RunEnded) event()    {}

@@ -1,0 +1,108 @@
+package journal
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+func id(name string) resource.ID { return resource.ID{Cluster: "c", Kind: "ConfigMap", Name: name} }
+
+func entry(m Mark, step plan.StepID, name string) Entry {
+	e := Entry{Mark: m, Step: step}
+	if name != "" {
+		i := id(name)
+		e.Change = &i
+	}
+	return e
+}
+
+func twoSteps() *plan.Plan {
+	was := resource.Object{"a": "1"}
+	return &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{
+		{ID: "1", Changes: []resource.Change{
+			{ID: id("made"), Action: resource.Create, After: was},
+			{ID: id("changed"), Action: resource.Update, Before: was, After: was},
+		}},
+		{ID: "2", Changes: []resource.Change{{ID: id("deleted"), Action: resource.Delete, Before: was}, {ID: id("never"), Action: resource.Update, Before: was}}},
+	}}}}
+}
+
+func TestBefore(t *testing.T) {
+	entries := []Entry{
+		entry(Applying, "1", ""), entry(Intended, "1", "made"), entry(Written, "1", "made"), entry(Intended, "1", "changed"),
+		entry(Intended, "2", "deleted"),
+	}
+	names := func(steps ...plan.StepID) (before, touched []string) {
+		b, c := Before(twoSteps(), entries, steps...)
+		for _, d := range b {
+			before = append(before, d.ID.Name)
+		}
+		for _, t := range c {
+			touched = append(touched, t.ID.Name)
+		}
+		return before, touched
+	}
+	before, touched := names()
+	if diff := cmp.Diff([][]string{{"changed", "deleted"}, {"made", "changed", "deleted"}}, [][]string{before, touched}); diff != "" {
+		t.Errorf("before and touched of the run (-want +got):\n%s", diff)
+	}
+	before, touched = names("1")
+	if diff := cmp.Diff([][]string{{"changed"}, {"made", "changed"}}, [][]string{before, touched}); diff != "" {
+		t.Errorf("before and touched of step 1 (-want +got):\n%s", diff)
+	}
+}
+
+func TestStates(t *testing.T) {
+	states := States([]Entry{
+		{Mark: RunStarted}, entry(Applying, "1", ""), entry(Intended, "1", "made"), entry(Converging, "1", ""),
+		{Mark: Baking, Step: "1", Gate: "alive", Verdict: "fail"},
+		{Mark: Failed, Step: "1", Reason: "gate alive failed"}, entry(RollingBack, "1", ""), entry(Intended, "1", "made"),
+	})
+	s := states["1"]
+	if s.Mark != RollingBack || !s.Intended[id("made")] || s.Written[id("made")] {
+		t.Errorf("state = %+v, want it rolling back with one change in doubt", s)
+	}
+	if states["2"].Mark != "" {
+		t.Error("a step without entries has a state")
+	}
+}
+
+func TestEnded(t *testing.T) {
+	finished := func(o Outcome) Entry { return Entry{Mark: RunFinished, Outcome: o} }
+	for _, test := range []struct {
+		reason  string
+		entries []Entry
+		resume  bool
+	}{
+		{"one that died", []Entry{{Mark: RunStarted}, {Mark: Applying, Step: "1"}}, true},
+		{"one that succeeded", []Entry{{Mark: RunStarted}, finished(Succeeded)}, false},
+		{"one that was held", []Entry{{Mark: RunStarted}, finished(WasHeld)}, true},
+		{"one that was interrupted", []Entry{{Mark: RunStarted}, finished(WasInterrupted)}, true},
+		{"one that was resumed and died", []Entry{{Mark: RunStarted}, finished(WasHeld), {Mark: RunStarted}}, true},
+		{"one that was resumed and succeeded", []Entry{{Mark: RunStarted}, finished(WasHeld), {Mark: RunStarted}, finished(Succeeded)}, false},
+		{"one that is stuck", []Entry{{Mark: RunStarted}, finished(Incomplete)}, false},
+	} {
+		if got := Resumable(test.entries); got != test.resume {
+			t.Errorf("%s: resumable %v, want %v", test.reason, got, test.resume)
+		}
+	}
+}
+
+func TestMeasured(t *testing.T) {
+	done := func(c resource.Class, gap time.Duration) Entry {
+		return Entry{Mark: Done, Class: c, Impact: &resource.Impact{LaunchGap: gap}}
+	}
+	got := Measured([]Run{
+		{Entries: []Entry{done(resource.ClassHub, 10*time.Second), done(resource.ClassLive, 0), {Mark: Done}}},
+		{Entries: []Entry{done(resource.ClassHub, 20*time.Second), {Mark: Failed, Class: resource.ClassHub, Impact: &resource.Impact{LaunchGap: time.Hour}}}},
+	})
+	want := map[resource.Class]plan.Measure{resource.ClassHub: {LaunchGap: 15 * time.Second, Runs: 2}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("measured (-want +got):\n%s", diff)
+	}
+}
