@@ -258,7 +258,7 @@ func (s *session) tellBack(id plan.StepID, e run.Event) {
 	case run.Waited:
 		e.Step = id
 		s.tell(e)
-	case run.Warned:
+	case run.Warned, run.Noted:
 		s.tell(e)
 	}
 }

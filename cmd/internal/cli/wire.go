@@ -176,7 +176,7 @@ func (s *session) pools(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.notify != nil {
-		s.notify(run.Warned{Text: text})
+		s.notify(run.Noted{Text: text})
 	}
 }
 

@@ -56,6 +56,9 @@ func kinds(step plan.Step) string {
 		}
 	}
 	if len(step.Changes) == 1 {
+		if c := step.Changes[0]; c.ID.Kind == resource.KindNodePool && c.After != nil {
+			return pool(c.After)
+		}
 		return objectName(step.Changes[0])
 	}
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(weight(a), weight(b)) })
@@ -65,6 +68,32 @@ func kinds(step plan.Step) string {
 		}
 	}
 	return strings.Join(order, ", ")
+}
+
+// pool says the shape of a GKE node pool: "n2-highmem-8, 1 local SSD, 1–8 nodes".
+func pool(o resource.Object) string {
+	said := []string{o.Text("name")}
+	if machine := o.Text("config", "machineType"); machine != "" {
+		said = append(said, machine)
+	}
+	for _, path := range [][]string{
+		{"localSsdCount"}, {"ephemeralStorageLocalSsdConfig", "localSsdCount"}, {"localNvmeSsdBlockConfig", "localSsdCount"},
+	} {
+		if n, _ := o.Value(append([]string{"config"}, path...)...); n != nil && n != int64(0) {
+			said = append(said, fmt.Sprintf("%v local SSD", n))
+		}
+	}
+	for _, bounds := range [][2]string{{"minNodeCount", "maxNodeCount"}, {"totalMinNodeCount", "totalMaxNodeCount"}} {
+		least, _ := o.Value("autoscaling", bounds[0])
+		most, _ := o.Value("autoscaling", bounds[1])
+		if most != nil {
+			if least == nil {
+				least = 0
+			}
+			said = append(said, fmt.Sprintf("%v–%v nodes", least, most))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // weight puts the kinds that run something first.
@@ -121,10 +150,13 @@ func telling(f resource.Field) int {
 	if strings.HasSuffix(f.Path, ".image") || f.Path == "image" {
 		return 0
 	}
+	if chartValue.MatchString(f.Path) {
+		return 1
+	}
 	before, isText := f.Before.(string)
 	after, staysText := f.After.(string)
 	if isText && staysText && strings.Contains(before+after, "\n") {
-		return 1
+		return 3
 	}
 	return 2
 }
@@ -227,6 +259,9 @@ func common(a, b string) int {
 	return n
 }
 
+// leastKey is what always stays of a key.
+const leastKey = 10
+
 // arrow writes "key before → after" in at most width cells. What both begin with
 // is left out first, then the key and the values are cut.
 func arrow(key, before, after string, width int) string {
@@ -236,8 +271,9 @@ func arrow(key, before, after string, width int) string {
 			before, after = "…"+before[at:], "…"+after[at:]
 		}
 	}
-	if over := cells(line()) - width; over > 0 && cells(key) > width/2 {
-		key = cutLeft(key, max(cells(key)-over, width/2))
+	if cells(line()) > width {
+		// The values say more than the start of a long key.
+		key = cutLeft(key, max(width-cells(before)-cells(after)-3, min(cells(key), leastKey)))
 	}
 	if room := width - cells(key) - 3; cells(before)+cells(after) > room {
 		half := max(room/2, 1)

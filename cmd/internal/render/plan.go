@@ -150,7 +150,7 @@ func (s Style) stacked(b *strings.Builder, n secrets, step plan.Step) {
 
 // effect words what a step does, with a mark when it hurts people.
 func effect(step plan.Step) string {
-	word := step.Class.String()
+	word := classWord(step)
 	if step.Impact.OneWay && step.Class != resource.ClassOneWay {
 		word += ", one-way"
 	}
@@ -291,4 +291,19 @@ func (s Style) row(b *strings.Builder, label, line string) {
 	indent := strings.Repeat(" ", labelCells+2)
 	text := wrap(line, indent, s.width())
 	b.WriteString("  " + s.paint(bold, label) + strings.Repeat(" ", labelCells-cells(label)) + text[len(indent):])
+}
+
+// classWord is the word for what a step does to the system. What is only made, or
+// only removed, with no one on it, is that and no more.
+func classWord(step plan.Step) string {
+	if step.Class > resource.ClassLive {
+		return step.Class.String()
+	}
+	switch symbolOf(step) {
+	case resource.Create.Symbol():
+		return "new"
+	case resource.Delete.Symbol():
+		return "removed"
+	}
+	return step.Class.String()
 }

@@ -76,9 +76,13 @@ func (p *Progress) take(e run.Event, now time.Time) []string {
 		return p.moved(e, now)
 	case run.ChangeMade:
 		if i := p.index(e.Step); i >= 0 {
-			p.steps[i].made++
-			return []string{fmt.Sprintf("%s %s %s (%d/%d)", p.label(i), e.Change.Action.Symbol(),
-				clean(objectName(e.Change)), p.steps[i].made, len(p.steps[i].step.Changes))}
+			s := &p.steps[i]
+			s.made++
+			line := fmt.Sprintf("%s %s %s", p.label(i), e.Change.Action.Symbol(), clean(objectName(e.Change)))
+			if s.mark == journal.RollingBack { // how many it takes is not in the plan
+				return []string{line + " (as it was)"}
+			}
+			return []string{fmt.Sprintf("%s (%d/%d)", line, s.made, len(s.step.Changes))}
 		}
 	case run.Waited:
 		return p.waited(e, now)
@@ -86,6 +90,8 @@ func (p *Progress) take(e run.Event, now time.Time) []string {
 		return p.sampled(e, now)
 	case run.Warned:
 		return []string{"warning: " + clean(e.Text)}
+	case run.Noted:
+		return []string{clean(e.Text)}
 	case run.RunEnded:
 		p.ended = &e
 		return nil // the command words the end itself
@@ -270,7 +276,7 @@ func (p *Progress) liveLine(i int, now time.Time, s Style) string {
 		tail += " " + span(st.since.Sub(st.began))
 	}
 	if st.mark == journal.Applying {
-		tail += fmt.Sprintf(" (%d/%d)", st.made, len(st.step.Changes))
+		tail += fmt.Sprintf(" (%d/%d)", min(st.made, len(st.step.Changes)), len(st.step.Changes))
 	}
 	if st.reason != "" {
 		tail += ": " + st.reason

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,9 +251,29 @@ func lastName(path string) string {
 	return clean(inner)
 }
 
+// chartValue matches a field inside the text that holds a chart's values.
+var chartValue = regexp.MustCompile(`^data\["[^"]+\.ya?ml"\]\.(.+)$`)
+
+// namedElement matches the element of a list that has a name, the last one.
+var namedElement = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]\.([^\[]+)$`)
+
+// valueName names a chart's value: its path where that is short, and "quota of
+// user/repo" where it belongs to something that has a name.
+func valueName(path string) string {
+	if m := namedElement.FindStringSubmatch(path); m != nil {
+		of := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(m[1], "^"), ".*"), "/")
+		return clean(lastName(m[2]) + " of " + strings.ReplaceAll(of, `\`, ""))
+	}
+	segs := segments(path)
+	return clean(strings.Join(segs[max(0, len(segs)-2):], "."))
+}
+
 // shortName is the whole path where that is short and says more than its end:
 // "local_ssd.count".
 func shortName(path string) string {
+	if m := chartValue.FindStringSubmatch(path); m != nil {
+		return valueName(m[1])
+	}
 	if segs := segments(path); len(segs) == 2 && segs[0] != "spec" && !slices.Contains(keyed, segs[0]) {
 		return clean(path)
 	}
