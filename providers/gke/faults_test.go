@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
@@ -361,4 +364,85 @@ func (w *world) counts() map[string]int {
 		}
 	}
 	return n
+}
+
+// Killed before or after any of its requests, a write is gone on with by another
+// process, or undone by it, and ends where it should. What is still under way at
+// GKE is waited for first.
+func TestKilledAtEveryCall(t *testing.T) {
+	for _, f := range flows() {
+		for _, g := range f.targets(t) {
+			for _, done := range []bool{false, true} {
+				for _, undo := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/%s/done=%v/undo=%v", f.name, g, done, undo), func(t *testing.T) {
+						in(t, quick, func(t *testing.T, w *world) {
+							c := f.started(t, w)
+							was := w.wire(t, "user")
+							w.killed(t, c, g, done)
+							if !undo {
+								if err := w.write(t, c); err != nil {
+									t.Fatalf("going on: %v", err)
+								}
+								w.settled(t, f.after...)
+								return
+							}
+							w.undo(t, c)
+							if d := cmp.Diff(was, w.wire(t, "user")); d != "" {
+								t.Errorf("undone it is not as it was (-before +now):\n%s", d)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// killed writes with a provider whose connection breaks for good at the target,
+// before or after it was carried out.
+func (w *world) killed(t *testing.T, c resource.Change, g target, done bool) {
+	t.Helper()
+	ctx, kill := context.WithCancel(w.ctx)
+	path, seen := regexp.MustCompile(g.path), 0
+	dying := w.c
+	dying.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == g.method && path.MatchString(r.URL.Path) {
+			seen++
+		}
+		if seen < g.nth {
+			return w.server.Transport().RoundTrip(r)
+		}
+		if done {
+			_, _ = w.server.Transport().RoundTrip(r) // its answer dies with us
+		}
+		kill()
+		return nil, context.Canceled
+	})}
+	p, err := New(dying)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Look(ctx, c)
+	if err == nil {
+		err = p.Write(ctx, c, s)
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("the killed write ended with %v", err)
+	}
+}
+
+// undo looks at what the write may have done, and then wants what was before.
+func (w *world) undo(t *testing.T, c resource.Change) {
+	t.Helper()
+	if _, err := w.Look(w.ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	var before []resource.Desired
+	if c.Before != nil {
+		d := desired("user")
+		d.Object = c.Before
+		before = append(before, d)
+	}
+	w.apply(t, before...)
+	w.settled(t, before...)
 }

@@ -39,11 +39,20 @@ func (p *Provider) get(ctx context.Context, name string) (*resource.Live, *conta
 	return l, np, err
 }
 
-// Look returns where the pool stands between change.Before and change.After. A
-// pool of which some fields are still as before and the others already as wanted
-// is at before: a write that was cut off left it so, and writing goes on there.
+// Look returns where the pool stands between change.Before and change.After. It
+// first waits for the operation that runs on the pool, if one does: where the
+// pool stands meanwhile says nothing. A pool of which some fields are still as
+// before and the others already as wanted is at before: a write that was cut off
+// left it so, and writing goes on there.
 func (p *Provider) Look(ctx context.Context, change resource.Change) (run.Sight, error) {
-	l, _, err := p.get(ctx, change.ID.Name)
+	var l *resource.Live
+	err := p.idle(ctx, func(op *container.Operation) bool {
+		_, pool, _ := strings.Cut(op.TargetLink, "/nodePools/")
+		return pool == change.ID.Name || pool == ""
+	})
+	if err == nil {
+		l, _, err = p.get(ctx, change.ID.Name)
+	}
 	if errors.Is(err, errNoCluster) && change.After == nil {
 		return run.Sight{State: run.AtAfter}, nil
 	}

@@ -40,10 +40,10 @@ func (p *Provider) operations(ctx context.Context) ([]*container.Operation, erro
 	return ours, nil
 }
 
-// idle waits until no operation runs on the cluster: one that is under way would
-// refuse ours, and it may change what we are about to look at. How it ends is not
-// our concern.
-func (p *Provider) idle(ctx context.Context) error {
+// idle waits until no operation that concerns us runs on the cluster: one that is
+// under way would refuse ours, and it may change what we are about to look at. How
+// it ends is not our concern.
+func (p *Provider) idle(ctx context.Context, concerns func(*container.Operation) bool) error {
 	for {
 		ops, err := p.operations(ctx)
 		if err != nil {
@@ -51,7 +51,7 @@ func (p *Provider) idle(ctx context.Context) error {
 		}
 		var running *container.Operation
 		for _, op := range ops {
-			if op.Status != "DONE" {
+			if op.Status != "DONE" && concerns(op) {
 				running = op
 			}
 		}

@@ -70,7 +70,7 @@ const (
 // ended.
 func (w *write) until(ctx context.Context, round func(context.Context) (stay, error)) error {
 	for {
-		if err := w.idle(ctx); err != nil {
+		if err := w.idle(ctx, all); err != nil {
 			return err
 		}
 		s, err := round(ctx)
@@ -79,6 +79,9 @@ func (w *write) until(ctx context.Context, round func(context.Context) (stay, er
 		}
 	}
 }
+
+// all concerns itself with every operation: GKE refuses ours beside most.
+func all(*container.Operation) bool { return true }
 
 // after decides how to go on when a call has ended with op or err.
 func (w *write) after(ctx context.Context, op *container.Operation, err error) (stay, error) {
