@@ -32,7 +32,7 @@ type Config struct {
 	Outputs     []Output
 
 	Files     map[string]*hcl.File // by name, for snippets in diagnostics
-	Sensitive []resource.Sensitive // values of sensitive variables, to be found wherever they end up
+	Sensitive []resource.Sensitive // values of sensitive variables, and texts made of them, to be found wherever they end up
 }
 
 // A Block is what every block has: its address and where it stands.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,12 +111,35 @@ cluster "c" {
 			if _, err := json.Marshal(config); !errors.Is(err, resource.ErrSensitive) {
 				t.Errorf("a config with a sensitive variable was encoded: %v", err)
 			}
-			if len(config.Sensitive) != 1 || config.Sensitive[0].Reveal() != secret {
-				if name != "sensitive function" {
-					t.Errorf("%d sensitive values are listed", len(config.Sensitive))
-				}
+			if len(config.Sensitive) == 0 || config.Sensitive[0].Reveal() != secret {
+				t.Errorf("%d sensitive values are listed", len(config.Sensitive))
 			}
 		})
+	}
+}
+
+// TestSensitiveLeavesAreListed: what is made of a sensitive value is found too.
+func TestSensitiveLeavesAreListed(t *testing.T) {
+	config, _ := load(t, `
+-- main.hcl --
+variable "pw" {
+  sensitive = true
+}
+cluster "c" {}
+hub "h" {
+  chart    = "./x"
+  profiles = [{ display_name = "a", env = { PW = upper(var.pw) } }]
+  values   = { a = base64encode(var.pw), b = sensitive("drawn") }
+}
+`, Options{Vars: map[string]string{"pw": secret}})
+	var got []string
+	for _, s := range config.Sensitive {
+		got = append(got, s.Reveal())
+	}
+	slices.Sort(got)
+	want := []string{"HUNTER22-ZQ", "aHVudGVyMjItenE=", "drawn", secret}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -137,7 +137,33 @@ func (b *body) tree(name string) any {
 		b.errorIn(name, "Value that cannot be used", "%s", problem)
 		return nil
 	}
+	b.l.rememberLeaves(v)
 	return v
+}
+
+// rememberLeaves lists the sensitive texts of a tree: what was made of a
+// sensitive value is as sensitive, and may look otherwise.
+func (l *loader) rememberLeaves(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			l.rememberLeaves(v[key])
+		}
+	case []any:
+		for _, e := range v {
+			l.rememberLeaves(e)
+		}
+	case resource.Sensitive:
+		l.rememberText(v.Reveal())
+	}
+}
+
+// rememberText lists one sensitive text, once.
+func (l *loader) rememberText(text string) {
+	if text != "" && !l.secrets[text] {
+		l.secrets[text] = true
+		l.config.Sensitive = append(l.config.Sensitive, resource.Secret(text))
+	}
 }
 
 // treeMap returns an attribute that is an object as a tree.

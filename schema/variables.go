@@ -242,10 +242,7 @@ func (l *loader) rememberSecret(value cty.Value) {
 		if v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
 			return true, nil
 		}
-		if text := v.AsString(); text != "" && !l.secrets[text] {
-			l.secrets[text] = true
-			l.config.Sensitive = append(l.config.Sensitive, resource.Secret(text))
-		}
+		l.rememberText(v.AsString())
 		return true, nil
 	})
 }
