@@ -6,10 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,19 +94,6 @@ func TestCodeOfPlan(t *testing.T) {
 	} {
 		if got := codeOfPlan(&test.plan, exitDiffers); got != test.want {
 			t.Errorf("%s: %d, want %d", test.reason, got, test.want)
-		}
-	}
-}
-
-// The documentation has the same table as the code.
-func TestExitCodesAreDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/EXIT_CODES.md")
-	if err != nil {
-		t.Skip("the documentation has no page about exit codes yet")
-	}
-	for _, e := range exits {
-		if !strings.Contains(string(text), "| "+strconv.Itoa(int(e.code))+" | "+e.meaning) {
-			t.Errorf("docs/EXIT_CODES.md lacks %d: %s", e.code, e.meaning)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hubcap/engine"
+	"hubcap/engine/resource"
 	"hubcap/providers/memory"
 	"hubcap/providers/probe"
 	"hubcap/schema"
@@ -45,5 +46,18 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 	cluster := world.Cluster()
 	cluster.Sampler = &router{objects: world, samples: world, probe: probe.New()}
 	cluster.Store = s.mirror(world, name)
+	cluster.Facts.Lookup = lookup(world, name)
 	return cluster, nil
+}
+
+// lookup is what charts see of a world: its objects, one by one.
+func lookup(world *memory.World, cluster string) func(apiVersion, kind, namespace, name string) (map[string]any, error) {
+	return func(apiVersion, kind, namespace, name string) (map[string]any, error) {
+		group, _, grouped := strings.Cut(apiVersion, "/")
+		if !grouped {
+			group = ""
+		}
+		id := resource.ID{Cluster: cluster, Group: group, Kind: kind, Namespace: namespace, Name: name}
+		return world.Objects()[id], nil
+	}
 }

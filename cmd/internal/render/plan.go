@@ -78,7 +78,12 @@ func (s Style) header(p *plan.Plan) string {
 		parts = []string{"hubcap plan", count(len(p.Clusters), "cluster")}
 	}
 	if p.Commit != "" {
-		parts = append(parts, "commit "+clean(p.Commit[:min(len(p.Commit), 7)]))
+		hash, dirty := strings.CutSuffix(p.Commit, "-dirty")
+		hash = hash[:min(len(hash), 7)]
+		if dirty {
+			hash += " with changes"
+		}
+		parts = append(parts, "commit "+clean(hash))
 	}
 	if !p.Created.IsZero() {
 		parts = append(parts, clock(p.Created))
