@@ -19,277 +19,6 @@ import (
 	"hubcap/engine/resource"
 )
 
-// goodConfig has every block and most attributes.
-const goodConfig = `
-hubcap {
-  name              = "binder"
-  required_version  = ">= 0.1"
-  field_manager     = "hubcap-test"
-  journal_namespace = "journal"
-}
-
-variable "zones" {
-  type    = list(string)
-  default = ["a", "b"]
-}
-
-variable "password" {
-  type      = string
-  sensitive = true
-  default   = "only-a-default"
-}
-
-locals {
-  region = "us-central1"
-  users  = { "mybinder.org/pool-type" = "users" }
-}
-
-cluster "prod" {
-  project    = "binder-prod"
-  location   = local.region
-  name       = "prod-a"
-  endpoint   = "http://127.0.0.1:8080"
-  kubeconfig = "prod.yaml"
-  context    = "prod"
-  identity   = "4d1b8c4e"
-  prometheus = "http://prometheus.example.org"
-}
-
-qos_class "core" {
-  mode           = "guaranteed"
-  cpu            = "500m"
-  memory         = "1Gi"
-  priority_class = "core"
-}
-
-qos_class "binder" {
-  mode      = "memory-guaranteed"
-  cpu       = "1"
-  cpu_limit = "4"
-  memory    = "2Gi"
-}
-
-qos_class "user" {
-  cpu_request  = 0.1
-  memory       = "450M"
-  memory_limit = "2G"
-}
-
-node_pool "user" {
-  cluster           = cluster.prod
-  name              = "user-202201"
-  machine_type      = "n1-highmem-8"
-  image_type        = "COS_CONTAINERD"
-  min_cpu_platform  = "Intel Skylake"
-  initial_nodes     = 2
-  locations         = [for z in var.zones : "${local.region}-${z}"]
-  labels            = local.users
-  tags              = ["hub"]
-  resource_labels   = { team = "binder" }
-  metadata          = { disable-legacy-endpoints = true }
-  oauth_scopes      = ["https://www.googleapis.com/auth/devstorage.read_only"]
-  service_account   = "nodes@binder-prod.iam.gserviceaccount.com"
-  spot              = false
-  max_pods_per_node = 110
-  workload_metadata = "GKE_METADATA"
-  until             = "2030-01-01T00:00:00Z"
-  protected         = true
-  disk {
-    type    = "pd-balanced"
-    size_gb = 800
-  }
-  local_ssd {
-    count = 1
-  }
-  autoscaling {
-    min             = 2
-    max             = 12
-    total           = true
-    location_policy = "ANY"
-  }
-  taint {
-    key    = "hub.jupyter.org_dedicated"
-    value  = "user"
-    effect = "NO_SCHEDULE"
-  }
-  management {
-    auto_repair  = true
-    auto_upgrade = false
-  }
-  upgrade {
-    max_surge       = 1
-    max_unavailable = 0
-  }
-}
-
-node_pool "emergency" {
-  like   = node_pool.user
-  labels = merge(node_pool.user.labels, { emergency = "yes" })
-  disk {
-    size_gb = 400
-  }
-  autoscaling {
-    max = 20
-  }
-}
-
-node_pool "plain" {
-  like         = node_pool.emergency
-  machine_type = "e2-standard-4"
-  tags         = []
-  local_ssd {
-    count = 0
-  }
-}
-
-hub "prod" {
-  for_each      = toset(["a", "b"])
-  cluster       = cluster.prod
-  namespace     = "binder-${each.key}"
-  release       = "binderhub"
-  chart         = "./charts/mybinder"
-  chart_version = "~1.0"
-  type          = "binderhub"
-  values_root   = "binderhub"
-  url           = "https://${each.key}.example.org"
-  labels        = { hub = each.key }
-  images        = { hub = "quay.io/jupyterhub/k8s-hub:4.2.0", binder = "quay.io/jupyterhub/k8s-binderhub@sha256:${sha256("x")}" }
-  qos           = { hub = qos_class.core, binder = qos_class.binder, user = qos_class.user }
-  node_pools    = { user = node_pool.user }
-  protected     = true
-  values = {
-    config   = { BinderHub = { banner_message = "hello", ratio = 0.5, count = 3, none = null, list = [1, "x", true] } }
-    password = "pw:${var.password}"
-    nested   = { plain = "text", secret = var.password }
-  }
-  profiles = [{ display_name = "Small", kubespawner_override = { mem_limit = "1G" } }]
-  culling {
-    enabled     = true
-    timeout     = "10m"
-    every       = "11m"
-    max_age     = "6h"
-    concurrency = 10
-    users       = true
-  }
-  spawn_limits {
-    concurrent           = 100
-    active               = 0
-    consecutive_failures = 5
-    start_timeout        = "600s"
-  }
-  limits {
-    per_repo        = 100
-    per_repo_higher = 200
-    total           = 500
-  }
-  routing {
-    default_route = "not-found"
-    not_found_url = "http://proxy-patches"
-    error_url     = "http://proxy-patches/hub/error"
-  }
-  build_slots {
-    concurrent   = 32
-    replicas     = 2
-    max_age      = "1h"
-    node_pool    = node_pool.user
-    host_lib_dir = "/mnt/disks/ssd0/dind"
-  }
-  image_cleaner {
-    enabled        = true
-    threshold_type = "relative"
-    threshold_high = 80
-    threshold_low  = 60
-    interval       = "5m"
-    delay          = "1m"
-    cordon         = false
-  }
-}
-
-repo_limit "demo" {
-  hubs     = values(hub.prod)
-  repo     = "jupyterlab/jupyterlab-demo"
-  sessions = 300
-  until    = "2030-01-01T00:00:00+02:00"
-  reason   = "SciPy"
-}
-
-repo_ban "miners" {
-  hub      = hub.prod["a"]
-  provider = "gitlab"
-  pattern  = "^miners%2F.*"
-  reason   = "abuse"
-}
-
-image_cache "prod" {
-  hub         = hub.prod["a"]
-  prefix      = "gcr.io/binder-prod/r2d-2024-07-"
-  build_image = "quay.io/jupyterhub/repo2docker:2024.07.0"
-}
-
-chart "ingress" {
-  chart     = "oci://registry.example.org/charts/ingress"
-  namespace = "ingress"
-  values    = { replicas = 2 }
-}
-
-manifest "priority" {
-  namespace = "kube-system"
-  yaml      = <<-EOT
-    apiVersion: scheduling.k8s.io/v1
-    kind: PriorityClass
-    metadata: {name: core}
-    value: 10000
-    ---
-    apiVersion: v1
-    kind: List
-    items:
-    - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: "1"}}
-    - {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {x: "1.5"}}
-  EOT
-}
-
-manifest "secret" {
-  yaml = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: ${var.password}}}"
-}
-
-gate "up" {
-  bake     = "5m"
-  interval = "30s"
-  failures = 2
-  http {
-    url      = "${hub.prod["a"].url}/health"
-    status   = [200, 204]
-    contains = "ok"
-    timeout  = "3s"
-  }
-}
-
-gate "steady" {
-  pods {
-    block        = hub.prod["b"]
-    max_restarts = 1
-    max_pending  = 2
-  }
-}
-
-rollout "all" {
-  order        = [[node_pool.user, node_pool.emergency], hub.prod]
-  gates        = [gate.up, gate.steady]
-  step_timeout = "10m"
-  on_failure   = "stop"
-}
-
-output "where" {
-  description = "namespaces"
-  value       = [for h in hub.prod : h.namespace]
-}
-
-output "password" {
-  sensitive = true
-  value     = var.password
-}
-`
-
 // load loads the files of a txtar archive.
 func load(t *testing.T, archive string, opts Options) (*Config, hcl.Diagnostics) {
 	t.Helper()
@@ -317,144 +46,6 @@ var withoutPlaces = cmp.Options{
 }
 
 func address(text string) resource.Address { return resource.ParseAddress(text) }
-
-func TestGoodConfig(t *testing.T) {
-	config := mustLoad(t, "-- main.hcl --\n"+goodConfig, Options{Version: "0.4.0", Now: time.Unix(1e9, 0)})
-	if s := config.Settings; s.Name != "binder" || s.FieldManager != "hubcap-test" || s.JournalNamespace != "journal" {
-		t.Errorf("settings %+v", s)
-	}
-	user := config.NodePools[0]
-	want := NodePool{
-		Block: Block{Address: address("node_pool.user")}, Cluster: address("cluster.prod"), PoolName: "user-202201",
-		MachineType: "n1-highmem-8", ImageType: "COS_CONTAINERD", MinCPUPlatform: "Intel Skylake", DiskType: "pd-balanced",
-		DiskSizeGB: ptr[int64](800), LocalSSD: &LocalSSD{Count: 1, Mode: SSDMounted},
-		Autoscaling: &Autoscaling{Min: 2, Max: 12, Total: true, LocationPolicy: "ANY"}, InitialNodes: ptr[int64](2),
-		Locations: []string{"us-central1-a", "us-central1-b"}, Labels: map[string]string{"mybinder.org/pool-type": "users"},
-		Taints: []Taint{{Key: "hub.jupyter.org_dedicated", Value: "user", Effect: "NoSchedule"}}, Tags: []string{"hub"},
-		ResourceLabels: map[string]string{"team": "binder"}, Metadata: map[string]string{"disable-legacy-endpoints": "true"},
-		OAuthScopes:    []string{"https://www.googleapis.com/auth/devstorage.read_only"},
-		ServiceAccount: "nodes@binder-prod.iam.gserviceaccount.com", Spot: ptr(false), MaxPodsPerNode: ptr[int64](110),
-		AutoRepair: ptr(true), AutoUpgrade: ptr(false), MaxSurge: ptr[int64](1), MaxUnavailable: ptr[int64](0),
-		WorkloadMetadata: "GKE_METADATA", Until: ptr(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), Protected: true,
-	}
-	if diff := cmp.Diff(want, user, withoutPlaces); diff != "" {
-		t.Errorf("node_pool.user (-want +got):\n%s", diff)
-	}
-	want.Address, want.Like, want.PoolName, want.Until, want.Protected = address("node_pool.emergency"), want.Address, "", nil, false
-	want.Labels = map[string]string{"mybinder.org/pool-type": "users", "emergency": "yes"}
-	want.DiskSizeGB, want.Autoscaling = ptr[int64](400), &Autoscaling{Min: 2, Max: 20, Total: true, LocationPolicy: "ANY"}
-	if diff := cmp.Diff(want, config.NodePools[1], withoutPlaces); diff != "" {
-		t.Errorf("node_pool.emergency (-want +got):\n%s", diff)
-	}
-	want.Address, want.Like, want.MachineType, want.LocalSSD, want.Tags = address("node_pool.plain"), want.Address, "e2-standard-4", nil, []string{}
-	if diff := cmp.Diff(want, config.NodePools[2], withoutPlaces); diff != "" {
-		t.Errorf("node_pool.plain (-want +got):\n%s", diff)
-	}
-}
-
-func TestGoodHub(t *testing.T) {
-	config := mustLoad(t, "-- main.hcl --\n"+goodConfig, Options{})
-	hub := config.Hubs[1]
-	core, binder, user := config.QoSClasses[0], config.QoSClasses[1], config.QoSClasses[2]
-	for _, q := range []struct {
-		got, want QoSClass
-	}{
-		{core, QoSClass{Mode: Guaranteed, CPURequest: "500m", CPULimit: "500m", MemoryRequest: "1Gi", MemoryLimit: "1Gi", PriorityClass: "core"}},
-		{binder, QoSClass{Mode: MemoryGuaranteed, CPURequest: "1", CPULimit: "4", MemoryRequest: "2Gi", MemoryLimit: "2Gi"}},
-		{user, QoSClass{Mode: Burstable, CPURequest: "0.1", MemoryRequest: "450M", MemoryLimit: "2G"}},
-	} {
-		q.got.Block = Block{}
-		if diff := cmp.Diff(q.want, q.got); diff != "" {
-			t.Errorf("qos_class (-want +got):\n%s", diff)
-		}
-	}
-	password := resource.Secret("only-a-default")
-	want := Hub{
-		Block: Block{Address: resource.Address{Kind: "hub", Name: `prod["b"]`}}, Type: BinderHub, Cluster: address("cluster.prod"),
-		Namespace: "binder-b", Release: "binderhub", Chart: ChartSource{Source: "./charts/mybinder", Version: "~1.0", Dir: hub.Chart.Dir},
-		ValuesRoot: "binderhub", URL: "https://b.example.org", Labels: map[string]string{"hub": "b"},
-		Values: map[string]any{
-			"config": map[string]any{"BinderHub": map[string]any{
-				"banner_message": "hello", "ratio": 0.5, "count": int64(3), "none": nil, "list": []any{int64(1), "x", true},
-			}},
-			"password": resource.Secret("pw:only-a-default"),
-			"nested":   map[string]any{"plain": "text", "secret": password},
-		},
-		Images:      map[string]string{"hub": "quay.io/jupyterhub/k8s-hub:4.2.0", "binder": "quay.io/jupyterhub/k8s-binderhub@sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"},
-		QoS:         map[string]QoSRef{"hub": {Class: core}, "binder": {Class: binder}, "user": {Class: user}},
-		NodePools:   map[string]resource.Address{"user": address("node_pool.user")},
-		Culling:     &Culling{Enabled: ptr(true), Timeout: 10 * time.Minute, Every: 11 * time.Minute, MaxAge: 6 * time.Hour, Concurrency: ptr[int64](10), Users: ptr(true)},
-		SpawnLimits: &SpawnLimits{Concurrent: ptr[int64](100), Active: ptr[int64](0), ConsecutiveFailures: ptr[int64](5), StartTimeout: 10 * time.Minute},
-		Limits:      &Limits{PerRepo: ptr[int64](100), PerRepoHigher: ptr[int64](200), Total: ptr[int64](500)},
-		Routing:     &Routing{DefaultRoute: "not-found", NotFoundURL: "http://proxy-patches", ErrorURL: "http://proxy-patches/hub/error"},
-		BuildSlots:  &BuildSlots{Concurrent: ptr[int64](32), Replicas: ptr[int64](2), MaxAge: time.Hour, NodePool: address("node_pool.user"), HostLibDir: "/mnt/disks/ssd0/dind"},
-		ImageCleaner: &ImageCleaner{
-			Enabled: ptr(true), ThresholdType: "relative", ThresholdHigh: ptr[int64](80), ThresholdLow: ptr[int64](60),
-			Interval: 5 * time.Minute, Delay: time.Minute, Cordon: ptr(false),
-		},
-		Profiles:  []any{map[string]any{"display_name": "Small", "kubespawner_override": map[string]any{"mem_limit": "1G"}}},
-		Protected: true,
-	}
-	if diff := cmp.Diff(want, hub, withoutPlaces); diff != "" {
-		t.Errorf("hub (-want +got):\n%s", diff)
-	}
-	for _, name := range []string{"culling.timeout", "limits", "chart", "build_slots.host_lib_dir", "images.hub"} {
-		if at := hub.At(name); at == hub.Range || at.Start.Line == 0 {
-			t.Errorf("no place of %s", name)
-		}
-	}
-}
-
-func TestGoodRest(t *testing.T) {
-	config := mustLoad(t, "-- main.hcl --\n"+goodConfig, Options{})
-	a, b := resource.Address{Kind: "hub", Name: `prod["a"]`}, resource.Address{Kind: "hub", Name: `prod["b"]`}
-	got := map[string]any{
-		"limit":   config.RepoLimits[0],
-		"ban":     config.RepoBans[0],
-		"cache":   config.ImageCaches[0],
-		"objects": append(config.Manifests[0].Objects, config.Manifests[1].Objects...),
-		"gates":   config.Gates,
-		"rollout": config.Rollouts[0],
-		"outputs": config.Outputs,
-		"secrets": config.Sensitive,
-		"cluster": config.Clusters[0],
-	}
-	block := func(s string) Block { return Block{Address: address(s)} }
-	want := map[string]any{
-		"limit": RepoLimit{
-			Block: block("repo_limit.demo"), Hubs: []resource.Address{a, b}, Match: RepoMatch{"github", "^jupyterlab/jupyterlab-demo/"},
-			Sessions: 300, Until: ptr(time.Date(2029, 12, 31, 22, 0, 0, 0, time.UTC)), Reason: "SciPy",
-		},
-		"ban":   RepoBan{Block: block("repo_ban.miners"), Hubs: []resource.Address{a}, Match: RepoMatch{"gitlab", "^miners%2F.*"}, Reason: "abuse"},
-		"cache": ImageCache{Block: block("image_cache.prod"), Hub: a, Prefix: "gcr.io/binder-prod/r2d-2024-07-", BuildImage: "quay.io/jupyterhub/repo2docker:2024.07.0"},
-		"objects": []resource.Object{
-			{"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": map[string]any{"name": "core"}, "value": int64(10000)},
-			{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": map[string]any{"x": "1"}},
-			{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "b"}, "data": map[string]any{"x": "1.5"}},
-			{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s"}, "stringData": map[string]any{"a": resource.Secret("only-a-default")}},
-		},
-		"gates": []Gate{
-			{Block: block("gate.up"), Bake: 5 * time.Minute, Interval: 30 * time.Second, Failures: 2, HTTP: &HTTPCheck{URL: "https://a.example.org/health", Status: []int64{200, 204}, Contains: "ok", Timeout: 3 * time.Second}},
-			{Block: block("gate.steady"), Interval: 10 * time.Second, Failures: 1, Pods: &PodsCheck{Block: b, MaxRestarts: 1, MaxPending: 2}},
-		},
-		"rollout": Rollout{
-			Block: block("rollout.all"), Order: [][]resource.Address{{address("node_pool.user"), address("node_pool.emergency")}, {a, b}},
-			Gates: []resource.Address{address("gate.up"), address("gate.steady")}, StepTimeout: 10 * time.Minute, OnFailure: "stop",
-		},
-		"outputs": []Output{
-			{Block: block("output.where"), Value: []any{"binder-a", "binder-b"}, Description: "namespaces"},
-			{Block: block("output.password"), Value: resource.Secret("only-a-default"), Sensitive: true},
-		},
-		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default")},
-		"cluster": Cluster{
-			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
-			Kubeconfig: "prod.yaml", Context: "prod", Identity: "4d1b8c4e", Prometheus: "http://prometheus.example.org",
-		},
-	}
-	if diff := cmp.Diff(want, got, withoutPlaces); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
 
 func TestDefaults(t *testing.T) {
 	config := mustLoad(t, `
@@ -557,28 +148,8 @@ x = 4
 	}
 }
 
-func TestModules(t *testing.T) {
-	builtin := func(name string) (fs.FS, error) {
-		if name != "pools" {
-			return nil, fs.ErrNotExist
-		}
-		return fstest.MapFS{"main.hcl": {Data: []byte(`
-variable "cluster" {}
-variable "sizes" {
-  type = map(object({ machine = string, max = optional(number, 5) }))
-}
-node_pool "p" {
-  for_each     = var.sizes
-  cluster      = var.cluster
-  machine_type = each.value.machine
-  labels       = { note = file("note.txt") }
-  autoscaling { max = each.value.max }
-}
-output "pools" { value = node_pool.p }
-output "unused" { value = 1 }
-`)}, "note.txt": {Data: []byte("hi")}}, nil
-	}
-	config := mustLoad(t, `
+// modulesConfig has a module with for_each around a built-in one.
+const modulesConfig = `
 -- main.hcl --
 cluster "c" {
   project  = "binder-prod"
@@ -605,7 +176,32 @@ module "inner" {
   sizes   = { small = { machine = var.machine } }
 }
 output "pools" { value = module.inner.pools }
-`, Options{Builtin: builtin})
+`
+
+// poolsModule is that built-in module.
+func poolsModule(name string) (fs.FS, error) {
+	if name != "pools" {
+		return nil, fs.ErrNotExist
+	}
+	return fstest.MapFS{"main.hcl": {Data: []byte(`
+variable "cluster" {}
+variable "sizes" {
+  type = map(object({ machine = string, max = optional(number, 5) }))
+}
+node_pool "p" {
+  for_each     = var.sizes
+  cluster      = var.cluster
+  machine_type = each.value.machine
+  labels       = { note = file("note.txt") }
+  autoscaling { max = each.value.max }
+}
+output "pools" { value = node_pool.p }
+output "unused" { value = 1 }
+`)}, "note.txt": {Data: []byte("hi")}}, nil
+}
+
+func TestModules(t *testing.T) {
+	config := mustLoad(t, modulesConfig, Options{Builtin: poolsModule})
 	var got []string
 	for _, p := range config.NodePools {
 		got = append(got, fmt.Sprintf("%s %s %d %s %s", p.Address, p.MachineType, p.Autoscaling.Max, p.Labels["note"], p.Cluster))
