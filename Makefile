@@ -46,19 +46,21 @@ e2e: build sandbox ## tests on the sandbox
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
 
+FUZZ = schema:FuzzLoad schema:FuzzFormat engine/expand:FuzzBuildPodName engine/plan:FuzzDecode
+
 fuzz: ## 30 s for each fuzz target
-	$(GO) run -trimpath ./testdata/fuzzall -for 30s
+	$(foreach f,$(FUZZ),$(GO) test -trimpath -run '^$$' -fuzz '^$(lastword $(subst :, ,$(f)))$$' -fuzztime 30s ./$(firstword $(subst :, ,$(f))) &&) true
 
 bench: build sandbox ## ratios against floors and peers
-	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -run '^$$' -bench . -benchtime 3x ./...
+	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -run '^$$' -bench . -benchtime 3x -p 1 ./...
 
 golden: ## rewrite expected output
 	$(GO) test -trimpath ./schema ./cmd/... ./engine/... -update
 
 lint: ## formatting, vet, staticcheck
 	@test -z "$$(gofmt -l cmd engine providers schema modules docs testdata)" || { gofmt -l cmd engine providers schema modules docs testdata; exit 1; }
-	$(GO) vet -trimpath -tags e2e ./...
-	$(TOOLS) staticcheck -checks all,-ST1000,-SA1019 -tags e2e ./...
+	$(GO) vet -trimpath -tags e2e ./... ./testdata/demo ./testdata/sandboxtest ./testdata/e2e
+	$(TOOLS) staticcheck -checks all -tags e2e ./... ./testdata/demo ./testdata/sandboxtest ./testdata/e2e
 	cd testdata/sandbox && $(GO) vet -trimpath ./...
 
 tidy: ## tidy the modules (-e: a test dependency of a dependency is not to be had)

@@ -143,8 +143,7 @@ func TestLock(t *testing.T) {
 	if err := lock.Release(ctx); err != nil {
 		t.Fatal(err)
 	}
-	lock, err = r.Lock(ctx, engine.Holder{Who: "bob@desk"})
-	if err != nil {
+	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); err != nil {
 		t.Fatalf("Lock after Release: %v", err)
 	}
 	expire(ctx, t, client)
