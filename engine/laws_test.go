@@ -159,3 +159,47 @@ func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
 	}
 	return true
 }
+
+// TestCrashInUndo lets an undo die at every call: resuming it, or undoing anew,
+// ends in before.
+func TestCrashInUndo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, again := range []func(*testing.T, *engine.Engine){resume, undo} {
+			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
+				for n := 1; crashInUndo(t, again, n, at); n++ {
+				}
+			}
+		}
+	})
+}
+
+func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at memory.Moment) bool {
+	t.Helper()
+	w := settled(t)
+	e := newEngine(w, next)
+	apply(t, e)
+	back, err := e.Undo(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.DieAt(n, at)
+	if _, err := e.ApplyUndo(t.Context(), back, ""); !w.Revive() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return false
+	}
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := runs[len(runs)-1]
+	if _, ended := journal.Ended(last.Entries); last.Kind != journal.RollbackRun || ended {
+		again = undo // there is nothing to resume
+	}
+	again(t, e)
+	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+		t.Fatalf("death at call %d (moment %d) of an undo (-want +got):\n%s", n, at, diff)
+	}
+	return true
+}

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -169,10 +168,4 @@ func events(e *engine.Engine) *[]run.Event {
 	var all []run.Event
 	e.Notify = func(ev run.Event) { all = append(all, ev) }
 	return &all
-}
-
-func reversed(d []resource.Desired) []resource.Desired {
-	r := slices.Clone(d)
-	slices.Reverse(r)
-	return r
 }

@@ -203,7 +203,6 @@ func (x *execution) stopped(ctx context.Context, err error) Result {
 // before it is made, and one that is made already is skipped.
 func (x *execution) write(ctx context.Context) error {
 	calls := context.WithoutCancel(ctx) // an interrupt lets the calls of a step finish
-	state := x.states[x.step.ID]
 	for _, c := range x.step.Changes {
 		if err := x.mayWrite(); err != nil {
 			return err
@@ -212,27 +211,66 @@ func (x *execution) write(ctx context.Context) error {
 		if !connected {
 			return fmt.Errorf("write %s: cluster %s is not connected", c.ID, c.ID.Cluster)
 		}
-		sight, err := x.look(calls, target, c)
+		if err := x.writeOne(calls, target, c); err != nil {
+			return err
+		}
+	}
+	x.Sights = nil // what was seen before this step is too old for the next
+	return nil
+}
+
+// conflicts is how many times a write is tried when the object was written
+// meanwhile without being moved: somebody else's fields of it change all the time.
+const conflicts = 5
+
+// writeOne looks at one object and makes its change, if it is not made yet.
+func (x *execution) writeOne(ctx context.Context, t Target, c resource.Change) error {
+	for try := 1; ; try++ {
+		sight, err := x.look(ctx, t, c)
 		if err != nil {
 			return fmt.Errorf("look at %s: %w", c.ID, err)
 		}
 		switch sight.State {
 		case AtAfter:
-			if state.Intended[c.ID] && !state.Written[c.ID] {
-				err = x.wrote(calls, c)
+			state := x.states[x.step.ID]
+			if try > 1 || state.Intended[c.ID] && !state.Written[c.ID] {
+				return x.wrote(ctx, c)
 			}
+			return nil
 		case Elsewhere:
-			err = fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
+			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
 		case AtBefore:
-			err = x.writeOne(calls, target, c, sight)
 		default:
 			panic(fmt.Sprintf("run: look at %s returned the state %d", c.ID, sight.State))
 		}
+		if try == 1 {
+			if err := x.announce(ctx, c); err != nil {
+				return err
+			}
+		}
+		x.began = time.Now() // of the last write: pods come last
+		err = t.Writer.Write(ctx, c, sight)
+		if errors.Is(err, ErrMoved) && try < conflicts {
+			continue
+		}
+		if !errors.Is(err, ErrMoved) {
+			x.result.Wrote = true
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("write %s: %w", c.ID, err)
+		}
+		return x.wrote(ctx, c)
+	}
+}
+
+// announce records that a change is about to be made, if it may be.
+func (x *execution) announce(ctx context.Context, c resource.Change) error {
+	if x.Guard != nil {
+		if err := x.Guard(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.Address, err)
 		}
 	}
-	return nil
+	return x.record(ctx, journal.Entry{Mark: journal.Intended, Change: &c.ID})
 }
 
 // look returns what was seen right before the run, once, or looks.
@@ -242,30 +280,6 @@ func (x *execution) look(ctx context.Context, t Target, c resource.Change) (Sigh
 		return sight, nil
 	}
 	return t.Writer.Look(ctx, c)
-}
-
-func (x *execution) writeOne(ctx context.Context, t Target, c resource.Change, sight Sight) error {
-	if x.Guard != nil {
-		if err := x.Guard(ctx, c); err != nil {
-			return fmt.Errorf("%s: %w", c.Address, err)
-		}
-	}
-	if err := x.record(ctx, journal.Entry{Mark: journal.Intended, Change: &c.ID}); err != nil {
-		return err
-	}
-	x.began = time.Now() // of the last write: pods come last
-	err := t.Writer.Write(ctx, c, sight)
-	switch {
-	case errors.Is(err, ErrMoved):
-		// Nothing was written, and the announcement does no harm: what was
-		// announced is looked at before anything is done about it.
-		return fmt.Errorf("write %s: %w", c.ID, err)
-	case err != nil:
-		x.result.Wrote = true
-		return fmt.Errorf("write %s: %w", c.ID, err)
-	}
-	x.result.Wrote = true
-	return x.wrote(ctx, c)
 }
 
 func (x *execution) wrote(ctx context.Context, c resource.Change) error {

@@ -166,6 +166,27 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestConflict checks that a write which meets another writer looks again, and
+// gives up when that never ends.
+func TestConflict(t *testing.T) {
+	for _, test := range []struct {
+		conflicts int
+		want      journal.Outcome
+	}{{2, journal.Succeeded}, {99, journal.Refused}} {
+		s, met := &stage{}, 0
+		s.write = func(context.Context, resource.Change) error {
+			if met++; met <= test.conflicts {
+				return fmt.Errorf("write: %w", run.ErrMoved)
+			}
+			return nil
+		}
+		r := s.runner().Execute(t.Context(), steps(nil, "a"), nil)
+		if r.Outcome != test.want {
+			t.Errorf("%d conflicts: %+v, want %s", test.conflicts, r, test.want)
+		}
+	}
+}
+
 func TestConverge(t *testing.T) {
 	for _, test := range []struct {
 		reason string

@@ -99,3 +99,24 @@ func (w *World) IDs() []resource.ID {
 	}
 	return slices.Clip(ids)
 }
+
+// lookup answers charts' questions about what lives, as expand.Facts says.
+func (w *World) lookup(_, kind, namespace, name string) (map[string]any, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	items := []any{}
+	for _, r := range w.state.Objects {
+		if r.ID.Kind != kind || namespace != "" && r.ID.Namespace != namespace {
+			continue
+		}
+		o := map[string]any(r.Object.Copy())
+		if r.ID.Name == name {
+			return o, nil
+		}
+		items = append(items, o)
+	}
+	if name != "" {
+		return nil, nil
+	}
+	return map[string]any{"kind": "List", "items": items}, nil
+}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"hubcap/engine"
+	"hubcap/engine/expand"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
@@ -189,6 +190,7 @@ func (w *World) Cluster() *engine.Cluster {
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
 		Locker: w, Store: w, Keys: w,
+		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }
 
