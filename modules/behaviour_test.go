@@ -339,3 +339,28 @@ func TestBinderDetails(t *testing.T) {
 		t.Error("the registry's login is not what docker reads")
 	}
 }
+
+func TestRoutesThroughAGateway(t *testing.T) {
+	route := m{"enabled": true, "hostnames": []any{"hub.example.org"}, "parentRefs": []any{m{"name": "gateway"}}}
+	objects := release{chart: "binderhub", values: m{"httpRoute": route, "jupyterhub": m{"httpRoute": route, "hub": m{"baseUrl": "/j/"}}}}.mustRender(t)
+	rules := map[string]any{
+		"HTTPRoute/jupyterhub": m{
+			"matches":     []any{m{"path": m{"type": "PathPrefix", "value": "/j"}}},
+			"backendRefs": []any{m{"name": "proxy-public", "port": int64(80)}},
+		},
+		"HTTPRoute/prod-binderhub": m{
+			"matches":     []any{m{"path": m{"type": "PathPrefix", "value": "/"}}},
+			"backendRefs": []any{m{"name": "binder", "port": int64(80)}},
+		},
+	}
+	for key, rule := range rules {
+		want := m{"hostnames": []any{"hub.example.org"}, "parentRefs": []any{m{"name": "gateway"}}, "rules": []any{rule}}
+		if diff := cmp.Diff(want, at[m](t, find(t, objects, key), "spec")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+	_, err := release{chart: "jupyterhub", values: m{"httpRoute": m{"enabled": true}}}.render()
+	if err == nil || !strings.Contains(err.Error(), "httpRoute.parentRefs must name a Gateway") {
+		t.Errorf("a route of no gateway: %v", err)
+	}
+}

@@ -45,7 +45,7 @@ func TestContainers(t *testing.T) {
 			"name": "binder", "args": []any{"--config", "/etc/binderhub/config/binderhub_config.py"},
 			"ports":          []any{m{"name": "binder", "containerPort": int64(8585)}},
 			"livenessProbe":  m{"initialDelaySeconds": int64(10), "periodSeconds": int64(5), "failureThreshold": int64(3), "timeoutSeconds": int64(10), "httpGet": httpGet("/binder/versions", "binder")},
-			"readinessProbe": m{"periodSeconds": int64(5), "failureThreshold": int64(1000), "httpGet": httpGet("/binder/versions", "binder")},
+			"readinessProbe": m{"initialDelaySeconds": int64(0), "periodSeconds": int64(5), "failureThreshold": int64(1000), "timeoutSeconds": int64(3), "httpGet": httpGet("/binder/versions", "binder")},
 		}},
 	}
 	for _, row := range table {

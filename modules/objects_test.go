@@ -39,7 +39,7 @@ var fullValues = m{
 		"extraVolumeMounts": []any{m{"name": "v", "mountPath": "/v"}},
 		"services":          m{"hub-health": m{}, "given": m{"apiToken": "0123"}},
 		"db":                m{"password": "dbsecret", "pvc": m{"storageClassName": "standard"}},
-		"service":           m{"ports": m{"nodePort": 30081}},
+		"service":           m{"type": "NodePort", "ports": m{"nodePort": 30081}},
 	},
 	"proxy": m{
 		"https": m{"enabled": true, "type": "manual", "manual": m{"key": "KEY", "cert": "CERT"}},
@@ -77,7 +77,7 @@ var fullValues = m{
 }
 
 var mybinderValues = m{
-	"replicas": 2, "service": m{"type": "ClusterIP"}, "cors": m{"allowOrigin": "*"}, "imageBuilderType": "dind",
+	"replicas": 2, "service": m{"type": "ClusterIP"}, "cors": m{"allowOrigin": "*"}, "extraEnv": m{"GOOGLE": "x", "N": 1}, "imageBuilderType": "dind",
 	"resources":    m{"requests": m{"cpu": "0.2", "memory": "1Gi"}, "limits": m{"cpu": "2", "memory": "1Gi"}},
 	"extraPodSpec": m{"priorityClassName": "binderhub-core"},
 	"nodeSelector": m{"mybinder.org/pool-type": "core"},
@@ -87,7 +87,7 @@ var mybinderValues = m{
 		"resources":  m{"requests": m{"cpu": "2", "memory": "1Gi"}, "limits": m{"cpu": "5", "memory": "12Gi"}},
 	},
 	"imageCleaner": m{"cordon": false, "imageGCThresholdType": "absolute", "imageGCThresholdHigh": 250e9, "imageGCThresholdLow": 100e9},
-	"ingress":      m{"enabled": true, "hosts": []any{"gke.mybinder.org"}},
+	"ingress":      m{"enabled": true, "https": m{"enabled": true}, "hosts": []any{"gke.mybinder.org"}},
 	"extraConfig":  m{"01-eventlog": "c.EventLog.allowed_schemas = []"},
 	"config": m{
 		"BinderHub": m{

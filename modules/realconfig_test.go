@@ -197,10 +197,9 @@ func TestRealHubBinderConfig(t *testing.T) {
 		"BinderHub": m{
 			"use_registry": true, "image_prefix": "gcr.io/binder-prod/r2d-g5b5b759-", "per_repo_quota": 100.0, "per_repo_quota_higher": 200.0,
 			"hub_url": "https://hub.gke.mybinder.org/", "hub_url_local": "http://hub:8081/", "hub_api_token": "0123",
-			"cors_allow_origin": "*", "build_node_selector": m{"mybinder.org/pool-type": "users"},
+			"cors_allow_origin": "*", "base_url": "/", "build_node_selector": m{"mybinder.org/pool-type": "users"},
 		},
 		"BuildExecutor":     m{"push_secret": "binder-build-docker-config"},
-		"DockerRegistry":    m{"url": "https://gcr.io"},
 		"KubernetesCleaner": m{"max_age": 3600.0},
 		"LaunchQuota":       m{"total_quota": 400.0},
 		"KubernetesBuildExecutor": m{

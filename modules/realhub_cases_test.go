@@ -40,6 +40,11 @@ func (h *realHub) culler(t *testing.T) culler {
 	return record
 }
 
+// cullerURL is the flag that leads the culler to the hub beside it.
+func (h *realHub) cullerURL() string {
+	return strings.Replace("--url="+h.hubURL("/hub/api"), "127.0.0.1", "localhost", 1)
+}
+
 // launch makes a user and asks for their server.
 func (h *realHub) launch(t *testing.T, user string, options any) answer {
 	t.Helper()
@@ -107,7 +112,7 @@ func TestRealHub(t *testing.T) {
 	t.Run("culler", func(t *testing.T) {
 		want := culler{
 			Flags: []string{
-				"--timeout=600", "--cull-every=660", "--concurrency=5", "--max-age=21600", "--cull-admin-users=false",
+				h.cullerURL(), "--timeout=600", "--cull-every=660", "--concurrency=5", "--max-age=21600", "--cull-admin-users=false",
 			},
 			Service: "jupyterhub-idle-culler", RequestTimeout: "60",
 			ListUsers: http.StatusOK, ReadHub: http.StatusForbidden,
@@ -216,7 +221,7 @@ func TestRealHubOfABinder(t *testing.T) {
 	})
 
 	if got := h.culler(t); cmp.Diff([]string{
-		"--timeout=3600", "--cull-every=600", "--concurrency=10", "--cull-users",
+		h.cullerURL(), "--timeout=3600", "--cull-every=600", "--concurrency=10", "--cull-users=true",
 	}, got.Flags) != "" || got.ListUsers != http.StatusOK {
 		t.Errorf("culler of a BinderHub: %+v", got)
 	}

@@ -14,8 +14,9 @@ import urllib.request
 
 def ask(method, path):
     """The status of one request to the hub with the token it was given."""
+    flags = dict(flag.partition("=")[::2] for flag in sys.argv[1:])
     request = urllib.request.Request(
-        os.environ["JUPYTERHUB_API_URL"] + path,
+        flags["--url"] + path,
         method=method,
         headers={"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]},
     )

@@ -33,10 +33,8 @@ c.KubernetesBuildExecutor.namespace = os.environ.get(
     "BUILD_NAMESPACE", chart["namespace"]
 )
 c.BuildExecutor.push_secret = (
-    "binder-build-docker-config" if chart["dockerConfig"] else None
+    "binder-build-docker-config" if chart["dockerConfig"] else ""
 )
-if chart["registryUrl"]:
-    c.DockerRegistry.url = chart["registryUrl"]
 
 origin = (values.get("cors") or {}).get("allowOrigin")
 if origin:

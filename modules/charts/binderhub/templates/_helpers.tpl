@@ -30,6 +30,22 @@ release: {{ .Release.Name }}
 name: {{ (index . 0).Release.Name }}-{{ index . 1 }}
 {{- end }}
 
+{{- /* Environment from a list as it is, or from a map of names. */ -}}
+{{- define "binderhub.extraEnv" -}}
+{{- if kindIs "slice" . }}
+{{- with . }}{{ toYaml . }}{{ end }}
+{{- else }}
+{{- range $name, $value := . }}
+{{- if kindIs "map" $value }}
+- {{ merge (dict "name" $name) $value | toJson }}
+{{- else }}
+- name: {{ $name | quote }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "binderhub.image" -}}
 {{ .name }}{{ if .tag }}:{{ .tag }}{{ end }}
 {{- end }}

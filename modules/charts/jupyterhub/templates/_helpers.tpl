@@ -44,11 +44,7 @@ namespaces can see: always with the release in front.
 {{- end }}
 
 {{- define "jupyterhub.hub.serviceaccount" -}}
-{{- if .Values.hub.serviceAccount.create }}
-{{- .Values.hub.serviceAccount.name | default (include "jupyterhub.name" (list . "hub")) }}
-{{- else }}
-{{- .Values.hub.serviceAccount.name | default "default" }}
-{{- end }}
+{{- include "jupyterhub.serviceaccount" (list . .Values.hub.serviceAccount "hub") }}
 {{- end }}
 
 {{- /* Immutable on Deployments: never add a line here. */ -}}
@@ -126,6 +122,27 @@ its name. Sorted by key, so that a render is stable.
 {{- /* A probe's timing: the block without its switch. */ -}}
 {{- define "jupyterhub.probe" -}}
 {{- toYaml (omit . "enabled") }}
+{{- end }}
+
+{{- /* Which IP families a Service has, when the values say so. */ -}}
+{{- define "jupyterhub.ipFamilies" -}}
+{{- with .ipFamilyPolicy -}}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* The name of a component's ServiceAccount: (list $ block "default name"). */ -}}
+{{- define "jupyterhub.serviceaccount" -}}
+{{- $block := index . 1 -}}
+{{- if $block.create }}
+{{- $block.name | default (include "jupyterhub.name" (list (index . 0) (index . 2))) }}
+{{- else }}
+{{- $block.name | default "default" }}
+{{- end }}
 {{- end }}
 
 {{- define "jupyterhub.hub.url" -}}

@@ -10,6 +10,7 @@ import re
 import sys
 from binascii import a2b_hex
 from glob import glob
+from urllib.parse import urlparse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -65,6 +66,7 @@ for trait, path in (
     ("shutdown_on_logout", "shutdownOnLogout"),
     ("template_paths", "templatePaths"),
     ("template_vars", "templateVars"),
+    ("authenticate_prometheus", "authenticatePrometheus"),
 ):
     set_config_if_not_none(c.JupyterHub, trait, "hub." + path)
 set_config_if_not_none(
@@ -142,7 +144,6 @@ release = value("Release.Name", "")
 c.KubeSpawner.namespace = os.environ.get("POD_NAMESPACE") or value(
     "Release.Namespace", "default"
 )
-c.KubeSpawner.hub_connect_url = c.JupyterHub.hub_connect_url
 c.KubeSpawner.common_labels = {
     "app": app,
     "release": release,
@@ -305,10 +306,15 @@ c.JupyterHub.load_roles = []
 
 if value("cull.enabled"):
     culler = "jupyterhub-idle-culler"
+    # It runs beside the hub, so it need not go through a Service and its
+    # network policy. Booleans have their value written out: versions differ in
+    # whether a bare flag is one.
+    port = urlparse(value("hub.config.JupyterHub.hub_bind_url", "http://:8081")).port
     command = [
         sys.executable,
         "-m",
         "jupyterhub_idle_culler",
+        f"--url=http://localhost:{port}{base_url.rstrip('/')}/hub/api",
         f"--timeout={value('cull.timeout')}",
         f"--cull-every={value('cull.every')}",
         f"--concurrency={value('cull.concurrency')}",
@@ -317,12 +323,12 @@ if value("cull.enabled"):
     if value("cull.maxAge"):
         command.append(f"--max-age={value('cull.maxAge')}")
     if value("cull.users"):
-        command.append("--cull-users")
+        command.append("--cull-users=true")
         scopes.append("admin:users")
     if not value("cull.adminUsers"):
         command.append("--cull-admin-users=false")
     if value("cull.removeNamedServers"):
-        command.append("--remove-named-servers")
+        command.append("--remove-named-servers=true")
     c.JupyterHub.services.append(
         {
             "name": culler,

@@ -135,9 +135,8 @@ spec:
 {{- end -}}
 {{- end }}
 
-{{- /* Labels and hook annotations of the awaiter's objects: (list $ "weight"). */ -}}
+{{- /* Labels and hook annotations of the awaiter's objects: (list $ "weight" more). */ -}}
 {{- define "jupyterhub.awaiter.metadata" -}}
-name: {{ include "jupyterhub.name" (list (index . 0) "hook-image-awaiter") }}
 labels:
   {{- include "jupyterhub.labels" (list (index . 0) "image-puller") | nindent 2 }}
   hub.jupyter.org/deletable: "true"
@@ -145,4 +144,7 @@ annotations:
   helm.sh/hook: pre-install,pre-upgrade
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
   helm.sh/hook-weight: {{ index . 1 | quote }}
+  {{- with index . 2 }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
