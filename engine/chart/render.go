@@ -2,6 +2,7 @@ package chart
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -181,7 +182,8 @@ func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 		// Templates may change the values they are given.
 		"Values": common.Values(copyTable(r.values)),
 	}
-	files, err := engine.Engine{CustomTemplateFuncs: funcs}.Render(r.chart, top)
+	// The context is for lookups of the engine's own, which are replaced.
+	files, err := engine.Engine{CustomTemplateFuncs: funcs}.RenderWithContext(context.Background(), r.chart, top)
 	if err != nil {
 		return nil, templateError(err)
 	}

@@ -12,10 +12,6 @@ import (
 // component is found by the template that rendered an object first, by labels
 // second.
 
-// jupyterhubParts are the folders of the JupyterHub chart that say less than the
-// folder or file inside them.
-var jupyterhubParts = map[string]bool{"scheduling": true}
-
 // binderhubParts are the folders and files of the BinderHub chart that are not
 // the binder's own.
 var binderhubParts = map[string]string{
@@ -67,7 +63,7 @@ func templatePath(source string) (name string, parts []string, isCRD bool) {
 }
 
 func jupyterhubComponent(parts []string) string {
-	if len(parts) > 1 && jupyterhubParts[parts[0]] {
+	if len(parts) > 2 && parts[0] == "scheduling" { // scheduling/user-scheduler/…
 		parts = parts[1:]
 	}
 	switch first := stem(parts[0]); {

@@ -92,9 +92,9 @@ func TestComponentsOfBuiltinCharts(t *testing.T) {
 			"ClusterRoleBinding/prod-user-scheduler-base", "ClusterRoleBinding/prod-user-scheduler-volumes"},
 		"hub.prod/user-placeholder": {"StatefulSet/user-placeholder", "PodDisruptionBudget/user-placeholder",
 			"PriorityClass/prod-user-placeholder-priority"},
-		"hub.prod/image-puller":  {"DaemonSet/continuous-image-puller", "PriorityClass/prod-image-puller-priority"},
-		"hub.prod/priorityclass": {"PriorityClass/prod-default-priority"},
-		"hub.prod/namespace":     {"Namespace/prod"},
+		"hub.prod/image-puller": {"DaemonSet/continuous-image-puller", "PriorityClass/prod-image-puller-priority"},
+		"hub.prod/scheduling":   {"PriorityClass/prod-default-priority"},
+		"hub.prod/namespace":    {"Namespace/prod"},
 	}
 	got := map[string][]string{}
 	for _, d := range mustConfig(t, parse(t, quickstart), nil) {
