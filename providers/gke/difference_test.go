@@ -93,6 +93,7 @@ func TestNoDifference(t *testing.T) {
 		{"empty for absent", []edit{setting(int64(0), "config", "ephemeralStorageLocalSsdConfig", "localSsdCount"), setting(false, "config", "spot")}, nil},
 		{"scopes in another order", []edit{setting([]any{"https://www.googleapis.com/auth/monitoring", "https://www.googleapis.com/auth/devstorage.read_only"}, "config", "oauthScopes")}, nil},
 		{"a number as text and a text as number", []edit{setting(int64(110), "maxPodsConstraint", "maxPodsPerNode")}, nil},
+		{"an image type in small letters", []edit{setting("ubuntu_containerd", "config", "imageType")}, nil},
 		{"both spellings of the disk", []edit{setting("200", "config", "bootDisk", "sizeGb")}, nil},
 	}
 	for _, test := range tests {

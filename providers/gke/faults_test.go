@@ -367,7 +367,7 @@ func (w *world) counts() map[string]int {
 
 // Killed before or after any of its requests, a write is gone on with by another
 // process, or undone by it, and ends where it should. What is still under way at
-// GKE is waited for first.
+// GKE is waited for first. (P2)
 func TestKilledAtEveryCall(t *testing.T) {
 	for _, f := range flows() {
 		for _, g := range f.targets(t) {

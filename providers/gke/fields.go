@@ -133,7 +133,7 @@ func gather(found map[leaf]any, path string, v any) {
 	default:
 		m, isMap := v.(map[string]any)
 		if !isMap {
-			found[leaf{field: path}] = canonical(v)
+			found[leaf{field: path}] = canonicalAt(path, v)
 			return
 		}
 		for key, value := range m {
@@ -220,6 +220,16 @@ func canonical(v any) any {
 		return c
 	}
 	return zeroAsNil(v)
+}
+
+// canonicalAt is canonical for the field at path: GKE writes an image type in
+// capitals, however it was asked for.
+func canonicalAt(path string, v any) any {
+	c := canonical(v)
+	if text, isText := c.(string); isText && path == "config.imageType" {
+		return strings.ToUpper(text)
+	}
+	return c
 }
 
 func zeroAsNil(v any) any {

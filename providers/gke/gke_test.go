@@ -138,6 +138,7 @@ func (w *world) pool(name string) *emulator.Pool {
 	return nil
 }
 
+// P1: what was applied is planned no more.
 func TestLifeOfAPool(t *testing.T) {
 	in(t, emulator.Options{}, func(t *testing.T, w *world) {
 		w.apply(t, desired("user"))

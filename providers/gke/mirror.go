@@ -30,7 +30,7 @@ func reflected(want, live any, path string) any {
 	}
 	wm, isMap := want.(map[string]any)
 	if !isMap {
-		return reflectLeaf(want, live, func(v any) []any { return []any{canonical(v)} })
+		return reflectLeaf(want, live, func(v any) []any { return []any{canonicalAt(path, v)} })
 	}
 	lm, _ := live.(map[string]any)
 	m := make(map[string]any, len(wm))

@@ -84,6 +84,7 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
+// P6: what is not ours is neither changed nor deleted.
 func TestPoolsOfOthers(t *testing.T) {
 	in(t, emulator.Options{}, func(t *testing.T, w *world) {
 		w.apply(t, desired("user"))

@@ -67,6 +67,7 @@ func fillAutoscaling(a *container.NodePoolAutoscaling) {
 func fillConfig(n *container.NodeConfig) {
 	fill(&n.MachineType, "e2-medium")
 	fill(&n.ImageType, "COS_CONTAINERD")
+	n.ImageType = strings.ToUpper(n.ImageType)
 	fill(&n.ServiceAccount, "default")
 	fill(&n.EffectiveCgroupMode, "EFFECTIVE_CGROUP_MODE_V2")
 	mirrorDisk(n)
