@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +46,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     exits,
+			"apiserver": apiserver,
 			"edit":      edit,
 			"foreign":   foreign,
 			"seat":      seat,
@@ -49,6 +54,7 @@ func TestScript(t *testing.T) {
 			"lives":     lives,
 			"lock":      lock,
 			"waitfor":   waitfor,
+			"large":     large,
 			"nothing":   nothing,
 			"tidy":      tidy,
 		},
@@ -73,6 +79,34 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// apiserver starts an API server that answers everything with one status, and
+// writes a kubeconfig for it: apiserver STATUS KUBECONFIG
+func apiserver(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":%q}`,
+			status, strings.ReplaceAll(http.StatusText(status), " ", ""), http.StatusText(status))
+	}))
+	ts.Defer(s.Close)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, `apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: %q}}]
+users: [{name: u, user: {token: hunter2}}]
+`, s.URL), 0o600))
+}
+
+// large makes a file of so many MiB: large FILE MIB
+func large(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("# a line of a file that is far too large for anybody\n"), n<<20/53), 0o644))
 }
 
 // open opens the world of the script.

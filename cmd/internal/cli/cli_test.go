@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,6 +95,20 @@ func TestCodeOfPlan(t *testing.T) {
 	} {
 		if got := codeOfPlan(&test.plan, exitDiffers); got != test.want {
 			t.Errorf("%s: %d, want %d", test.reason, got, test.want)
+		}
+	}
+}
+
+// The documentation has the same table as the code.
+func TestExitCodesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/OUTPUT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := strings.ReplaceAll(string(text), "`", "")
+	for _, e := range exits {
+		if !strings.Contains(documented, fmt.Sprintf("| %d | %s |", e.code, e.meaning)) {
+			t.Errorf("docs/OUTPUT.md lacks %d: %s", e.code, e.meaning)
 		}
 	}
 }

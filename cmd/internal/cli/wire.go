@@ -66,7 +66,7 @@ func (s *session) connect(ctx context.Context, config *schema.Config) (e *engine
 
 // cluster connects one cluster.
 func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.Cluster, commit string) (*engine.Cluster, error) {
-	if path, isSet := s.env(memoryVariable); isSet {
+	if path, _ := s.env(memoryVariable); path != "" {
 		return s.memoryCluster(config, c, path)
 	}
 	options := kube.Options{Kubeconfig: c.Kubeconfig, Context: c.Context, UserAgent: "hubcap/" + version}
