@@ -31,8 +31,7 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 	if c.live == nil {
 		return o, c.observeNew(ctx, o)
 	}
-	o.Live = c.p.live(c.live)
-	o.Live.Object = c.p.veil(c.live, c.desired.Object)
+	o.Live = c.p.live(c.live, c.desired.Object)
 	if c.desired.Presence == resource.Ensured {
 		o.Same = true
 		return o, nil

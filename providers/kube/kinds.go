@@ -11,7 +11,9 @@ import (
 
 // orphanKinds are the kinds in which objects of a config are looked for although
 // nothing of the kind is desired any more. Kinds that copy the labels of another
-// object (Endpoints, EndpointSlice, ReplicaSet, Pod) are not among them.
+// object (Endpoints, EndpointSlice, ReplicaSet, Pod) are not among them. Custom kinds
+// are looked at only while one of their objects is desired: a cluster may serve
+// hundreds of them, and hold tens of thousands of objects of one.
 var orphanKinds = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "Namespace"},
 	{Version: "v1", Kind: "ConfigMap"},

@@ -137,12 +137,13 @@ func applied(u *unstructured.Unstructured) *resource.Applied {
 	return &resource.Applied{Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time}
 }
 
-// live describes an object as it was read. Its tree shares nothing with u.
-func (p *Provider) live(u *unstructured.Unstructured) *resource.Live {
+// live describes an object as it was read. What desired marks as sensitive is
+// marked in it too; desired may be nil.
+func (p *Provider) live(u *unstructured.Unstructured, desired resource.Object) *resource.Live {
 	l := &resource.Live{
 		ID:      p.id(u),
 		Owner:   u.GetLabels()[LabelConfig],
-		Object:  p.veil(u, nil),
+		Object:  p.veil(u, desired),
 		Version: versionOf(u),
 		Applied: applied(u),
 	}

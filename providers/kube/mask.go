@@ -2,6 +2,7 @@ package kube
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,11 +14,32 @@ import (
 // messages: shorter ones would blot out ordinary words.
 const minSecret = 6
 
-// veil returns a copy of what was read in which everything that must not leave
-// the process is marked: the data of a Secret, what kubectl keeps a copy of it
-// in, and whatever desired marks at the same place.
+// veil returns what was read, with everything marked that must not leave the
+// process: the data of a Secret, what kubectl keeps a copy of it in, and whatever
+// desired marks at the same place. It is a copy only where there is something to
+// mark: most objects hold no secret, and there may be many.
 func (p *Provider) veil(u *unstructured.Unstructured, desired resource.Object) resource.Object {
-	return p.veilTree(u.Object, u.GetKind() == "Secret" && u.GroupVersionKind().Group == "", desired)
+	_, byKubectl := u.GetAnnotations()[annotationKubectl]
+	if !isSecret(u) && !byKubectl && !hasSensitive(map[string]any(desired)) {
+		return resource.Object(u.Object)
+	}
+	return p.veilTree(u.Object, isSecret(u), desired)
+}
+
+func hasSensitive(v any) bool {
+	switch v := v.(type) {
+	case resource.Sensitive:
+		return true
+	case map[string]any:
+		for _, e := range v {
+			if hasSensitive(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, hasSensitive)
+	}
+	return false
 }
 
 func (p *Provider) veilTree(tree map[string]any, isSecret bool, desired resource.Object) resource.Object {

@@ -53,11 +53,10 @@ func TestRollout(t *testing.T) {
 		t.Errorf("settled with pods of checksums %q", out)
 	}
 	third := b.apply(b.desire("web", deploymentOf("notready", 2, "b")))
-	b.await(third, func(h resource.Health) bool {
-		return strings.Contains(h.Reason, "updated") || strings.Contains(h.Reason, "eplicas")
+	seen := b.await(third, func(h resource.Health) bool {
+		return strings.Contains(strings.Join(h.Details, ""), "container web is not ready")
 	})
-	h := b.await(third, func(h resource.Health) bool { return len(h.Details) > 0 })
-	if h := h["Deployment/web"]; h.Ready || h.Terminal {
+	if h := seen["Deployment/web"]; h.Ready || h.Terminal || h.Reason == "" {
 		t.Errorf("a rollout that waits: %+v", h)
 	}
 }

@@ -30,7 +30,7 @@ var accounts struct {
 	read, apply string // kubeconfigs
 }
 
-func kubeconfigs(t *testing.T) (read, apply string) {
+func kubeconfigs(t testing.TB) (read, apply string) {
 	t.Helper()
 	s := sandboxtest.Shared(t)
 	accounts.once.Do(func() {
@@ -61,7 +61,7 @@ metadata: {name: applier, namespace: hubcap}
 }
 
 // keep puts an account's kubeconfig where it outlives the test.
-func keep(t *testing.T, account string) string {
+func keep(t testing.TB, account string) string {
 	t.Helper()
 	s := sandboxtest.Shared(t)
 	text, err := os.ReadFile(s.KubeconfigFor(t, "hubcap", account))
@@ -101,7 +101,7 @@ func (c *counter) wrap(next http.RoundTripper) http.RoundTripper {
 // A bench is a namespace of its own, with a provider that acts with the apply
 // role.
 type bench struct {
-	t         *testing.T
+	t         testing.TB
 	p         *Provider
 	namespace string
 	count     *counter
@@ -110,13 +110,13 @@ type bench struct {
 
 var benches atomic.Int64
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	_, apply := kubeconfigs(t)
 	return benchAs(t, apply, fmt.Sprintf("kube-%d", benches.Add(1)))
 }
 
-func benchAs(t *testing.T, kubeconfig, namespace string) *bench {
+func benchAs(t testing.TB, kubeconfig, namespace string) *bench {
 	t.Helper()
 	b := &bench{t: t, namespace: namespace, count: &counter{}, sandbox: sandboxtest.Shared(t)}
 	client, err := Connect(Options{Kubeconfig: kubeconfig, WrapTransport: b.count.wrap, UserAgent: "hubcap/test"})

@@ -112,7 +112,7 @@ func (s *survey) take(u *unstructured.Unstructured) {
 	if !ours {
 		return
 	}
-	l := *s.p.live(u)
+	l := *s.p.live(u, nil)
 	s.mu.Lock()
 	s.orphans = append(s.orphans, l)
 	s.mu.Unlock()
