@@ -20,7 +20,7 @@ import (
 func settled(t *testing.T, name string) (release, []object) {
 	t.Helper()
 	r := scenarios[name]
-	r.live = secretsOf(r.mustRender(t))
+	r.live = secretsOf(scenario(t, name))
 	return r, r.mustRender(t)
 }
 
@@ -133,7 +133,7 @@ func TestGeneratedSecrets(t *testing.T) {
 
 // TestHubSecretHasAllValues holds what tools read back from a live hub.
 func TestHubSecretHasAllValues(t *testing.T) {
-	objects := scenarios["binderhub, mybinder"].mustRender(t)
+	objects := scenario(t, "binderhub, mybinder")
 	var values struct {
 		Chart, Release map[string]string
 		Cull           struct{ Timeout, MaxAge int }
@@ -157,7 +157,7 @@ func TestHubSecretHasAllValues(t *testing.T) {
 		t.Errorf("Chart (-want +got):\n%s", diff)
 	}
 
-	defaults := scenarios["binderhub"].mustRender(t)
+	defaults := scenario(t, "binderhub")
 	var plain struct {
 		Singleuser struct{ Memory map[string]any }
 	}
@@ -243,7 +243,7 @@ func TestEveryContainerCanHaveResources(t *testing.T) {
 }
 
 func TestPlaceholderIsAsLargeAsAUser(t *testing.T) {
-	objects := scenarios["jupyterhub, full"].mustRender(t)
+	objects := scenario(t, "jupyterhub, full")
 	placeholder := find(t, objects, "StatefulSet/user-placeholder")
 	want := m{
 		"requests": m{"cpu": "0.01", "memory": "450Mi"},
@@ -306,7 +306,7 @@ func TestSchedulerFitsTheCluster(t *testing.T) {
 }
 
 func TestBinderDetails(t *testing.T) {
-	objects := scenarios["binderhub, mybinder"].mustRender(t)
+	objects := scenario(t, "binderhub, mybinder")
 	if got := at[m](t, find(t, objects, "Deployment/binder"), "spec", "template", "spec")["priorityClassName"]; got != "binderhub-core" {
 		t.Errorf("priority of the binder: %v", got)
 	}

@@ -10,7 +10,7 @@ import (
 // (DOMAIN §1.2, §1.3).
 func TestContainers(t *testing.T) {
 	httpGet := func(path, port string) m { return m{"path": path, "port": port} }
-	objects := scenarios["binderhub, mybinder"].mustRender(t)
+	objects := scenario(t, "binderhub, mybinder")
 	moved := release{chart: "binderhub", values: m{
 		"config":     m{"BinderHub": m{"base_url": "/binder"}},
 		"jupyterhub": m{"hub": m{"baseUrl": "/jupyter/", "db": m{"type": "postgres", "url": "postgres://db"}}},
@@ -57,8 +57,8 @@ func TestContainers(t *testing.T) {
 }
 
 func TestWorkloadShapes(t *testing.T) {
-	objects := scenarios["binderhub, mybinder"].mustRender(t)
-	single := scenarios["binderhub"].mustRender(t)
+	objects := scenario(t, "binderhub, mybinder")
+	single := scenario(t, "binderhub")
 	table := []struct {
 		reason string
 		from   []object

@@ -165,10 +165,10 @@ func TestInventory(t *testing.T) {
 		"binderhub, mybinder": slices.Concat(hubObjects, binderObjects, cleanerObjects, priority, []string{"DaemonSet/prod-dind", "Ingress/binderhub"}),
 		"binderhub, pink":     slices.Concat(hubObjects, binderObjects, []string{"DaemonSet/prod-pink"}),
 	}
-	for name, r := range scenarios {
+	for name := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, o := range r.mustRender(t) {
+			for _, o := range scenario(t, name) {
 				got = append(got, o.key())
 			}
 			slices.Sort(got)
@@ -185,8 +185,8 @@ func TestInventory(t *testing.T) {
 // that Kubernetes does not know, or of another type, fails.
 func TestObjectsAreStrictlyTyped(t *testing.T) {
 	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-	for name, r := range scenarios {
-		for _, o := range r.mustRender(t) {
+	for name := range scenarios {
+		for _, o := range scenario(t, name) {
 			data, err := json.Marshal(o.Object)
 			if err != nil {
 				t.Fatal(err)
@@ -228,8 +228,8 @@ func TestSelectors(t *testing.T) {
 		"Service": {"spec", "selector"}, "NetworkPolicy": {"spec", "podSelector", "matchLabels"},
 	}
 	seen := map[string]bool{}
-	for name, r := range scenarios {
-		objects := r.mustRender(t)
+	for name := range scenarios {
+		objects := scenario(t, name)
 		for _, o := range objects {
 			path := paths[o.GetKind()]
 			if path == nil && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet", "PodDisruptionBudget"}, o.GetKind()) {
@@ -283,7 +283,7 @@ func texts(tree m) map[string]string {
 }
 
 func TestLabels(t *testing.T) {
-	objects := scenarios["jupyterhub, full"].mustRender(t)
+	objects := scenario(t, "jupyterhub, full")
 	hub := find(t, objects, "Deployment/hub")
 	want := map[string]string{
 		"component": "hub", "app": "jupyterhub", "release": "prod", "chart": "jupyterhub-0.1.0", "heritage": "Helm",

@@ -65,7 +65,7 @@ func pick(from any, names ...string) m {
 
 // withoutKubeSpawner lets the binder's mixin be tried where kubespawner is not
 // installed.
-var withoutKubeSpawner = m{"jupyterhub": m{"hub": m{"config": m{"JupyterHub": m{"spawner_class": "x"}}, "extraConfig": m{"0-binderspawner": "pass"}}}}
+var withoutKubeSpawner = m{"jupyterhub": m{"hub": m{"config": m{"JupyterHub": m{"spawner_class": "x"}}, "extraConfig": m{"00-binder": "pass"}}}}
 
 func TestRealHubUserPods(t *testing.T) {
 	needRealHub(t)
@@ -185,7 +185,7 @@ func TestRealHubExtraConfig(t *testing.T) {
 func TestRealHubBinderConfig(t *testing.T) {
 	needRealHub(t)
 	dir := t.TempDir()
-	secret := find(t, scenarios["binderhub, mybinder"].mustRender(t), "Secret/binder-secret")
+	secret := find(t, scenario(t, "binderhub, mybinder"), "Secret/binder-secret")
 	for name, encoded := range secretText(t, secret) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(encoded), 0o600); err != nil {
 			t.Fatal(err)

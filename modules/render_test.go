@@ -2,6 +2,7 @@ package modules_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -58,6 +59,23 @@ func (r release) render() ([]object, error) {
 	}
 	return objects, nil
 }
+
+// scenario returns the objects of a scenario, rendered once for all tests. They
+// are not to be changed.
+func scenario(t *testing.T, name string) []object {
+	t.Helper()
+	rendered.Lock()
+	defer rendered.Unlock()
+	if rendered.objects[name] == nil {
+		rendered.objects[name] = scenarios[name].mustRender(t)
+	}
+	return rendered.objects[name]
+}
+
+var rendered = struct {
+	sync.Mutex
+	objects map[string][]object
+}{objects: map[string][]object{}}
 
 func (r release) mustRender(t *testing.T) []object {
 	t.Helper()
