@@ -102,6 +102,11 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster) []findi
 		err = fmt.Errorf("missing: %s", denied)
 	}
 	note("permissions", "journal and lock may be written", err)
+	locked, err := s.locks[c.Name](ctx)
+	if locked != nil {
+		err = locked
+	}
+	note("lock", "free", err)
 	census, err := c.Census.Count(ctx)
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
 	runs, err := c.Store.Runs(ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -47,7 +48,21 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 	cluster.Sampler = &router{objects: world, samples: world, probe: probe.New()}
 	cluster.Store = s.mirror(world, name)
 	cluster.Facts.Lookup = lookup(world, name)
+	s.peekAt(name, func(ctx context.Context) (*engine.LockedError, error) { return peek(ctx, world) })
 	return cluster, nil
+}
+
+// peek tells who holds a world's lock by trying to take it.
+func peek(ctx context.Context, world *memory.World) (*engine.LockedError, error) {
+	lock, err := world.Lock(ctx, engine.Holder{})
+	var locked *engine.LockedError
+	if errors.As(err, &locked) {
+		return locked, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, lock.Release(ctx)
 }
 
 // lookup is what charts see of a world: its objects, one by one.

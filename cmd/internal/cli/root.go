@@ -45,7 +45,8 @@ type session struct {
 
 	permitted permit
 	mu        sync.Mutex
-	notify    func(run.Event) // of the run under way
+	locks     map[string]peeker // by name of the cluster
+	notify    func(run.Event)   // of the run under way
 }
 
 // Main runs hubcap with the process's arguments and streams and returns its exit

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +67,11 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 			cs.Trouble = err.Error()
 		} else {
 			cs.Sessions = census.Sessions
+		}
+		if locked, err := s.locks[name](ctx); err != nil {
+			cs.Trouble = err.Error()
+		} else if locked != nil {
+			cs.Locked = fmt.Sprintf("%s since %s, run %s", locked.Holder.Who, locked.Holder.When.UTC().Format(time.RFC3339), locked.Holder.Run)
 		}
 		st.Clusters = append(st.Clusters, cs)
 	}

@@ -113,6 +113,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		return nil, err
 	}
 	records := records.New(client.Typed, namespace, name)
+	s.peekAt(name, records.Held)
 	routes := &router{objects: objects, samples: objects, probe: probe.New()}
 	if pools != nil {
 		routes.pools = pools
@@ -124,6 +125,18 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records,
 	}, nil
+}
+
+// A peeker returns who holds a cluster's lock, or nil, and takes nothing.
+type peeker func(ctx context.Context) (*engine.LockedError, error)
+
+func (s *session) peekAt(cluster string, p peeker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.locks == nil {
+		s.locks = map[string]peeker{}
+	}
+	s.locks[cluster] = p
 }
 
 // viaGKE points options at the API server that the GKE API names.

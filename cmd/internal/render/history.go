@@ -132,6 +132,7 @@ type ClusterStatus struct {
 	Where    string `json:"where,omitempty"`
 	Identity string `json:"identity,omitempty"`
 	Sessions int    `json:"sessions"`
+	Locked   string `json:"locked_by,omitempty"`
 	Trouble  string `json:"trouble,omitempty"` // why it could not be reached
 }
 
@@ -152,6 +153,9 @@ func StatusText(st Status, now time.Time, s Style) string {
 			line += ": " + count(c.Sessions, "session") + ", identity " + clean(c.Identity)
 		}
 		b.WriteString(wrap("cluster "+line, "", s.width()))
+		if c.Locked != "" {
+			b.WriteString(wrap("locked by "+clean(c.Locked), "  ", s.width()))
+		}
 	}
 	if st.Last == nil {
 		b.WriteString("no run is recorded\n")

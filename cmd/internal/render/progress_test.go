@@ -136,7 +136,7 @@ func TestHistory(t *testing.T) {
 	golden(t, "history-none.txt", History(nil, Style{}))
 	golden(t, "run.txt", Run(runs[0], Style{Verbose: true})+Run(runs[1], Style{}))
 	golden(t, "status.txt", StatusText(Status{
-		Clusters: []ClusterStatus{{Name: "prod", Where: "us-central1-a", Identity: "b6c1", Sessions: 412}, {Name: "dr"}, {Name: "old", Trouble: "connect to old: unreachable"}},
+		Clusters: []ClusterStatus{{Name: "prod", Where: "us-central1-a", Identity: "b6c1", Sessions: 412, Locked: "ada@lovelace since 2026-11-21T12:00:00Z, run 20261121-130000-77aa"}, {Name: "dr"}, {Name: "old", Trouble: "connect to old: unreachable"}},
 		Last:     &runs[1], Open: []string{runs[1].ID},
 	}, at(7200), Style{})+StatusText(Status{}, noon, Style{}))
 }
