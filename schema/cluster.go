@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -17,7 +19,7 @@ var (
 func decodeCluster(b *body, header Block) entry {
 	c := &Cluster{
 		Block:      header,
-		Kubeconfig: b.nonEmpty("kubeconfig"),
+		Kubeconfig: b.path("kubeconfig"),
 		Context:    b.nonEmpty("context"),
 		Identity:   b.nonEmpty("identity"),
 		Prometheus: b.address("prometheus"),
@@ -37,6 +39,22 @@ func decodeCluster(b *body, header Block) entry {
 		c.GKE = &gke
 	}
 	return c
+}
+
+// path returns a path, made relative to where hubcap was started. "~/" is the
+// home directory.
+func (b *body) path(name string) string {
+	path := b.nonEmpty(name)
+	if rest, inHome := strings.CutPrefix(path, "~/"); inHome {
+		if home, isSet := b.l.opts.Env("HOME"); isSet {
+			return filepath.Join(home, rest)
+		}
+		b.errorIn(name, "Unknown home directory", "%q is in the home directory, and HOME is not set.", path)
+	}
+	if path == "" {
+		return ""
+	}
+	return b.scope.module.source.path(path)
 }
 
 // matches makes a check of a text out of a pattern.

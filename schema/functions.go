@@ -48,8 +48,8 @@ var pureFunctions = map[string]function.Function{
 	"can": tryfunc.CanFunc, "try": tryfunc.TryFunc,
 
 	"base64decode": base64DecodeFunc, "base64encode": textFunc(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
-	"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc,
-	"sha256": textFunc(digest), "yamldecode": ctyyaml.YAMLDecodeFunc, "yamlencode": ctyyaml.YAMLEncodeFunc,
+	"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": decodeFunc(decodeJSON), "jsonencode": stdlib.JSONEncodeFunc,
+	"sha256": textFunc(digest), "yamldecode": decodeFunc(strictYAML), "yamlencode": ctyyaml.YAMLEncodeFunc,
 
 	"formatdate": stdlib.FormatDateFunc, "timeadd": stdlib.TimeAddFunc, "timecmp": timeCompareFunc,
 }
@@ -101,6 +101,31 @@ func digest(s string) (string, error) {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:]), nil
 }
+
+// decodeFunc makes a function that reads a text as a value. The decoders of cty
+// are not used: nesting exhausts their stack, and aliases the memory.
+func decodeFunc(decode func([]byte) (any, error)) function.Function {
+	value := func(args []cty.Value) (cty.Value, error) {
+		v, err := decode([]byte(args[0].AsString()))
+		if err != nil {
+			return cty.DynamicVal, function.NewArgErrorf(0, "the text cannot be decoded: %s", yamlReason(err))
+		}
+		return valueOf(v), nil
+	}
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "text", Type: cty.String}},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if !args[0].IsKnown() {
+				return cty.DynamicPseudoType, nil
+			}
+			v, err := value(args)
+			return v.Type(), err
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return value(args) },
+	})
+}
+
+func strictYAML(data []byte) (any, error) { return decodeYAML(data, refused) }
 
 var base64DecodeFunc = textFunc(func(s string) (string, error) {
 	data, err := base64.StdEncoding.DecodeString(s)

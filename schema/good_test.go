@@ -139,7 +139,7 @@ func TestGoodRest(t *testing.T) {
 		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default")},
 		"cluster": Cluster{
 			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
-			Kubeconfig: "prod.yaml", Context: "prod", Identity: "4d1b8c4e", Prometheus: "http://prometheus.example.org",
+			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: "http://prometheus.example.org",
 		},
 	}
 	if diff := cmp.Diff(want, got, withoutPlaces); diff != "" {

@@ -111,6 +111,48 @@ repo_limit "l" {
 	}
 }
 
+func TestKubeconfigPath(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ written, want string }{
+		{"prod.yaml", filepath.Join(dir, "prod.yaml")},
+		{"../prod.yaml", filepath.Join(filepath.Dir(dir), "prod.yaml")},
+		{"/etc/prod.yaml", "/etc/prod.yaml"},
+		{"~/.kube/prod", "/home/ada/.kube/prod"},
+	} {
+		write(t, filepath.Join(dir, "main.hcl"), []byte("cluster \"c\" {\n  kubeconfig = \""+c.written+"\"\n}\n"))
+		config, diags := Load(dir, Options{Env: func(name string) (string, bool) { return "/home/ada", name == "HOME" }})
+		if len(diags) > 0 || config.Clusters[0].Kubeconfig != c.want {
+			t.Errorf("%s: got %s, %v, want %s", c.written, config.Clusters[0].Kubeconfig, diags, c.want)
+		}
+	}
+}
+
+// TestHostileData: nothing a decoded text holds ends the process.
+func TestHostileData(t *testing.T) {
+	bomb := "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+	for i := 1; i < 10; i++ {
+		bomb += fmt.Sprintf("a%d: &a%d [%s*a%d]\n", i, i, strings.Repeat(fmt.Sprintf("*a%d,", i-1), 9), i-1)
+	}
+	deep := strings.Repeat("[", 2_000_000) + strings.Repeat("]", 2_000_000)
+	for name, c := range map[string]struct{ expression, text string }{
+		"deep JSON":         {`jsondecode(file("x"))`, deep},
+		"deep YAML":         {`yamldecode(file("x"))`, deep},
+		"aliases":           {`yamldecode(file("x"))`, bomb},
+		"deep template":     {`templatefile("x", {})`, "${" + deep + "}"},
+		"more than a value": {`jsondecode(file("x"))`, "[] []"},
+		"a huge file":       {`file("x")`, strings.Repeat("x", maxFileBytes+1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "main.hcl"), []byte("locals {\n  x = "+c.expression+"\n}\n"))
+			write(t, filepath.Join(dir, "x"), []byte(c.text))
+			if _, diags := Load(dir, Options{}); len(diags) != 1 || diags[0].Subject == nil {
+				t.Errorf("got %v", diags)
+			}
+		})
+	}
+}
+
 func TestVariablePrecedence(t *testing.T) {
 	const files = `
 -- main.hcl --

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"slices"
@@ -211,13 +212,48 @@ func decodeYAML(data []byte, twice duplicates) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	return decodeJSON(encoded)
+}
+
+// decodeJSON decodes one JSON value into a tree as in [resource.Object].
+func decodeJSON(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var v any
 	if err := decoder.Decode(&v); err != nil {
 		return nil, err
 	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more after the value")
+	}
 	return wholeNumbers(v), nil
+}
+
+// valueOf turns a tree of decodeJSON into a value.
+func valueOf(v any) cty.Value {
+	switch v := v.(type) {
+	case bool:
+		return cty.BoolVal(v)
+	case int64:
+		return cty.NumberIntVal(v)
+	case float64:
+		return cty.NumberFloatVal(v)
+	case string:
+		return cty.StringVal(v)
+	case []any:
+		elements := make([]cty.Value, len(v))
+		for i, e := range v {
+			elements[i] = valueOf(e)
+		}
+		return cty.TupleVal(elements)
+	case map[string]any:
+		attributes := make(map[string]cty.Value, len(v))
+		for k, e := range v {
+			attributes[k] = valueOf(e)
+		}
+		return cty.ObjectVal(attributes)
+	}
+	return cty.NullVal(cty.DynamicPseudoType)
 }
 
 func wholeNumbers(v any) any {
@@ -234,7 +270,10 @@ func wholeNumbers(v any) any {
 		if n, err := v.Int64(); err == nil {
 			return n
 		}
-		f, _ := v.Float64()
+		f, err := v.Float64()
+		if err != nil {
+			return v.String() // larger than any number of JSON's readers
+		}
 		return f
 	}
 	return v
