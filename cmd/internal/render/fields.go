@@ -117,7 +117,7 @@ func (n secrets) foreign(f resource.Foreign) string {
 	if who == "" {
 		who = "someone unknown"
 	}
-	when := ""
+	when := ", time unknown" // the server keeps none for some subresources
 	if !f.Time.IsZero() {
 		when = " at " + f.Time.UTC().Format("2006-01-02T15:04:05Z")
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
@@ -30,32 +32,55 @@ func History(runs []journal.Run, s Style) string {
 	if len(runs) == 0 {
 		return "No run is recorded.\n"
 	}
-	t := newTable(s)
-	t.AppendHeader(table.Row{"RUN", "KIND", "OUTCOME", "STEPS", "TOOK", "BY"})
+	var rows [][]string
 	for _, r := range slices.Backward(runs) {
 		done, of := stepsOf(r)
 		outcome, took := "unfinished", ""
 		if end, finished := Ending(r); finished {
 			outcome, took = string(end.Outcome), span(end.Time.Sub(r.Started))
 		}
-		t.AppendRow(table.Row{clean(r.ID), clean(string(r.Kind)), clean(outcome), fmt.Sprintf("%d/%d", done, of), took, clean(cut(r.Holder, 24))})
+		rows = append(rows, []string{r.ID, string(r.Kind), outcome, fmt.Sprintf("%d/%d", done, of), took, r.Holder})
 	}
-	return t.Render() + "\n"
+	return lay([]string{"RUN", "KIND", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s)
 }
 
-// newTable is a table without lines, as wide as it needs to be and no wider than
-// the style.
-func newTable(s Style) table.Writer {
+// lay writes rows in columns; what is too long in the last column is wrapped
+// within it.
+func lay(header []string, rows [][]string, s Style) string {
+	if header != nil {
+		rows = append([][]string{header}, rows...)
+	}
+	last := len(rows[0]) - 1
+	widths := make([]int, last)
+	for _, r := range rows {
+		for i := range widths {
+			widths[i] = max(widths[i], cells(clean(r[i])))
+		}
+	}
+	used := 0
+	for i := range widths {
+		used += widths[i] + gap
+	}
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Size.WidthMax = s.width()
-	style.Box.UnfinishedRow = "…"
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", strings.Repeat(" ", gap)
 	style.Format.Header = 0
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
-	return t
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: last + 1, WidthMax: max(s.width()-used, leastRoom), WidthMaxEnforcer: text.WrapSoft}})
+	for _, r := range rows {
+		line := make(table.Row, len(r))
+		for i, c := range r {
+			line[i] = clean(c)
+		}
+		t.AppendRow(line)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(t.Render() + "\n") {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
 }
 
 // stepsOf counts the steps of a run that are done, and those it began.
@@ -215,19 +240,5 @@ func Table(header []string, rows [][]string, none string, s Style) string {
 	if len(rows) == 0 {
 		return none + "\n"
 	}
-	t := newTable(s)
-	line := func(cells []string) table.Row {
-		var r table.Row
-		for _, c := range cells {
-			r = append(r, clean(c))
-		}
-		return r
-	}
-	if header != nil {
-		t.AppendHeader(line(header))
-	}
-	for _, r := range rows {
-		t.AppendRow(line(r))
-	}
-	return t.Render() + "\n"
+	return lay(header, rows, s)
 }
