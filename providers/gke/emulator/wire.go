@@ -94,7 +94,33 @@ func decode(r *http.Request, v any) (json.RawMessage, *refusal) {
 	if err != nil {
 		return nil, invalid("read body: %v", err)
 	}
-	return data, decodeBytes(data, v)
+	if refusal := decodeBytes(data, v); refusal != nil {
+		return nil, refusal
+	}
+	var plain any
+	if len(data) > 0 && json.Unmarshal(data, &plain) == nil && holdsNull(plain) {
+		return nil, invalid("Invalid JSON payload received. A list holds null.")
+	}
+	return data, nil
+}
+
+// holdsNull reports whether some list in v has an element that is null.
+func holdsNull(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if e == nil || holdsNull(e) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if holdsNull(e) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func decodeBytes(data []byte, v any) *refusal {
