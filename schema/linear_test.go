@@ -17,7 +17,7 @@ func TestLoadIsLinear(t *testing.T) {
 	}
 	least := func(dir string) time.Duration {
 		best := time.Hour
-		for range 4 {
+		for range 3 {
 			start := processorTime(t)
 			if _, diags := Load(dir, Options{}); len(diags) > 0 {
 				t.Fatal(diags)
@@ -26,10 +26,10 @@ func TestLoadIsLinear(t *testing.T) {
 		}
 		return best
 	}
-	small, large := least(writeLarge(t, 50, 25)), least(writeLarge(t, 200, 25))
-	t.Logf("1,250 blocks %v, 5,000 blocks %v of processor time", small, large)
+	small, large := least(writeLarge(t, 30, 25)), least(writeLarge(t, 120, 25))
+	t.Logf("750 blocks %v, 3,000 blocks %v of processor time", small, large)
 	if large > 10*small {
-		t.Errorf("5,000 blocks take %v, which is %.1f times the %v of 1,250", large, float64(large)/float64(small), small)
+		t.Errorf("3,000 blocks take %v, which is %.1f times the %v of 750", large, float64(large)/float64(small), small)
 	}
 }
 

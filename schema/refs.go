@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -22,6 +23,11 @@ type target struct {
 }
 
 var targetType = cty.Capsule("reference", reflect.TypeFor[target]())
+
+// MarshalJSON always fails, so that jsonencode refuses a reference.
+func (*target) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a reference is not a value: take one of its attributes")
+}
 
 // targetKey is the attribute that holds the target. No identifier is spelt so.
 const targetKey = "@"
