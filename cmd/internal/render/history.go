@@ -8,7 +8,6 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
