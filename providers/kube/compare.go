@@ -82,6 +82,7 @@ func (c *comparison) same() bool {
 // part returns the part of u that is ours or about to be, without our record.
 func (c *comparison) part(u *unstructured.Unstructured) resource.Object {
 	part := restrict(u, c.fields.Difference(appliedPath))
+	c.fillHoles(part)
 	return c.p.veilTree(part, isSecret(u), c.desired.Object)
 }
 

@@ -153,6 +153,44 @@ func (e itemElement) matches(item any, i int) bool {
 	return false
 }
 
+// fillHoles puts null where a field is ours but not in the live object: it was
+// applied with its zero value, which the server does not keep. Without it, going
+// back to tree would give the field up.
+func (c *comparison) fillHoles(tree map[string]any) {
+	if c.live == nil || c.owns == nil {
+		return
+	}
+	for _, path := range leaves(c.owns) {
+		if _, exists := at(c.live.Object, path); !exists {
+			fill(tree, path)
+		}
+	}
+}
+
+// fill puts null at path, unless something is there or it would take a new item
+// of a list.
+func fill(tree any, path fieldpath.Path) {
+	for i, element := range path {
+		m, isMap := tree.(map[string]any)
+		next, exists := child(tree, element)
+		switch {
+		case exists:
+			tree = next
+		case !isMap || element.FieldName == nil:
+			return
+		case i == len(path)-1:
+			m[*element.FieldName] = nil
+		default:
+			if path[i+1].FieldName == nil {
+				return
+			}
+			below := map[string]any{}
+			m[*element.FieldName] = below
+			tree = below
+		}
+	}
+}
+
 // at returns what lies at path in tree.
 func at(tree any, path fieldpath.Path) (any, bool) {
 	for _, element := range path {

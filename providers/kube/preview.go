@@ -185,8 +185,9 @@ func (c *comparison) merged() resource.Object {
 		kept = kept.Difference(c.owns.Difference(c.wants).Union(appliedPath))
 	}
 	live := restrict(c.live, kept)
-	merged := overlay(live, canonical(c.plain), c.plain)
-	return c.p.veilTree(merged.(map[string]any), isSecret(c.live), c.desired.Object)
+	merged := overlay(live, canonical(c.plain), c.plain).(map[string]any)
+	c.fillHoles(merged)
+	return c.p.veilTree(merged, isSecret(c.live), c.desired.Object)
 }
 
 // overlay puts want, which is raw as the server would spell it, over have. What

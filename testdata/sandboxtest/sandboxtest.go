@@ -75,12 +75,12 @@ var shared struct {
 	err     error
 }
 
-// Shared returns the one sandbox of this test binary, whose TestMain is [Main]. Without the environment variable
-// it skips the test.
-func Shared(t testing.TB) *Sandbox {
+// Shared returns the one sandbox of this test binary, whose TestMain is [Main]. The arguments of the first call
+// are added to "sandbox up". Without the environment variable it skips the test.
+func Shared(t testing.TB, args ...string) *Sandbox {
 	t.Helper()
 	path := program(t)
-	shared.once.Do(func() { shared.sandbox, shared.err = start(path) })
+	shared.once.Do(func() { shared.sandbox, shared.err = start(path, args...) })
 	if shared.err != nil {
 		t.Fatalf("start sandbox: %v", shared.err)
 	}
