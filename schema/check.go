@@ -20,6 +20,7 @@ func (l *loader) check() {
 	for i := range c.NodePools {
 		pools[c.NodePools[i].Address] = &c.NodePools[i]
 	}
+	l.checkClusters()
 	l.checkReleases()
 	l.checkPools(hubs, pools)
 	l.checkBinders(hubs)
@@ -39,6 +40,35 @@ func (o once[K]) second(key K, b Block) (first Block, isSecond bool) {
 }
 
 func line(r hcl.Range) string { return fmt.Sprintf("%s line %d", r.Filename, r.Start.Line) }
+
+// checkClusters finds two blocks for one cluster, whose objects would be there
+// twice, and two clusters of one name in different modules: an object's identity
+// has the name and not the module.
+func (l *loader) checkClusters() {
+	type reached struct {
+		gke                 GKECluster
+		kubeconfig, context string
+	}
+	names, clusters := once[string]{}, once[reached]{}
+	for i := range l.config.Clusters {
+		c := &l.config.Clusters[i]
+		if first, isSecond := names.second(c.Address.Name, c.Block); isSecond {
+			l.errorAt(c.Range, "Duplicate name", "%s (%s) has the same name, and clusters are told apart by it across modules. Give one of them another name.",
+				first.Address, line(first.Range))
+			continue
+		}
+		if l.bad[c.Address] {
+			continue
+		}
+		how := reached{kubeconfig: c.Kubeconfig, context: c.Context}
+		if c.GKE != nil {
+			how = reached{gke: *c.GKE}
+		}
+		if first, isSecond := clusters.second(how, c.Block); isSecond {
+			l.errorAt(c.Range, "Duplicate cluster", "%s (%s) is the same cluster. Refer to that one, or name another cluster here.", first.Address, line(first.Range))
+		}
+	}
+}
 
 // checkReleases finds two releases of one name, and two hubs whose objects
 // would have the same names.

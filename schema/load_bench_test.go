@@ -28,7 +28,7 @@ func writeLarge(t testing.TB, files, blocksPerFile int) string {
 }
 
 func writeGroup(w *strings.Builder, id int) {
-	fmt.Fprintf(w, "cluster \"c%d\" {\n  project  = \"binder-prod\"\n  location = \"us-central1\"\n  name     = \"prod\"\n}\n", id)
+	fmt.Fprintf(w, "cluster \"c%d\" {\n  project  = \"binder-prod\"\n  location = \"us-central1\"\n  name     = \"prod%d\"\n}\n", id, id)
 	fmt.Fprintf(w, "locals {\n  labels%d = { pool = \"p%d\", size = format(\"%%d\", %d) }\n}\n", id, id, id)
 	for i := range 2 {
 		fmt.Fprintf(w, "qos_class \"q%d-%d\" {\n  mode   = \"guaranteed\"\n  cpu    = \"1\"\n  memory = \"${1 + %d}Gi\"\n}\n", id, i, i)
