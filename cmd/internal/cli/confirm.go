@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"hubcap/cmd/internal/render"
 )
 
 // confirm asks for a literal "yes" on the terminal, after repeating what matters.
@@ -17,7 +19,7 @@ func (s *session) confirm(ctx context.Context, a *approval, question, matter str
 		return errors.New("ask for approval: there is no terminal to ask on; " +
 			"pass --auto-approve, or apply a plan file (hubcap plan --out FILE, then hubcap apply FILE)")
 	}
-	fmt.Fprintf(s.err, "\n%s\n  %s\n\n  Only \"yes\" is taken as approval: ", question, matter)
+	fmt.Fprintf(s.err, "\n%s\n%s\n  Only \"yes\" is taken as approval: ", question, render.Indented(matter, s.style(s.err)))
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(s.in).ReadString('\n') // an end of input is no approval

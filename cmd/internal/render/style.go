@@ -117,6 +117,10 @@ func cutLeft(str string, width int) string {
 	return "…" + str[at:]
 }
 
+// Indented wraps text to the style's width, two cells in, with a newline at its
+// end.
+func Indented(text string, s Style) string { return wrap(text, "  ", s.width()) }
+
 // wrap breaks str at spaces into lines of at most width cells and indents all of
 // them; a word that is longer than a line is broken.
 func wrap(str, indent string, width int) string {
