@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -41,6 +42,11 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HUBCAP_MEMORY", filepath.Join(env.WorkDir, "world.json"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
+			examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("EXAMPLES", examples)
 			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
 			return nil
 		},
@@ -55,6 +61,7 @@ func TestScript(t *testing.T) {
 			"lock":      lock,
 			"waitfor":   waitfor,
 			"large":     large,
+			"leaks":     leaks,
 			"nothing":   nothing,
 			"tidy":      tidy,
 		},
@@ -183,6 +190,49 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(stderr.String()), 0o644))
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {
 		ts.Fatalf("exit code %s (%v), want %s\n%s", got, err, args[0], stderr.String())
+	}
+}
+
+// leaks checks that a file below a directory holds the value of a Secret of the
+// world, plain or as base64, or one of the texts, or with "!" that none does:
+// leaks DIR [TEXT...]
+func leaks(ts *testscript.TestScript, neg bool, args []string) {
+	secrets := args[1:]
+	for id, o := range open(ts).Objects() {
+		data, _ := o.Value("data")
+		values, _ := data.(map[string]any)
+		for _, v := range values {
+			text, isText := v.(string)
+			if id.Kind != "Secret" || !isText || len(text) < 8 {
+				continue // what is that short stands everywhere
+			}
+			secrets = append(secrets, text)
+			if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && len(decoded) >= 8 {
+				secrets = append(secrets, string(decoded))
+			}
+		}
+	}
+	if len(secrets) < 4 {
+		ts.Fatalf("only %d secrets to look for: the world is not what this test is about", len(secrets))
+	}
+	files, leaked := 0, 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files++
+		for i, secret := range secrets {
+			if bytes.Contains(content, []byte(secret)) {
+				ts.Logf("%s holds secret %d of %d", path, i+1, len(secrets))
+				leaked++
+			}
+		}
+		return err
+	}))
+	ts.Logf("%d secrets, %d files, %d leaks", len(secrets), files, leaked)
+	if leaked > 0 == neg {
+		ts.Fatalf("%d leaks", leaked)
 	}
 }
 

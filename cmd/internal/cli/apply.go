@@ -30,7 +30,7 @@ The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 	s.clusterFlags(c)
 	s.verboseFlag(c)
 	s.outputFlag(c, asText, asJSON)
-	sc, a := scopeFlags(c), approvalFlags(c)
+	sc, a := s.scopeFlags(c), approvalFlags(c)
 	c.RunE = func(c *cobra.Command, given []string) error {
 		if len(given) == 1 {
 			for _, name := range []string{"only", "except", "dangerous-delete"} {

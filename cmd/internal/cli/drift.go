@@ -17,7 +17,7 @@ a conflict.`,
 	}
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
-	sc := scopeFlags(c)
+	sc := s.scopeFlags(c)
 	c.Flags().Lookup("dangerous-delete").Hidden = true
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := s.interruptible(c.Context())

@@ -53,11 +53,16 @@ type scope struct {
 	only, except, remove []string
 }
 
-func scopeFlags(c *cobra.Command) *scope {
+func (s *session) scopeFlags(c *cobra.Command) *scope {
 	var sc scope
 	c.Flags().StringArrayVar(&sc.only, "only", nil, "plan only this block or component (`address`); repeatable")
 	c.Flags().StringArrayVar(&sc.except, "except", nil, "leave this block or component (`address`) out; repeatable")
 	c.Flags().StringArrayVar(&sc.remove, "dangerous-delete", nil, "allow that this `address` is deleted although people's work is on it")
+	for _, name := range []string{"only", "except", "dangerous-delete"} {
+		if err := c.RegisterFlagCompletionFunc(name, s.complete(addresses)); err != nil {
+			panic("cli: complete --" + name + ": " + err.Error())
+		}
+	}
 	return &sc
 }
 

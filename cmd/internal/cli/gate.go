@@ -40,6 +40,7 @@ func (s *session) gateCommand() *cobra.Command {
 	var component string
 	s.clusterFlags(try)
 	try.Flags().StringVar(&component, "component", "", "the component (`address`) whose pods a pods gate looks at, where the gate names none")
+	try.ValidArgsFunction = s.complete(gateNames)
 	try.RunE = func(c *cobra.Command, given []string) error {
 		ctx, stop := s.interruptible(c.Context())
 		defer stop()

@@ -25,7 +25,7 @@ carries out exactly; it holds no secrets.`,
 	s.clusterFlags(c)
 	s.verboseFlag(c)
 	s.outputFlag(c, asText, asJSON, asMarkdown)
-	sc := scopeFlags(c)
+	sc := s.scopeFlags(c)
 	c.Flags().StringVar(&out, "out", "", "write the plan to this `file`")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -178,7 +178,11 @@ func (n secrets) markdownDetails(p *plan.Plan, room int) string {
 	var b strings.Builder
 	steps := p.Steps()
 	used, left := 0, 0
-	for _, i := range worstFirst(p) {
+	for k, i := range worstFirst(p) {
+		if room-used < leastFold {
+			left += len(steps) - k
+			break
+		}
 		var body strings.Builder
 		Style{Width: 100, Verbose: true}.fields(&body, n, steps[i])
 		part := folded(clean(steps[i].Component.String()), body.String(), min(room-used, mostMarkdown/4))
@@ -195,6 +199,9 @@ func (n secrets) markdownDetails(p *plan.Plan, room int) string {
 	return b.String()
 }
 
+// leastFold is the room, in characters, below which a fold is not worth its frame.
+const leastFold = 400
+
 // folded is a foldable part of a comment with body as it is, cut to at most room
 // characters; "" when there is no room worth using.
 func folded(title, body string, room int) string {
@@ -205,7 +212,7 @@ func folded(title, body string, room int) string {
 	open := fmt.Sprintf("<details><summary>%s</summary>\n\n%sdiff\n", md(cut(title, 200)), fence)
 	end := fence + "\n\n</details>\n\n"
 	body = outdent(body)
-	if room -= len([]rune(open + end)); room < 200 {
+	if room -= len([]rune(open + end)); room < leastFold/2 {
 		return ""
 	}
 	if runes := []rune(body); len(runes) > room {

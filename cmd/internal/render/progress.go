@@ -258,6 +258,9 @@ func (p *Progress) liveLine(i int, now time.Time, s Style) string {
 	st := p.steps[i]
 	mark, color := "·", faint
 	word := "waiting"
+	if p.ended != nil {
+		word = "not begun"
+	}
 	switch {
 	case st.mark == journal.Done:
 		mark, color, word = "✓", green, "done"
