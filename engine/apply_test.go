@@ -226,12 +226,11 @@ func TestPlanFile(t *testing.T) {
 		t.Errorf("world (-want +got):\n%s", diff)
 	}
 	undo(t, e) // the world is as the plan found it, and yet it was used
-	again, err = e.Open(t.Context(), document)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := e.Apply(t.Context(), again); !errors.Is(err, engine.ErrUsed) {
 		t.Errorf("second apply = %v, want ErrUsed", err)
+	}
+	if _, err := e.Open(t.Context(), document); !errors.Is(err, engine.ErrUsed) {
+		t.Errorf("open after use = %v, want ErrUsed", err)
 	}
 	apply(t, e) // a new plan of the same content is another plan
 }
@@ -261,35 +260,34 @@ func TestPlanFileOfAnotherSecret(t *testing.T) {
 	}
 }
 
-// TestInterrupt checks that an interrupt lets the step finish its writes, and
-// that what is left can be resumed.
+// TestInterrupt checks that a run that is told to stop stops at a step's edge,
+// and that what is left can be resumed.
 func TestInterrupt(t *testing.T) {
 	for name, act := range map[string]func(*memory.World, context.CancelFunc){
 		"interrupt": func(_ *memory.World, cancel context.CancelFunc) { cancel() },
 		"lost lock": func(w *memory.World, _ context.CancelFunc) { w.LoseLock() },
 	} {
-		w := settled(t)
-		e := newEngine(w, next)
-		ctx, cancel := context.WithCancel(t.Context())
-		e.Notify = func(ev run.Event) {
-			if m, moved := ev.(run.StepMoved); moved && m.Mark == journal.Done && m.Index == 1 {
-				act(w, cancel)
+		synctest.Test(t, func(t *testing.T) {
+			w := settled(t)
+			e := newEngine(w, next)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			e.Notify = func(ev run.Event) {
+				if m, moved := ev.(run.StepMoved); moved && m.Mark == journal.Done && m.Index == 1 {
+					act(w, cancel)
+					synctest.Wait() // until the loss of the lock was noticed
+				}
 			}
-		}
-		p := mustPlan(t, e)
-		o, err := e.Apply(ctx, p)
-		cancel()
-		if name == "interrupt" && (o.Outcome != journal.WasInterrupted || !errors.Is(err, engine.ErrInterrupted) || o.Steps != 1) {
-			t.Fatalf("%s: apply = %+v, %v", name, o, err)
-		}
-		if o.Outcome == journal.Succeeded {
-			t.Skip("the loss of the lock was seen too late") // the watch is another goroutine
-		}
-		e.Notify = nil
-		resume(t, e)
-		if diff := cmp.Diff(wanted(next()), w.Objects()); diff != "" {
-			t.Errorf("%s: world after resume (-want +got):\n%s", name, diff)
-		}
+			o, err := e.Apply(ctx, mustPlan(t, e))
+			if o.Outcome != journal.WasInterrupted || !errors.Is(err, engine.ErrInterrupted) || o.Steps != 1 {
+				t.Fatalf("%s: apply = %+v, %v; want it interrupted after one step", name, o, err)
+			}
+			e.Notify = nil
+			resume(t, e)
+			if diff := cmp.Diff(wanted(next()), w.Objects()); diff != "" {
+				t.Errorf("%s: world after resume (-want +got):\n%s", name, diff)
+			}
+		})
 	}
 }
 

@@ -78,8 +78,13 @@ func (s *session) unused(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
+	return used(runs, s.plan)
+}
+
+// used returns an [ErrUsed] when one of the runs is of this very plan.
+func used(runs []journal.Run, p *plan.Plan) error {
 	for _, r := range runs {
-		if r.PlanID == s.plan.ID && r.PlanCreated.Equal(s.plan.Created) {
+		if r.PlanID == p.ID && r.PlanCreated.Equal(p.Created) {
 			return fmt.Errorf("%w by run %s", ErrUsed, r.ID)
 		}
 	}

@@ -186,6 +186,14 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
+	// A plan that was carried out is stale by that, too: say the plainer thing.
+	runs, err := e.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := used(runs, p); err != nil {
+		return nil, err
+	}
 	desired, diags := e.desired()
 	if diags.HasErrors() {
 		return nil, diags
