@@ -152,6 +152,10 @@ func TestSameAndForeign(t *testing.T) {
 			somebodys(t, u, "", 0, envB, below(envB, "name"), below(envB, "value"))
 			setContainer(u, "env", []any{map[string]any{"name": "A", "value": "a"}})
 		}, false, "spec.template.spec.containers[web].env[B] unknown 00:00:00 map[name:B value:b] <nil>"},
+		{"an admission plugin made another image of it", nil, func(t *testing.T, u *unstructured.Unstructured) {
+			somebodys(t, u, "hubcap", time.Second, imagePath)
+			setContainer(u, "image", "mirror.example.org/web:1")
+		}, false, ""},
 		{"somebody added an item", nil, func(t *testing.T, u *unstructured.Unstructured) {
 			setContainer(u, "env", []any{
 				map[string]any{"name": "A", "value": "a"}, map[string]any{"name": "B", "value": "b"}, map[string]any{"name": "C", "value": "c"},

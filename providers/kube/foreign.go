@@ -31,7 +31,7 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 		return nil
 	}
 	unmoved := last.Digest == resource.Digest(c.desired.Object)
-	others := c.writers()
+	others, admitted := c.writers()
 	wanted := canonical(c.plain)
 	var found []resource.Foreign
 	for _, path := range leaves(c.wants.Difference(c.owns)) {
@@ -41,7 +41,7 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 			spelled = raw
 		}
 		live, exists := at(c.live.Object, path)
-		if exists && covers(live, spelled) || !exists && isEmpty(spelled) {
+		if exists && covers(live, spelled) || !exists && isEmpty(spelled) || ownsPath(admitted, path) {
 			continue
 		}
 		w, since := lastWriter(others, path, last.Time)
@@ -71,21 +71,25 @@ func (c *comparison) foreignField(path fieldpath.Path, w writer, live any) resou
 }
 
 // writers returns everybody else who wrote to the object itself, the latest
-// first. Whoever only reports status is left out.
-func (c *comparison) writers() []writer {
-	var others []writer
+// first. Whoever only reports status is left out. What an admission plugin made of
+// our own writes goes by our name, and is nobody's doing: admitted.
+func (c *comparison) writers() (others []writer, admitted *fieldpath.Set) {
+	admitted = fieldpath.NewSet()
 	for _, entry := range c.live.GetManagedFields() {
-		if entry.Manager == c.p.manager() || entry.Subresource == "status" {
+		set, err := entrySet(entry)
+		if err != nil || entry.Subresource == "status" {
 			continue
 		}
-		set, err := entrySet(entry)
-		if err != nil {
+		if entry.Manager == c.p.manager() {
+			if entry.Operation == metav1.ManagedFieldsOperationUpdate {
+				admitted = admitted.Union(set)
+			}
 			continue
 		}
 		others = append(others, writer{name: managerText(entry), time: entryTime(entry), set: set})
 	}
 	slices.SortStableFunc(others, func(a, b writer) int { return b.time.Compare(a.time) })
-	return others
+	return others, admitted
 }
 
 func managerText(entry metav1.ManagedFieldsEntry) string {

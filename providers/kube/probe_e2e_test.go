@@ -206,7 +206,7 @@ func TestSampler(t *testing.T) {
 	changes := b.apply(b.desire("web", deploymentOf("1", 1, "a")))
 	b.await(changes, isSettled)
 	component := changes[0].Component
-	gate := plan.Gate{Name: "pods", Pods: &plan.PodsCheck{MaxRestarts: 1}}
+	gate := plan.Gate{Name: "pods", Pods: &plan.PodsCheck{MaxRestarts: 1, MaxPending: 10}}
 	sample := func(c resource.Component) run.Sample {
 		t.Helper()
 		s, err := b.p.Sample(t.Context(), gate, c)
@@ -232,7 +232,7 @@ func TestSampler(t *testing.T) {
 			t.Fatalf("crashing pods: %+v", s)
 		}
 	}
-	gate.Pods = &plan.PodsCheck{Block: "hub.prod", MaxRestarts: 1000}
+	gate.Pods = &plan.PodsCheck{Block: "hub.prod", MaxRestarts: 1000, MaxPending: 10}
 	if s := sample(resource.Component{Block: component.Block, Name: "other"}); s.Verdict != run.Pass {
 		t.Errorf("the whole block: %+v", s)
 	}
