@@ -123,7 +123,8 @@ func isTransient(err error) bool {
 		return false
 	}
 	return apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-		apierrors.IsServiceUnavailable(err) || isUnexplained(err) || isNetwork(err)
+		apierrors.IsServiceUnavailable(err) || apierrors.IsResourceExpired(err) || // a LIST whose pages took too long
+		isUnexplained(err) || isNetwork(err)
 }
 
 // isUnexplained reports a 5xx that carries no reason: a proxy or a load balancer

@@ -289,6 +289,39 @@ spec:
 	b.settled(after)
 }
 
+// Every kind has its own words for a field that stays as it was made.
+func TestImmutableWords(t *testing.T) {
+	b := newBench(t).makeNamespace()
+	for name, tc := range map[string]struct{ document, old, new, field string }{
+		"RoleBinding": {`apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: x}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default}]`, "name: view", "name: edit", "roleRef"},
+		"Job": {`apiVersion: batch/v1
+kind: Job
+metadata: {name: x}
+spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: c, image: "example.org/c:1"}]}}}`, "c:1", "c:2", "spec.template"},
+		"PriorityClass": {"apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: NAME}\nvalue: 10", "value: 10", "value: 11", "value"},
+		"ConfigMap":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nimmutable: true\ndata: {a: b}", "a: b", "a: c", "data"},
+		"DaemonSet": {`apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: x}
+spec:
+  selector: {matchLabels: {app: one}}
+  template: {metadata: {labels: {app: one}}, spec: {containers: [{name: c, image: "example.org/c:1"}]}}`, "app: one", "app: two", "spec.selector"},
+		"Service": {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {clusterIP: 10.0.0.76, ports: [{port: 80}]}", "10.0.0.76", "10.0.0.77", "spec.clusterIP"},
+	} {
+		document := strings.Replace(tc.document, "NAME", b.namespace, 1)
+		b.apply(b.desire("web", document))
+		o := b.read(b.desire("web", strings.ReplaceAll(document, tc.old, tc.new))).Observations[0]
+		if len(o.Replace) == 0 || !strings.HasPrefix(o.Replace[0], tc.field) {
+			t.Errorf("%s: replace %q, refused %q; want %s", name, o.Replace, o.Refused, tc.field)
+		}
+		b.apply(nil)
+	}
+}
+
 func TestClaimsAreKept(t *testing.T) {
 	const claim = `apiVersion: v1
 kind: PersistentVolumeClaim
