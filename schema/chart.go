@@ -2,9 +2,14 @@ package schema
 
 import (
 	"fmt"
+	"net/url"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -22,53 +27,150 @@ func decodeChart(b *body, header Block) entry {
 	return c
 }
 
-// chart decodes chart and chart_version.
+// chart decodes chart, repository and chart_version.
 func (b *body) chart() ChartSource {
-	src := b.scope.module.source
-	return ChartSource{
-		Source:  b.checked("chart", "Invalid chart", chartProblem),
-		Version: b.checked("chart_version", "Invalid version constraint", versionConstraint),
-		Dir:     src.dir,
+	source := ChartSource{
+		Repository: b.checked("repository", "Invalid chart repository", repositoryProblem),
+		Version:    b.checked("chart_version", "Invalid version constraint", versionConstraint),
+		Dir:        b.scope.module.source.dir,
 	}
+	problem := chartProblem
+	if b.has("repository") {
+		problem = chartNameProblem
+	}
+	source.Source = b.checked("chart", "Invalid chart", problem)
+	if b.has("repository") && source.Repository == "" {
+		// It is wrong, and said so; without it the chart would be something else.
+		source.Source = ""
+	}
+	return source
+}
+
+// chartName is a name in a repository; in a registry it may have several parts.
+var chartName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+
+func chartNameProblem(s string) string {
+	if !chartName.MatchString(s) || strings.HasSuffix(s, ".tgz") {
+		return `is no name of a chart in a repository. Write chart = "jupyterhub" beside repository, or leave repository out.`
+	}
+	return ""
 }
 
 func chartProblem(s string) string {
-	for _, prefix := range []string{"builtin:", "oci://", "https://", "http://", "./", "../", "/"} {
+	switch {
+	case strings.HasPrefix(s, "https://"), strings.HasPrefix(s, "http://"):
+		if problem := addressProblem(s); problem != "" {
+			return problem
+		}
+		if !strings.HasSuffix(s, ".tgz") {
+			dir, name := path.Split(strings.TrimSuffix(s, "/"))
+			return fmt.Sprintf("names no archive (.tgz). For a chart in a repository write chart = %q and repository = %q.", name, strings.TrimSuffix(dir, "/"))
+		}
+		return ""
+	case strings.HasPrefix(s, "oci://"):
+		if problem := addressProblem(s); problem != "" {
+			return problem
+		}
+		rest := strings.TrimPrefix(s, "oci://")
+		if i := strings.LastIndexByte(rest, '/'); i <= 0 || !chartName.MatchString(rest[i+1:]) {
+			return `is no chart in a registry. Write it without tag or digest, as in "oci://ghcr.io/org/charts/jupyterhub", and the version as chart_version.`
+		}
+		return ""
+	case strings.HasSuffix(s, ".tgz"):
+		return ""
+	}
+	for _, prefix := range []string{"builtin:", "./", "../", "/"} {
 		if rest, is := strings.CutPrefix(s, prefix); is && rest != "" {
 			return ""
 		}
 	}
-	if strings.HasSuffix(s, ".tgz") {
-		return ""
-	}
-	return fmt.Sprintf(`is neither a built-in chart ("builtin:binderhub"), nor a directory ("./%s"), nor an archive ("%[1]s-1.2.3.tgz").`, filepath.Base(s))
+	return fmt.Sprintf(`is neither a built-in chart ("builtin:binderhub"), nor a directory ("./%s"), nor an archive ("%[1]s-1.2.3.tgz"). For a chart in a repository write repository = "https://…" beside it.`, filepath.Base(s))
 }
 
-// valuesFiles reads and decodes the files of values.
+func repositoryProblem(s string) string {
+	for _, scheme := range []string{"https://", "http://", "oci://"} {
+		if rest, is := strings.CutPrefix(s, scheme); is && rest != "" {
+			return addressProblem(s)
+		}
+	}
+	return `is no repository of charts. Write its address, as in "https://hub.jupyter.org/helm-chart" or "oci://ghcr.io/org/charts".`
+}
+
+// addressProblem says what is wrong with the address of something remote.
+func addressProblem(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "":
+		return "is not a URL."
+	case u.User != nil:
+		return "holds a user name or password, which would be shown. Leave it out; credentials of registries are read from where helm registry login writes them."
+	case u.RawQuery != "" || u.Fragment != "":
+		return `has a "?" or "#" in it, which the address of a chart has not.`
+	}
+	return ""
+}
+
+// valuesFiles reads and decodes the files of values, and runs the commands among
+// them, in their order.
 func (b *body) valuesFiles() []ValuesFile {
-	names := b.texts("values_files")
-	src := b.scope.module.source
+	const name = "values_files"
+	res := b.evaluate(name)
+	if res == nil || res.poisoned() {
+		return nil
+	}
 	var files []ValuesFile
-	for i, name := range names {
-		at := b.elementAt("values_files", i)
-		data, err := src.read(name)
-		if err != nil {
-			b.errorAt(at, "Unreadable values file", "%s cannot be read: %s.", src.file(name), reason(err))
+	if !hasObjects(res.Value) {
+		for i, file := range b.texts(name) {
+			files = b.valuesFile(files, file, b.elementAt(name, i))
+		}
+		return files
+	}
+	if res.ContainsMarked() {
+		b.errorIn(name, "Sensitive value where it would be shown", "A command of %s.%s cannot be sensitive: other programs see it.", b.where, name)
+		return nil
+	}
+	i := 0
+	for it := res.ElementIterator(); it.Next(); i++ {
+		_, v := it.Element()
+		at := b.elementAt(name, i)
+		if v.Type() == cty.String && !v.IsNull() {
+			files = b.valuesFile(files, v.AsString(), at)
 			continue
 		}
-		v, err := decodeYAML(data, lastWins)
-		if err != nil {
-			b.errorAt(at, "Invalid YAML", "%s is not YAML: %s.", src.file(name), yamlReason(err))
-			continue
-		}
-		values, isMap := v.(map[string]any)
-		if !isMap && v != nil {
-			b.errorAt(at, "Values that are not a map", "%s must hold keys and values at the top.", src.file(name))
-			continue
-		}
-		files = append(files, ValuesFile{Path: src.file(name), Values: values})
+		files = b.valuesCommand(files, v, at)
 	}
 	return files
+}
+
+// hasObjects reports whether a list has an element that is an object.
+func hasObjects(v cty.Value) bool {
+	v, _ = v.Unmark()
+	t := v.Type()
+	if t.IsListType() || t.IsSetType() {
+		return t.ElementType().IsObjectType() || t.ElementType().IsMapType()
+	}
+	return t.IsTupleType() && slices.ContainsFunc(t.TupleElementTypes(), func(e cty.Type) bool { return e.IsObjectType() || e.IsMapType() })
+}
+
+// valuesFile appends one file, unless it is wrong.
+func (b *body) valuesFile(files []ValuesFile, name string, at hcl.Range) []ValuesFile {
+	src := b.scope.module.source
+	data, err := src.read(name)
+	if err != nil {
+		b.errorAt(at, "Unreadable values file", "%s cannot be read: %s.", src.file(name), reason(err))
+		return files
+	}
+	v, err := decodeYAML(data, lastWins)
+	if err != nil {
+		b.errorAt(at, "Invalid YAML", "%s is not YAML: %s.", src.file(name), yamlReason(err))
+		return files
+	}
+	values, isMap := v.(map[string]any)
+	if !isMap && v != nil {
+		b.errorAt(at, "Values that are not a map", "%s must hold keys and values at the top.", src.file(name))
+		return files
+	}
+	return append(files, ValuesFile{Path: src.file(name), Values: values})
 }
 
 // yamlReason is the reason of a YAML error without the decoder's own names.

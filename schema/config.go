@@ -7,6 +7,7 @@
 package schema
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -206,15 +207,39 @@ type QoSRef struct {
 
 // A ChartSource says where a chart comes from.
 type ChartSource struct {
-	Source  string // "builtin:binderhub", "./charts/x" or "x.tgz"
-	Version string // constraint; empty: what is there
-	Dir     string // directory of the file that named it: relative paths start there
+	Source     string // "builtin:binderhub", "./charts/x", "x.tgz", "oci://host/charts/x", the URL of an archive, or a name in Repository
+	Repository string // "https://host/charts" or "oci://host/charts"; empty: Source says it all
+	Version    string // constraint; empty: what is there
+	Dir        string // directory of the file that named it: relative paths start there
+
+	Fetched *FetchedChart // of a remote chart; nil until someone has fetched it
 }
 
-// A ValuesFile is a YAML file of chart values, read and decoded.
+// A FetchedChart is the archive of a remote chart.
+type FetchedChart struct {
+	Digest  string // "sha256:…"
+	Archive []byte // the .tgz; never changed
+}
+
+// Remote returns where a chart that has to be fetched lies: a name in a
+// repository, or the URL of an archive and no repository.
+func (s ChartSource) Remote() (repository, name string, isRemote bool) {
+	switch {
+	case s.Repository != "":
+		return s.Repository, s.Source, true
+	case strings.HasPrefix(s.Source, "oci://"):
+		i := strings.LastIndexByte(s.Source, '/')
+		return s.Source[:i], s.Source[i+1:], true
+	}
+	return "", s.Source, strings.HasPrefix(s.Source, "https://") || strings.HasPrefix(s.Source, "http://")
+}
+
+// A ValuesFile is chart values from a YAML file, or from what a command printed,
+// decoded.
 type ValuesFile struct {
-	Path   string
+	Path   string // of a command: "what sops prints"
 	Values map[string]any
+	Secret bool // every text in Values is a [resource.Sensitive]
 }
 
 // Culling says when idle servers are stopped.

@@ -25,6 +25,10 @@ type Options struct {
 	// Builtin opens the module of a source "builtin:name". nil: there is none.
 	Builtin func(name string) (fs.FS, error)
 
+	// Run runs a command of values_files and returns what it printed. The error
+	// holds nothing of that. nil: commands are refused.
+	Run func(Command) ([]byte, error)
+
 	// Version is hubcap's own, for required_version. Empty: not checked.
 	Version string
 
@@ -61,7 +65,8 @@ type loader struct {
 	given   map[string]given   // values of the root's variables, by name
 	stack   []*node            // under evaluation, for naming a cycle
 	bad     map[resource.Address]bool
-	secrets map[string]bool // sensitive values seen, to list each once
+	printed map[string]printed // by command, to run each once
+	secrets map[string]bool    // sensitive values seen, to list each once
 
 	// seen is told what each type of block has, for the test that holds
 	// docs/LANGUAGE.md to the code. nil: nobody listens.
@@ -78,6 +83,7 @@ func newLoader(opts Options) *loader {
 		sources: map[string]*source{},
 		given:   map[string]given{},
 		bad:     map[resource.Address]bool{},
+		printed: map[string]printed{},
 		secrets: map[string]bool{},
 	}
 }

@@ -111,6 +111,15 @@ repo_limit "l" {
 	}
 }
 
+// TestSensitiveInDoubt: what cannot be read as "sensitive" does not make a value
+// one that is shown.
+func TestSensitiveInDoubt(t *testing.T) {
+	config, diags := load(t, "-- main.hcl --\nvariable \"pw\" {\n  sensitive = \"yes\"\n  default = \"hunter22\"\n}\noutput \"o\" {\n  value = var.pw\n}\n", Options{})
+	if !diags.HasErrors() || len(config.Sensitive) != 1 || fmt.Sprint(config.Outputs[0].Value) != "(sensitive)" {
+		t.Errorf("%v, %d sensitive values, output %v", diags, len(config.Sensitive), config.Outputs[0].Value)
+	}
+}
+
 func TestKubeconfigPath(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ written, want string }{

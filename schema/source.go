@@ -94,6 +94,9 @@ func (l *loader) open(src *source, at *hcl.Range) *source {
 	return src
 }
 
+// lockFile lies beside the config and is none of it.
+const lockFile = "hubcap.lock.hcl"
+
 // list returns the names of the source's files, sorted, without those of
 // editors.
 func (s *source) list() ([]string, error) {
@@ -110,7 +113,7 @@ func (s *source) list() ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name := e.Name()
-		ignored := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") ||
+		ignored := name == lockFile || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") ||
 			strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
 		if !ignored && strings.HasSuffix(name, ".hcl") && !e.IsDir() {
 			names = append(names, name)

@@ -110,7 +110,9 @@ func (l *loader) variable(n *node) cty.Value {
 			decl.typ = cty.DynamicPseudoType
 		}
 	}
-	decl.sensitive = b.flag("sensitive")
+	sensitive := b.boolean("sensitive")
+	_, isWritten := b.ranges["sensitive"]
+	decl.sensitive = isWritten && (sensitive == nil || *sensitive) // in doubt it is
 	b.text("description")
 	fallback := b.attribute("default")
 	validations := b.blocks("validation")
