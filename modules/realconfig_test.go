@@ -3,6 +3,7 @@ package modules_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,17 @@ const debianPython = "/usr/bin/python3"
 // what it set, without what it printed before.
 func evaluate(t *testing.T, file string, env ...string) m {
 	t.Helper()
+	config, problem := tryEvaluate(t, file, env...)
+	if problem != "" {
+		t.Fatalf("evaluate %s: %s", filepath.Base(file), problem)
+	}
+	return config
+}
+
+// tryEvaluate is evaluate for a configuration that may be refused: then it
+// returns what Python printed.
+func tryEvaluate(t *testing.T, file string, env ...string) (m, string) {
+	t.Helper()
 	script, err := filepath.Abs("testdata/load_config.py")
 	if err != nil {
 		t.Fatal(err)
@@ -30,14 +42,14 @@ func evaluate(t *testing.T, file string, env ...string) m {
 	command.Stderr = &stderr
 	output, err := command.Output()
 	if err != nil {
-		t.Fatalf("evaluate %s: %v\n%s", filepath.Base(file), err, stderr.String())
+		return nil, fmt.Sprintf("%v\n%s", err, stderr.String())
 	}
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	var config m
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &config); err != nil {
 		t.Fatal(err)
 	}
-	return config
+	return config, ""
 }
 
 // hubConfig evaluates the hub's configuration of a scenario.
@@ -214,5 +226,50 @@ func TestRealHubBinderConfig(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, config); diff != "" {
 		t.Errorf("binder's configuration (-want +got):\n%s", diff)
+	}
+}
+
+// TestRealHubExistingSecret has a Secret of the author's beside the chart's.
+func TestRealHubExistingSecret(t *testing.T) {
+	needRealHub(t)
+	given := strings.Repeat("0f", 32)
+	table := []struct {
+		reason string
+		files  map[string]string // of the author's Secret
+		remove string            // of the chart's
+		check  func(m) bool
+		says   string
+	}{
+		{reason: "its values are merged over the chart's", files: map[string]string{"values.yaml": "hub: {config: {Demo: {a: 1}}, concurrentSpawnLimit: 7}"}, check: func(c m) bool {
+			return c["Demo"].(m)["a"] == 1.0 && c["JupyterHub"].(m)["concurrent_spawn_limit"] == 7.0 && c["Spawner"].(m)["start_timeout"] == 300.0
+		}},
+		{reason: "its token wins", files: map[string]string{"hub.config.ConfigurableHTTPProxy.auth_token": given}, check: func(c m) bool {
+			return c["ConfigurableHTTPProxy"].(m)["auth_token"] == given
+		}},
+		{reason: "a class is capitalised", files: map[string]string{"values.yaml": "hub: {config: {jupyterHub: {}}}"}, says: "hub.config.jupyterHub: a class name begins with a capital letter"},
+		{reason: "a class has traits", files: map[string]string{"values.yaml": "hub: {config: {JupyterHub: 3}}"}, says: "hub.config.JupyterHub: the traits of a class are a map"},
+		{reason: "a hub without values must not start", remove: "secret/values.yaml", says: "no values.yaml in"},
+	}
+	for _, row := range table {
+		h := &realHub{chart: "jupyterhub", dir: t.TempDir()}
+		h.mount(t, scenario(t, "jupyterhub"))
+		for name, text := range row.files {
+			h.write(t, filepath.Join("own", name), []byte(text))
+		}
+		if row.remove != "" {
+			if err := os.Remove(filepath.Join(h.dir, row.remove)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		config, problem := tryEvaluate(t, filepath.Join(h.dir, "jupyterhub_config.py"),
+			"JUPYTERHUB_CHART_CONFIG_DIR="+filepath.Join(h.dir, "config"),
+			"JUPYTERHUB_CHART_SECRET_DIR="+filepath.Join(h.dir, "secret"),
+			"JUPYTERHUB_CHART_EXISTING_SECRET_DIR="+filepath.Join(h.dir, "own"))
+		switch {
+		case row.says != "" && !strings.Contains(problem, row.says):
+			t.Errorf("%s: got %q, want %q", row.reason, problem, row.says)
+		case row.check != nil && (problem != "" || !row.check(config)):
+			t.Errorf("%s: not so. %s", row.reason, problem)
+		}
 	}
 }

@@ -51,6 +51,9 @@ type process struct {
 	ended  chan struct{}
 }
 
+// bindToParent makes a process end with this one, where the system can.
+var bindToParent = func(*syscall.SysProcAttr) {}
+
 // needRealHub skips when nobody asked for a real hub, and fails when somebody
 // did and there is none.
 func needRealHub(t *testing.T) {
@@ -88,6 +91,7 @@ func (h *realHub) placement() map[string]any {
 				"bind_url":            h.public(""),
 				"hub_bind_url":        h.hubURL(""),
 				"hub_connect_url":     h.hubURL(""),
+				"cleanup_servers":     true, // should the test be interrupted
 			},
 			"ConfigurableHTTPProxy":     map[string]any{"api_url": fmt.Sprintf("http://127.0.0.1:%d", h.apiPort)},
 			"Spawner":                   map[string]any{"args": []any{"--allow-root"}, "ip": "127.0.0.1"},
@@ -202,6 +206,7 @@ func (h *realHub) run(t *testing.T, command []string, env ...string) *process {
 	p.Stdout, p.Stderr = output, output
 	p.Dir = filepath.Join(h.dir, "srv")
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	bindToParent(p.SysProcAttr)
 	p.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1",
 		"NODE_PATH=/usr/share/nodejs", // Debian's modules, for a node that is not Debian's
