@@ -153,13 +153,15 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 // locked runs act, and again while another run holds the lock and there is time.
 func (s *session) locked(i *interruption, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) (engine.Outcome, error) {
 	deadline := s.now().Add(a.lockTimeout)
-	for {
+	for tries := 1; ; tries++ {
 		outcome, err := s.bounded(i, act)
 		var locked *engine.LockedError
 		if !errors.As(err, &locked) || s.now().Add(lockEvery).After(deadline) {
 			return outcome, err
 		}
-		e.Notify(run.Warned{Text: locked.Error() + "; waiting for it"})
+		if tries == 1 {
+			e.Notify(run.Noted{Text: locked.Error() + "; waiting for it"})
+		}
 		select {
 		case <-i.edge.Done():
 			return outcome, err

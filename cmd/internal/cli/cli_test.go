@@ -246,7 +246,7 @@ func TestLiveView(t *testing.T) {
 	}}}}
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
-	w := &watch{out: &out, live: true, height: 24, now: func() time.Time { return now }}
+	w := &watch{out: &out, live: true, size: func() (int, int) { return 80, 24 }, now: func() time.Time { return now }}
 	w.waiting = []run.Event{run.RunBegan{Run: "r", Kind: journal.ApplyRun, Plan: p}}
 	w.show()
 	if strings.Contains(out.String(), "\x1b[1A") || w.drawn != 2 {

@@ -33,7 +33,7 @@ func (s *session) read() (*loaded, error) {
 	}
 	config, diags := schema.Load(s.chdir, schema.Options{
 		Vars: vars, VarFiles: s.varFiles, Env: s.env, Version: version, Now: s.now(),
-		Builtin: func(name string) (fs.FS, error) { return modules.Module(name) },
+		Builtin: func(name string) (fs.FS, error) { return modules.Module(name) }, Run: valuesCommand,
 	})
 	s.loaded = &loaded{config: config, diags: diags}
 	return s.loaded, nil

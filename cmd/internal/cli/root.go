@@ -39,6 +39,7 @@ type session struct {
 	noColor     bool
 	verbose     bool
 	output      string
+	charts      chartFlags
 
 	started bool // the command's own code has begun: an error is no longer one of usage
 	loaded  *loaded

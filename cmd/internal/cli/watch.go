@@ -18,11 +18,11 @@ import (
 // terminal, lines with time stamps otherwise. Events come in by notify, which
 // never blocks; one goroutine writes.
 type watch struct {
-	out    io.Writer
-	live   bool
-	style  render.Style
-	height int
-	now    func() time.Time
+	out   io.Writer
+	live  bool
+	color bool
+	size  func() (width, height int) // of the terminal, which may change
+	now   func() time.Time
 
 	mu       sync.Mutex
 	waiting  []run.Event
@@ -43,11 +43,10 @@ const (
 )
 
 func (s *session) watch() *watch {
-	width, height := s.size(s.err)
 	term, _ := s.env("TERM")
 	w := &watch{
 		out: s.err, live: isTerminal(s.err) && term != "dumb", now: s.now,
-		style: render.Style{Width: width, Color: s.colored(s.err)}, height: height,
+		color: s.colored(s.err), size: func() (int, int) { return s.size(s.err) },
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go w.loop()
@@ -113,27 +112,44 @@ func (w *watch) loop() {
 	}
 }
 
-// show writes what came in, and moves the live view.
+// show writes what came in, and moves the live view. It writes without the lock:
+// a terminal that is held must not hold the run.
 func (w *watch) show() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	now := w.now()
+	w.mu.Lock()
+	lines := w.told(now)
+	var frame []string
+	if w.live {
+		width, height := w.size()
+		frame = w.progress.Frame(now, render.Style{Width: width, Color: w.color}, height-1)
+	} else {
+		lines = append(lines, w.progress.Tick(now)...)
+	}
+	w.mu.Unlock()
+	if w.live {
+		w.redraw(lines, frame)
+		return
+	}
+	for _, line := range lines {
+		fmt.Fprintf(w.out, "%s %s\n", now.UTC().Format("15:04:05Z"), line)
+	}
+}
+
+// told feeds the view what came in and returns the lines that tell it: with a
+// live view only those that no frame shows.
+func (w *watch) told(now time.Time) []string {
 	var lines []string
 	for _, e := range w.waiting {
 		told := w.progress.Feed(e, now)
-		if _, warned := e.(run.Warned); warned || !w.live {
+		_, isWarning := e.(run.Warned)
+		_, isNote := e.(run.Noted)
+		if !w.live || isWarning || isNote {
 			lines = append(lines, told...)
 		}
 	}
 	lines = append(lines, w.notes...)
 	w.waiting, w.notes = nil, nil
-	if !w.live {
-		for _, line := range append(lines, w.progress.Tick(now)...) {
-			fmt.Fprintf(w.out, "%s %s\n", now.UTC().Format("15:04:05Z"), line)
-		}
-		return
-	}
-	w.redraw(lines, w.progress.Frame(now, w.style, w.height-1))
+	return lines
 }
 
 // redraw replaces the frame on the screen, with lines above it that stay.

@@ -69,24 +69,13 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if path, _ := s.env(memoryVariable); path != "" {
 		return s.memoryCluster(config, c, path)
 	}
-	options := kube.Options{Kubeconfig: c.Kubeconfig, Context: c.Context, UserAgent: "hubcap/" + version}
-	if s.kubeconfig != "" {
-		options.Kubeconfig = s.kubeconfig
-	}
-	if s.kubeContext != "" {
-		options.Context = s.kubeContext
-	}
+	options := s.kubeOptions(c)
 	where := options.Context
-	var pools *gke.Provider
-	if g := c.GKE; g != nil {
-		var err error
-		pools, err = gke.New(gke.Config{
-			Cluster: c.Address.Name, Project: g.Project, Location: g.Location, Name: g.Name,
-			Owner: config.Settings.Name, Endpoint: g.Endpoint, Progress: s.pools,
-		})
-		if err != nil {
-			return nil, err
-		}
+	pools, err := s.gkeProvider(config, c)
+	if err != nil {
+		return nil, err
+	}
+	if pools != nil {
 		where = pools.Where()
 		if options.Kubeconfig == "" && options.Context == "" {
 			if err := viaGKE(ctx, pools, &options); err != nil {
@@ -125,6 +114,29 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records,
 	}, nil
+}
+
+// kubeOptions are the cluster's own, unless flags say otherwise.
+func (s *session) kubeOptions(c schema.Cluster) kube.Options {
+	options := kube.Options{Kubeconfig: c.Kubeconfig, Context: c.Context, UserAgent: "hubcap/" + version}
+	if s.kubeconfig != "" {
+		options.Kubeconfig = s.kubeconfig
+	}
+	if s.kubeContext != "" {
+		options.Context = s.kubeContext
+	}
+	return options
+}
+
+// gkeProvider is nil for a cluster that is not on GKE.
+func (s *session) gkeProvider(config *schema.Config, c schema.Cluster) (*gke.Provider, error) {
+	if c.GKE == nil {
+		return nil, nil
+	}
+	return gke.New(gke.Config{
+		Cluster: c.Address.Name, Project: c.GKE.Project, Location: c.GKE.Location, Name: c.GKE.Name,
+		Owner: config.Settings.Name, Endpoint: c.GKE.Endpoint, Progress: s.pools,
+	})
 }
 
 // A peeker returns who holds a cluster's lock, or nil, and takes nothing.

@@ -121,6 +121,9 @@ func Run(r journal.Run, s Style) string {
 		if e.Change != nil {
 			line += " " + clean(e.Change.String())
 		}
+		if len(e.Changes) > 0 {
+			line += " " + count(len(e.Changes), "object")
+		}
 		if e.Outcome != "" {
 			line += ": " + string(e.Outcome)
 		}
