@@ -77,6 +77,7 @@ func first() []resource.Desired {
 		deployment("proxy", "chp:1", "hub", "a"),
 		deployment("hub", "hub:1", "hub", "a"),
 		object("ConfigMap", "old", "binder", map[string]any{"data": map[string]any{"x": "1", "y": "2"}}),
+		object("ConfigMap", "stays", "binder", map[string]any{"data": map[string]any{"x": "1", "y": "2"}}),
 		deployment("binder", "binder:1", "hub", "a"),
 	}
 }
@@ -89,6 +90,7 @@ func next() []resource.Desired {
 		deployment("proxy", "chp:1", "hub", "a"),
 		deployment("hub", "hub:2", "hub", "b"),
 		object("ConfigMap", "new", "binder", map[string]any{"data": map[string]any{"x": "1"}}),
+		object("ConfigMap", "stays", "binder", map[string]any{"data": map[string]any{"x": "3", "z": "2"}}),
 		deployment("binder", "binder:2", "hub", "b"),
 	}
 }

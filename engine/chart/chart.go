@@ -60,6 +60,11 @@ type Source struct {
 	Location string // "builtin:binderhub", a folder, or a .tgz
 	Dir      string // relative locations start here
 	Version  string // constraint on the chart's version; empty: any
+
+	// Archive is a .tgz that was fetched from Location, and Digest what it is known
+	// by. The library fetches nothing itself.
+	Archive []byte
+	Digest  string
 }
 
 // A Chart is a loaded chart. It is never changed, and may be rendered by several
@@ -91,7 +96,10 @@ func (l *Library) Load(s Source) (*Chart, error) {
 
 func (l *Library) once(s Source) (*Chart, error) {
 	key := s.Location
-	if !strings.HasPrefix(key, BuiltinPrefix) && !strings.Contains(key, "://") && !filepath.IsAbs(key) {
+	switch {
+	case s.Archive != nil:
+		key = s.Digest
+	case !strings.HasPrefix(key, BuiltinPrefix) && !strings.Contains(key, "://") && !filepath.IsAbs(key):
 		key = filepath.Join(s.Dir, key)
 	}
 	l.mu.Lock()
@@ -99,7 +107,13 @@ func (l *Library) once(s Source) (*Chart, error) {
 	if known, isKnown := l.charts[key]; isKnown {
 		return known.chart, known.err
 	}
-	root, err := l.load(key)
+	var root *helmchart.Chart
+	var err error
+	if s.Archive != nil {
+		root, err = loader.LoadArchive(bytes.NewReader(s.Archive))
+	} else {
+		root, err = l.load(key)
+	}
 	var c *Chart
 	if err == nil {
 		c = &Chart{root: root}
@@ -120,7 +134,7 @@ func (l *Library) load(location string) (*helmchart.Chart, error) {
 		return loadFS(files)
 	}
 	if strings.Contains(location, "://") {
-		return nil, errors.New("charts are loaded from folders and .tgz files only; fetch it first (helm pull)")
+		return nil, fmt.Errorf("the chart %s was not fetched", location)
 	}
 	info, err := os.Stat(location)
 	switch {

@@ -33,7 +33,14 @@ func (e *expansion) hub(hub *schema.Hub) ([]resource.Desired, hcl.Diagnostics) {
 
 // load loads the chart that a block names.
 func (e *expansion) load(b schema.Block, source schema.ChartSource) (*chart.Chart, hcl.Diagnostics) {
-	c, err := e.library.Load(chart.Source{Location: source.Source, Dir: source.Dir, Version: source.Version})
+	from := chart.Source{Location: source.Source, Dir: source.Dir, Version: source.Version}
+	if _, _, isRemote := source.Remote(); isRemote {
+		if source.Fetched == nil {
+			return nil, hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that was not fetched", "The chart "+source.Source+" has to be fetched first, and this command does not.")}
+		}
+		from.Archive, from.Digest = source.Fetched.Archive, source.Fetched.Digest
+	}
+	c, err := e.library.Load(from)
 	if err != nil {
 		return nil, hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that cannot be loaded", e.shield.redact(sentence(err.Error())))}
 	}

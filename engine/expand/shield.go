@@ -56,7 +56,36 @@ func newShield(cfg *schema.Config) *shield {
 			s.named = append(s.named, part)
 		}
 	}
+	s.decrypted(cfg)
 	return s
+}
+
+// decrypted adds the texts of encrypted values files. These hold ordinary words
+// too, as in "type: github", so that only what looks drawn may not stand in a
+// name.
+func (s *shield) decrypted(cfg *schema.Config) {
+	more := &shield{}
+	for i := range cfg.Hubs {
+		more.gatherFiles(cfg.Hubs[i].ValuesFiles)
+	}
+	for i := range cfg.Charts {
+		more.gatherFiles(cfg.Charts[i].ValuesFiles)
+	}
+	s.whole, s.parts = append(s.whole, more.whole...), append(s.parts, more.parts...)
+	s.sort()
+	for _, part := range more.parts {
+		if isToken(part) {
+			s.named = append(s.named, part)
+		}
+	}
+}
+
+func (s *shield) gatherFiles(files []schema.ValuesFile) {
+	for _, f := range files {
+		if f.Secret {
+			s.gather(f.Values)
+		}
+	}
 }
 
 // sort puts longer texts first, so that masking a message leaves no remainder.

@@ -53,13 +53,22 @@ type Entry struct {
 	Time    time.Time        `json:"time"`
 	Mark    Mark             `json:"mark"`
 	Step    plan.StepID      `json:"step,omitempty"`
-	Change  *resource.ID     `json:"change,omitempty"`
+	Change  *resource.ID     `json:"change,omitempty"`  // the object that Mark is about
+	Changes []resource.ID    `json:"changes,omitempty"` // the objects, when there are several: they are written side by side
 	Outcome Outcome          `json:"outcome,omitempty"`
 	Reason  string           `json:"reason,omitempty"`
 	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
 	Verdict string           `json:"verdict,omitempty"` // of the gate
 	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
+}
+
+// Objects returns the objects that e is about.
+func (e Entry) Objects() []resource.ID {
+	if e.Change != nil {
+		return []resource.ID{*e.Change}
+	}
+	return e.Changes
 }
 
 // A Run is one execution of a plan, or of the way back from one.

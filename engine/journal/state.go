@@ -15,8 +15,10 @@ import (
 func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resource.Desired, touched []resource.Change) {
 	intended := make(map[resource.ID]bool)
 	for _, e := range entries {
-		if e.Mark == Intended && e.Change != nil && (len(steps) == 0 || slices.Contains(steps, e.Step)) {
-			intended[*e.Change] = true
+		if e.Mark == Intended && (len(steps) == 0 || slices.Contains(steps, e.Step)) {
+			for _, id := range e.Objects() {
+				intended[id] = true
+			}
 		}
 	}
 	for _, s := range p.Steps() {
@@ -57,16 +59,22 @@ func States(entries []Entry) map[plan.StepID]StepState {
 			s.Intended, s.Written = make(map[resource.ID]bool), make(map[resource.ID]bool)
 		}
 		switch {
-		case e.Mark == Intended && e.Change != nil:
-			s.Intended[*e.Change] = true
-		case e.Mark == Written && e.Change != nil:
-			s.Written[*e.Change] = true
+		case e.Mark == Intended:
+			note(s.Intended, e.Objects())
+		case e.Mark == Written:
+			note(s.Written, e.Objects())
 		case e.Gate == "":
 			s.Mark, s.Reason = e.Mark, e.Reason
 		}
 		states[e.Step] = s
 	}
 	return states
+}
+
+func note(set map[resource.ID]bool, ids []resource.ID) {
+	for _, id := range ids {
+		set[id] = true
+	}
 }
 
 // Ended returns how a run ended, and false while it has not: it runs, or it died.

@@ -159,7 +159,7 @@ func (x *execution) record(ctx context.Context, e journal.Entry) error {
 	if err := x.Recorder.Record(context.WithoutCancel(ctx), e); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	if e.Change == nil && e.Gate == "" {
+	if len(e.Objects()) == 0 && e.Gate == "" {
 		x.tell(StepMoved{Step: x.step, Index: x.index, Total: x.total, Mark: e.Mark, Reason: e.Reason, Time: time.Now()})
 	}
 	return nil
@@ -197,97 +197,6 @@ func (x *execution) stopped(ctx context.Context, err error) Result {
 		x.result.Outcome, x.result.Err = "", &StepError{Step: step, Err: err}
 	}
 	return x.result
-}
-
-// write makes the changes of the step, one after the other: each is announced
-// before it is made, and one that is made already is skipped.
-func (x *execution) write(ctx context.Context) error {
-	calls := context.WithoutCancel(ctx) // an interrupt lets the calls of a step finish
-	for _, c := range x.step.Changes {
-		if err := x.mayWrite(); err != nil {
-			return err
-		}
-		target, connected := x.Targets[c.ID.Cluster]
-		if !connected {
-			return fmt.Errorf("write %s: cluster %s is not connected", c.ID, c.ID.Cluster)
-		}
-		if err := x.writeOne(calls, target, c); err != nil {
-			return err
-		}
-	}
-	x.Sights = nil // what was seen before this step is too old for the next
-	return nil
-}
-
-// conflicts is how many times a write is tried when the object was written
-// meanwhile without being moved: somebody else's fields of it change all the time.
-const conflicts = 5
-
-// writeOne looks at one object and makes its change, if it is not made yet.
-func (x *execution) writeOne(ctx context.Context, t Target, c resource.Change) error {
-	for try := 1; ; try++ {
-		sight, err := x.look(ctx, t, c)
-		if err != nil {
-			return fmt.Errorf("look at %s: %w", c.ID, err)
-		}
-		switch sight.State {
-		case AtAfter:
-			state := x.states[x.step.ID]
-			if try > 1 || state.Intended[c.ID] && !state.Written[c.ID] {
-				return x.wrote(ctx, c)
-			}
-			return nil
-		case Elsewhere:
-			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
-		case AtBefore:
-		default:
-			panic(fmt.Sprintf("run: look at %s returned the state %d", c.ID, sight.State))
-		}
-		if try == 1 {
-			if err := x.announce(ctx, c); err != nil {
-				return err
-			}
-		}
-		x.began = time.Now() // of the last write: pods come last
-		err = t.Writer.Write(ctx, c, sight)
-		if errors.Is(err, ErrMoved) && try < conflicts {
-			continue
-		}
-		if !errors.Is(err, ErrMoved) {
-			x.result.Wrote = true
-		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", c.ID, err)
-		}
-		return x.wrote(ctx, c)
-	}
-}
-
-// announce records that a change is about to be made, if it may be.
-func (x *execution) announce(ctx context.Context, c resource.Change) error {
-	if x.Guard != nil {
-		if err := x.Guard(ctx, c); err != nil {
-			return fmt.Errorf("%s: %w", c.Address, err)
-		}
-	}
-	return x.record(ctx, journal.Entry{Mark: journal.Intended, Change: &c.ID})
-}
-
-// look returns what was seen right before the run, once, or looks.
-func (x *execution) look(ctx context.Context, t Target, c resource.Change) (Sight, error) {
-	if sight, has := x.Sights[c.ID]; has {
-		delete(x.Sights, c.ID)
-		return sight, nil
-	}
-	return t.Writer.Look(ctx, c)
-}
-
-func (x *execution) wrote(ctx context.Context, c resource.Change) error {
-	if err := x.record(ctx, journal.Entry{Mark: journal.Written, Change: &c.ID}); err != nil {
-		return err
-	}
-	x.tell(ChangeMade{Step: x.step.ID, Change: c})
-	return nil
 }
 
 // measure returns the impact of the step as it came out: what could be observed

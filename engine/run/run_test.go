@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,7 @@ import (
 
 // A stage is a world of one script: what each call answers, and what happened.
 type stage struct {
+	mu      sync.Mutex
 	log     []string
 	sight   run.Sight // of every object; zero: as before
 	written map[resource.ID]bool
@@ -30,6 +33,8 @@ type stage struct {
 }
 
 func (s *stage) Look(_ context.Context, c resource.Change) (run.Sight, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.written[c.ID] {
 		return run.Sight{State: run.AtAfter}, nil
 	}
@@ -40,6 +45,8 @@ func (s *stage) Look(_ context.Context, c resource.Change) (run.Sight, error) {
 }
 
 func (s *stage) Write(ctx context.Context, c resource.Change, _ run.Sight) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.log = append(s.log, "write "+c.ID.Name)
 	if s.write != nil {
 		if err := s.write(ctx, c); err != nil {
@@ -66,8 +73,8 @@ func (s *stage) Sample(context.Context, plan.Gate, resource.Component) (run.Samp
 
 func (s *stage) Record(_ context.Context, e journal.Entry) error {
 	line := string(e.Mark)
-	if e.Change != nil {
-		line += " " + e.Change.Name
+	for _, id := range e.Objects() {
+		line += " " + id.Name
 	}
 	if e.Gate != "" {
 		line += " " + e.Gate + " " + e.Verdict
@@ -184,6 +191,43 @@ func TestConflict(t *testing.T) {
 		if r.Outcome != test.want {
 			t.Errorf("%d conflicts: %+v, want %s", test.conflicts, r, test.want)
 		}
+	}
+}
+
+// TestBatch checks that objects of one kind are written side by side under one
+// announcement, and what becomes of it when one of them fails.
+func TestBatch(t *testing.T) {
+	p := steps(nil, "a")
+	for i := range 300 {
+		c := change(fmt.Sprint("b", i))
+		c.ID.Kind = "ConfigMap"
+		p.Waves[0].Steps[0].Changes = append(p.Waves[0].Steps[0].Changes, c)
+	}
+	s := &stage{}
+	r := s.runner().Execute(t.Context(), p, nil)
+	announced := 0
+	for _, line := range s.log {
+		if strings.HasPrefix(line, "intended") {
+			announced++
+		}
+	}
+	if r.Outcome != journal.Succeeded || len(s.written) != 301 || announced != 3 {
+		t.Errorf("%+v: %d written under %d announcements, want 301 under 3", r, len(s.written), announced)
+	}
+	s = &stage{}
+	s.write = func(_ context.Context, c resource.Change) error {
+		if c.ID.Name == "b7" {
+			return errors.New("quota")
+		}
+		return nil
+	}
+	r = s.runner().Execute(t.Context(), p, nil)
+	written := slices.IndexFunc(s.log, func(line string) bool { return strings.HasPrefix(line, "written b0") })
+	if !r.HasFailed() || !strings.Contains(r.Err.Error(), "quota") || len(s.written) != 250 {
+		t.Errorf("%+v with %d written, want it failed after the batch", r, len(s.written))
+	}
+	if written < 0 || strings.Contains(s.log[written], "b7 ") {
+		t.Errorf("log %v: what was written beside the failure is not recorded", s.log[len(s.log)-3:])
 	}
 }
 
@@ -357,6 +401,7 @@ func TestLostLock(t *testing.T) {
 	s, lost := &stage{}, make(chan struct{})
 	p := steps(nil, "a")
 	p.Waves[0].Steps[0].Changes = append(p.Waves[0].Steps[0].Changes, change("b"))
+	p.Waves[0].Steps[0].Changes[1].Needs = []resource.ID{change("a").ID} // it comes after
 	s.write = func(context.Context, resource.Change) error { close(lost); return nil }
 	r := s.runner()
 	r.Lost = lost

@@ -1,0 +1,234 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/resource"
+)
+
+const (
+	// conflicts is how many times a write is tried when the object was written
+	// meanwhile without being moved: others write their fields all the time.
+	conflicts = 5
+
+	writers   = 16  // calls at once
+	batchSize = 250 // changes that one entry of the journal announces
+)
+
+// write makes the changes of the step, batch by batch: each batch is looked at
+// and announced before it is made, and what is made already is skipped.
+func (x *execution) write(ctx context.Context) error {
+	calls := context.WithoutCancel(ctx) // an interrupt lets the calls of a step finish
+	for _, batch := range batches(x.step.Changes) {
+		if err := x.writeBatch(calls, batch); err != nil {
+			return err
+		}
+	}
+	x.Sights = nil // what was seen before this step is too old for the next
+	return nil
+}
+
+// batches splits the changes of a step, in their order, into those that may be
+// made side by side: objects of one kind that do not need each other. Node pools
+// are made one by one, as GKE does.
+func batches(changes []resource.Change) [][]resource.Change {
+	var all [][]resource.Change
+	here := make(map[resource.ID]bool) // in the last batch
+	for i, c := range changes {
+		last := len(all) - 1
+		alone := i == 0 || c.ID.Kind == resource.KindNodePool || len(all[last]) == batchSize ||
+			c.ID.Kind != changes[i-1].ID.Kind || c.ID.Group != changes[i-1].ID.Group || c.Action == resource.Delete != (changes[i-1].Action == resource.Delete)
+		for _, need := range c.Needs {
+			alone = alone || here[need]
+		}
+		if alone {
+			all, here = append(all, nil), make(map[resource.ID]bool)
+			last++
+		}
+		all[last] = append(all[last], c)
+		here[c.ID] = true
+	}
+	return all
+}
+
+func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) error {
+	if err := x.mayWrite(); err != nil {
+		return err
+	}
+	sights, err := x.lookAt(ctx, batch)
+	if err != nil {
+		return err
+	}
+	var open, made []resource.Change // to be made; made by an execution that was cut off
+	state := x.states[x.step.ID]
+	for i, c := range batch {
+		switch s := sights[i]; s.State {
+		case AtBefore:
+			open = append(open, c)
+		case AtAfter:
+			if state.Intended[c.ID] && !state.Written[c.ID] {
+				made = append(made, c)
+			}
+		case Elsewhere:
+			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, s.Moved)
+		default:
+			panic(fmt.Sprintf("run: look at %s returned the state %d", c.ID, s.State))
+		}
+	}
+	if err := x.wrote(ctx, made); err != nil || len(open) == 0 {
+		return err
+	}
+	for _, c := range open {
+		if x.Guard == nil {
+			break
+		}
+		if err := x.Guard(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.Address, err)
+		}
+	}
+	if err := x.record(ctx, about(journal.Intended, open)); err != nil {
+		return err
+	}
+	seen := make(map[resource.ID]Sight, len(batch))
+	for i, c := range batch {
+		seen[c.ID] = sights[i]
+	}
+	return x.make(ctx, open, seen)
+}
+
+// about returns an entry about changes.
+func about(m journal.Mark, changes []resource.Change) journal.Entry {
+	e := journal.Entry{Mark: m}
+	if len(changes) == 1 {
+		e.Change = &changes[0].ID
+		return e
+	}
+	for _, c := range changes {
+		e.Changes = append(e.Changes, c.ID)
+	}
+	return e
+}
+
+// lookAt returns what is to be seen of each change: what was seen right before
+// the run, once, or what a look shows.
+func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sight, error) {
+	sights, errs := make([]Sight, len(batch)), make([]error, len(batch))
+	each(len(batch), func(i int) {
+		c := batch[i]
+		if s, has := x.Sights[c.ID]; has {
+			sights[i] = s
+			return
+		}
+		target, connected := x.Targets[c.ID.Cluster]
+		if !connected {
+			errs[i] = fmt.Errorf("look at %s: cluster %s is not connected", c.ID, c.ID.Cluster)
+			return
+		}
+		if sights[i], errs[i] = target.Writer.Look(ctx, c); errs[i] != nil {
+			errs[i] = fmt.Errorf("look at %s: %w", c.ID, errs[i])
+		}
+	})
+	for _, c := range batch {
+		delete(x.Sights, c.ID)
+	}
+	return sights, first(errs)
+}
+
+// make makes the changes that were announced. The first error is returned; what
+// was made besides is recorded all the same.
+func (x *execution) make(ctx context.Context, open []resource.Change, seen map[resource.ID]Sight) error {
+	errs := make([]error, len(open))
+	x.began = time.Now() // of the last batch: pods come last
+	each(len(open), func(i int) {
+		if errs[i] = x.mayWrite(); errs[i] == nil {
+			errs[i] = x.writeOne(ctx, open[i], seen[open[i].ID])
+		}
+	})
+	var written []resource.Change
+	for i, c := range open {
+		switch {
+		case errs[i] == nil:
+			written = append(written, c)
+			x.result.Wrote = true
+		case !errors.Is(errs[i], ErrMoved) && !errors.Is(errs[i], errLost):
+			x.result.Wrote = true // it may have been
+		}
+	}
+	if err := x.wrote(ctx, written); err != nil {
+		return err
+	}
+	return first(errs)
+}
+
+// writeOne makes one change. Where another writer comes between, it looks again.
+func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight) error {
+	w := x.Targets[c.ID.Cluster].Writer
+	for try := 1; ; try++ {
+		err := w.Write(ctx, c, sight)
+		if err != nil && (try == conflicts || !errors.Is(err, ErrMoved)) {
+			return fmt.Errorf("write %s: %w", c.ID, err)
+		}
+		if err == nil {
+			return nil
+		}
+		if sight, err = w.Look(ctx, c); err != nil {
+			return fmt.Errorf("look at %s: %w", c.ID, err)
+		}
+		switch sight.State {
+		case AtAfter:
+			return nil
+		case Elsewhere:
+			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
+		}
+	}
+}
+
+// wrote records that changes were made, and tells.
+func (x *execution) wrote(ctx context.Context, changes []resource.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := x.record(ctx, about(journal.Written, changes)); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		x.tell(ChangeMade{Step: x.step.ID, Change: c})
+	}
+	return nil
+}
+
+// each calls do with 0 to n-1, several at once.
+func each(n int, do func(i int)) {
+	if n == 1 {
+		do(0)
+		return
+	}
+	var wait sync.WaitGroup
+	next := make(chan int)
+	for range min(n, writers) {
+		wait.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+}
+
+func first(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
