@@ -61,6 +61,22 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// Pods of the old template that crash are no reason to give up the new one, even
+// when the two templates have the same images and checksums.
+func TestOldCrashesAreNotBlamed(t *testing.T) {
+	b := newBench(t).makeNamespace().nodes()
+	good := deploymentOf("1", 1, "a")
+	bad := strings.Replace(good, "annotations: {", "annotations: {sandbox.hubcap.dev/fail-after: 100ms, ", 1)
+	b.await(b.apply(b.desire("web", bad)), isTerminal)
+	changes := b.apply(b.desire("web", good))
+	b.await(changes, func(h resource.Health) bool {
+		if h.Terminal {
+			t.Errorf("the old pod is blamed: %+v", h)
+		}
+		return h.Ready || h.Terminal
+	})
+}
+
 // Who looks at a change that somebody undid must not see it settled.
 func TestUndoneIsNotSettled(t *testing.T) {
 	b := newBench(t).makeNamespace().nodes()

@@ -100,6 +100,9 @@ func (w *workload) health(ctx context.Context, result *status.Result) (resource.
 	if by := w.templateMoved(); by != "" {
 		return resource.Health{Reason: by}, nil
 	}
+	if !w.observed() {
+		return resource.Health{Reason: "its controller has not seen the change yet"}, nil
+	}
 	pods, err := w.pods(ctx)
 	if err != nil {
 		return resource.Health{}, err
@@ -159,6 +162,13 @@ func (w *workload) settled(ctx context.Context, result *status.Result, fresh, ol
 	return resource.Health{Ready: true, Details: imageDetails(fresh)}, nil
 }
 
+// observed reports whether the status is about the present spec. Before that, pods
+// of the old template cannot be told from those of the new one.
+func (w *workload) observed() bool {
+	generation, _, _ := unstructured.NestedInt64(w.object.Object, "status", "observedGeneration")
+	return generation >= w.object.GetGeneration()
+}
+
 // keepsOld reports a workload that keeps pods of its old template on purpose.
 func (w *workload) keepsOld() bool {
 	strategy, _, _ := unstructured.NestedString(w.object.Object, "spec", "updateStrategy", "type")
@@ -199,10 +209,7 @@ func (w *workload) placeholderHealth(fresh, old []corev1.Pod) resource.Health {
 	if !has {
 		replicas = 1
 	}
-	observed, _, _ := unstructured.NestedInt64(w.object.Object, "status", "observedGeneration")
 	switch {
-	case observed < w.object.GetGeneration():
-		return resource.Health{Reason: "its controller has not seen the change yet"}
 	case len(old) > 0:
 		return resource.Health{Reason: fmt.Sprintf("%d placeholders are of the old template", len(old))}
 	case int64(len(fresh)) != replicas:
@@ -218,8 +225,9 @@ var hashLabels = map[schema.GroupKind]string{
 	daemonSetKind:   appsv1.ControllerRevisionHashLabelKey,
 }
 
-// currentHash returns the hash of the workload's present template, or "" while it
-// does not matter because all pods have the same.
+// currentHash returns the hash of the workload's present template, or "" when it
+// does not matter because all pods have the same and are ready: nothing is to be
+// blamed on one of them.
 func (w *workload) currentHash(ctx context.Context, pods []corev1.Pod) (string, error) {
 	if w.kind == statefulSetKind {
 		hash, _, _ := unstructured.NestedString(w.object.Object, "status", "updateRevision")
@@ -229,7 +237,7 @@ func (w *workload) currentHash(ctx context.Context, pods []corev1.Pod) (string, 
 	for _, pod := range pods {
 		hashes[pod.Labels[hashLabels[w.kind]]] = true
 	}
-	if len(hashes) < 2 {
+	if len(hashes) < 2 && firstUnready(pods) == nil {
 		return "", nil
 	}
 	if w.kind == deploymentKind {
