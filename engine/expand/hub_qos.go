@@ -90,6 +90,11 @@ func (v *hubValues) userQoS(attr string, class schema.QoSClass) {
 	v.jupyterhub(attr, cores(class.CPULimit), "singleuser", "cpu", "limit")
 	v.jupyterhub(attr, bytesOf(class.MemoryRequest), "singleuser", "memory", "guarantee")
 	v.jupyterhub(attr, bytesOf(class.MemoryLimit), "singleuser", "memory", "limit")
+	if class.Mode == schema.Guaranteed {
+		// A pod is Guaranteed only when its init containers are: the one that
+		// blocks the cloud's metadata would make it Burstable.
+		v.jupyterhub(attr, resources(class), "singleuser", "networkTools", "resources")
+	}
 	if class.PriorityClass != "" {
 		v.jupyterhub(attr, class.PriorityClass, "hub", "config", "KubeSpawner", "priority_class_name")
 	}
