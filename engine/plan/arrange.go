@@ -338,7 +338,9 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 		}
 	}
 	if r, has := b.rollout(d.component.Block); has {
-		s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)
+		if !isPoolBlock(d) || b.grouped(d.component.Block) { // what is said of all is not meant for machines
+			s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)
+		}
 		s.OnFailure = cmp.Or(r.OnFailure, s.OnFailure)
 	}
 	if s.Class == resource.ClassOneWay || b.Back {
@@ -346,6 +348,8 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 	}
 	return s, nil
 }
+
+func isPoolBlock(d *draft) bool { return isPool(d.changes[0].ID) }
 
 // attachGates gives the gates of its rollout to every step that restarts
 // something, and to the last one of a block that starts something new: a gate

@@ -49,6 +49,7 @@ type builder struct {
 	plan     *Plan
 	observed map[resource.ID]resource.Observation
 	orphans  map[resource.ID]resource.Live
+	gone     map[resource.Address]int            // see sessionsOf
 	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
 }
 
@@ -229,7 +230,7 @@ func (b *builder) warn() {
 	}
 	for _, s := range b.plan.Steps() {
 		for _, c := range s.Changes {
-			for _, id := range c.Needs {
+			for _, id := range leansOn(c) {
 				if !planned[id] && b.missing(id) {
 					b.plan.Warnings = append(b.plan.Warnings, fmt.Sprintf("%s needs %s, which does not exist and is left out", c.Address, id))
 				}
@@ -242,6 +243,19 @@ func (b *builder) warn() {
 	slices.SortFunc(b.plan.Kept, func(x, y Kept) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
 	slices.SortFunc(b.plan.Refused, func(x, y Refused) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
 	slices.Sort(b.plan.Warnings)
+	b.plan.Warnings = slices.Compact(b.plan.Warnings)
+}
+
+// leansOn returns what c cannot do without: what it needs, and what its pods read.
+func leansOn(c resource.Change) []resource.ID {
+	ids := slices.Clone(c.Needs)
+	if c.After == nil {
+		return ids
+	}
+	for _, ref := range references(c.After) {
+		ids = append(ids, resource.ID{Cluster: c.ID.Cluster, Kind: ref.kind, Namespace: c.ID.Namespace, Name: ref.name})
+	}
+	return ids
 }
 
 // missing reports whether id is wanted and does not exist.

@@ -159,6 +159,20 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestKeptWhole checks that a hub with people keeps also what belongs to no
+// namespace.
+func TestKeptWhole(t *testing.T) {
+	in := input(
+		object{block: "hub.other", component: "hub", kind: "ConfigMap", name: "x", want: data("a", "b"), live: data("a", "b")},
+		object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: pods("h:1", "a")},
+		object{block: "hub.prod", component: "image-cleaner", kind: "ClusterRole", name: "cleaner", live: data()},
+	)
+	in.Census = people
+	if p := build(t, in); !p.Empty() || len(p.Kept) != 2 {
+		t.Errorf("kept %v, steps %v; want both kept", p.Kept, lines(p))
+	}
+}
+
 // TestRefused checks what may not be written although it is wanted.
 func TestRefused(t *testing.T) {
 	for _, test := range []struct {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -188,6 +189,31 @@ func TestSelection(t *testing.T) {
 	in.Except = []string{"hub.pord"}
 	if _, err := plan.Build(in); !errors.Is(err, plan.ErrNoSuchAddress) {
 		t.Errorf("--except of a misspelt name = %v, want ErrNoSuchAddress", err)
+	}
+}
+
+// TestLeftOutIsMissed checks that pods are not started silently without what they
+// read.
+func TestLeftOutIsMissed(t *testing.T) {
+	in := input(append(hubOf("hub.prod", 1, version("1"), nil),
+		object{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "v")})...)
+	in.Only = []string{"hub.prod/proxy"}
+	p := build(t, in)
+	if !strings.Contains(strings.Join(p.Warnings, "\n"), "hub.prod/Deployment/proxy needs main/prod/Secret/hub") {
+		t.Errorf("warnings = %q, want the secret missed", p.Warnings)
+	}
+}
+
+// TestTimeouts checks that a rollout about all blocks does not hurry machines.
+func TestTimeouts(t *testing.T) {
+	in := input(
+		object{block: "node_pool.user", kind: resource.KindNodePool, name: "user", want: autoscaling(0, 9, "n2")},
+		object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:1", "a")},
+	)
+	in.Rollouts = []plan.Rollout{{StepTimeout: time.Minute}}
+	steps := build(t, in).Steps()
+	if steps[0].Timeout != 30*time.Minute || steps[1].Timeout != time.Minute {
+		t.Errorf("timeouts = %s of the pool, %s of the hub", steps[0].Timeout, steps[1].Timeout)
 	}
 }
 

@@ -60,7 +60,7 @@ func (b *builder) keepReason(c *resource.Change) string {
 	if isPool(c.ID) {
 		return b.keepPool(c, wanted)
 	}
-	users := b.sessionsIn(c.ID)
+	users := b.sessionsOf(c.Address.Block())
 	if !b.Back && !wanted && c.Address.Kind == "hub" && users > 0 && !b.named(c.Address, c.ID) {
 		return fmt.Sprintf("%s on this hub: name %s to delete it all the same", servers(users), c.Address.Block())
 	}
@@ -118,6 +118,19 @@ func (b *builder) sessionsIn(id resource.ID) int {
 		return 0
 	}
 	return b.Census[id.Cluster].PerNamespace[id.Namespace]
+}
+
+// sessionsOf returns how many user servers run where a block that is wanted no
+// more has objects: they keep all of it, what belongs to no namespace too.
+func (b *builder) sessionsOf(block resource.Address) int {
+	if b.gone == nil {
+		b.gone = make(map[resource.Address]int)
+		for _, l := range b.orphans {
+			gone := l.Address.Block()
+			b.gone[gone] = max(b.gone[gone], b.sessionsIn(l.ID))
+		}
+	}
+	return b.gone[block]
 }
 
 func (b *builder) sessionsOn(pool resource.ID) int {

@@ -38,7 +38,7 @@ func (o object) id() resource.ID {
 	switch o.kind {
 	case resource.KindNodePool:
 		id.Group = resource.GroupGKE
-	case "Namespace", "PersistentVolume", "CustomResourceDefinition":
+	case "Namespace", "PersistentVolume", "CustomResourceDefinition", "ClusterRole":
 	default:
 		if id.Namespace == "" {
 			id.Namespace = resource.ParseAddress(o.block).Name
