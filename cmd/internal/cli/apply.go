@@ -30,10 +30,11 @@ The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 	s.clusterFlags(c)
 	s.verboseFlag(c)
 	s.outputFlag(c, asText, asJSON)
+	s.upgradeFlag(c)
 	sc, a := s.scopeFlags(c), approvalFlags(c)
 	c.RunE = func(c *cobra.Command, given []string) error {
 		if len(given) == 1 {
-			for _, name := range []string{"only", "except", "dangerous-delete"} {
+			for _, name := range []string{"only", "except", "dangerous-delete", "upgrade-charts"} {
 				if c.Flags().Changed(name) {
 					return usage("apply %s: --%s belongs to plan; the plan file is carried out as it is", given[0], name)
 				}
@@ -61,6 +62,9 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	defer stop()
 	e, err := s.open(asking)
 	if err != nil {
+		return err
+	}
+	if err := s.fetch(asking, e.Config); err != nil {
 		return err
 	}
 	if p, err = e.Open(asking, document); err != nil {

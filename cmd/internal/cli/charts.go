@@ -24,7 +24,6 @@ type chartFlags struct {
 
 // upgradeFlag is for the commands that write the lock file.
 func (s *session) upgradeFlag(c *cobra.Command) {
-	s.charts.writes = false
 	c.Flags().BoolVar(&s.charts.upgrade, "upgrade-charts", false, "fetch the newest charts within chart_version, and move the lock file")
 	run := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
@@ -96,6 +95,15 @@ func (s *session) fetchCharts(ctx context.Context, config *schema.Config) (hcl.D
 		s.writeLock(path, lock, found)
 	}
 	return diags, ctx.Err()
+}
+
+// fetch is fetchCharts for commands that say at once what is wrong.
+func (s *session) fetch(ctx context.Context, config *schema.Config) error {
+	diags, err := s.fetchCharts(ctx, config)
+	if err != nil {
+		return err
+	}
+	return s.diagnose(diags, config.Files)
 }
 
 // use gives every block its chart, or says why there is none.

@@ -68,6 +68,13 @@ func (s *session) examine(ctx context.Context) ([]finding, error) {
 	}
 	diags := l.diags
 	if !diags.HasErrors() {
+		more, err := s.fetchCharts(ctx, l.config)
+		if err != nil {
+			return nil, err
+		}
+		diags = append(diags, more...)
+	}
+	if !diags.HasErrors() {
 		_, more := expand.Config(l.config, nil)
 		diags = append(diags, more...)
 	}

@@ -13,19 +13,30 @@ import (
 func (s *session) validateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "validate", GroupID: groupConfig, Args: args(cobra.NoArgs),
-		Short: "Check the config and render its charts, offline",
+		Short: "Check the config and render its charts, without a cluster",
 		Long: `Reads the config, evaluates it and renders every chart without asking any
-cluster. All that is wrong is told at once, each with its file and line.`,
+cluster. All that is wrong is told at once, each with its file and line. Charts of
+repositories are fetched, unless the cache has what the lock file names.`,
 	}
 	s.configFlags(c)
 	s.outputFlag(c, asText, asJSON)
-	c.RunE = func(*cobra.Command, []string) error {
+	s.upgradeFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, stop := s.interruptible(c.Context())
+		defer stop()
 		l, err := s.read()
 		if err != nil {
 			return err
 		}
 		diags := l.diags
 		objects := 0
+		if !diags.HasErrors() {
+			more, err := s.fetchCharts(ctx, l.config)
+			if err != nil {
+				return err
+			}
+			diags = append(diags, more...)
+		}
 		if !diags.HasErrors() {
 			desired, more := expand.Config(l.config, nil)
 			diags, objects = append(diags, more...), len(desired)

@@ -66,6 +66,9 @@ func place(r resource.Range) string {
 	return fmt.Sprintf("%s:%d", clean(r.File), r.Line)
 }
 
+// mostValueLines bounds how much of one value is shown; the JSON has all of it.
+const mostValueLines = 10
+
 // field writes one leaf: on one line when it fits, a text line by line.
 func (s Style) field(b *strings.Builder, n secrets, f resource.Field) {
 	path := clean(f.Path)
@@ -74,7 +77,8 @@ func (s Style) field(b *strings.Builder, n secrets, f resource.Field) {
 		s.diff(b, diffText(before, after))
 		return
 	}
-	before, after := n.value(f.Before), n.value(f.After)
+	most := mostValueLines * s.width()
+	before, after := cut(n.value(f.Before), most), cut(n.value(f.After), most)
 	var mark, line string
 	switch {
 	case f.Before == nil:

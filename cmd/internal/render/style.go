@@ -139,23 +139,24 @@ func wrap(str, indent string, width int) string {
 
 // split cuts str at the last space that leaves at most room cells before it.
 func split(str string, room int) (head, rest string) {
-	if cells(str) <= room {
-		return str, ""
-	}
-	used, space, end := 0, -1, len(str)
+	used, space, end := 0, -1, -1
 	for i, r := range str {
-		if r == ' ' {
-			space = i
-		}
 		if used += text.RuneWidth(r); used > room {
 			end = i
 			break
 		}
+		if r == ' ' {
+			space = i
+		}
 	}
-	if space > 0 {
+	switch {
+	case end < 0:
+		return str, ""
+	case str[end] == ' ':
+		return str[:end], str[end+1:]
+	case space > 0:
 		return str[:space], str[space+1:]
-	}
-	if end == 0 {
+	case end == 0:
 		_, end = utf8.DecodeRuneInString(str)
 	}
 	return str[:end], str[end:]
@@ -165,7 +166,7 @@ func split(str string, room int) (head, rest string) {
 // and what reorders text are shown as escapes.
 func clean(str string) string {
 	harmless := func(r rune) bool {
-		return r == '\t' || r != utf8.RuneError && unicode.IsPrint(r)
+		return r != utf8.RuneError && unicode.IsPrint(r)
 	}
 	if strings.IndexFunc(str, func(r rune) bool { return !harmless(r) }) < 0 {
 		return str
@@ -176,10 +177,12 @@ func clean(str string) string {
 		switch {
 		case r == utf8.RuneError && size <= 1:
 			fmt.Fprintf(&b, `\x%02x`, str[i])
-		case harmless(r), r == utf8.RuneError:
+		case harmless(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
 		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:

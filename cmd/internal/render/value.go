@@ -245,8 +245,11 @@ func lastName(path string) string {
 	if len(segs) > 1 && slices.Contains(keyed, segs[len(segs)-2]) {
 		return clean(inner)
 	}
-	if len(segs) > 1 {
+	switch {
+	case len(segs) > 1:
 		return clean(segs[len(segs)-2] + last)
+	case inner == "":
+		return clean(path)
 	}
 	return clean(inner)
 }
