@@ -428,7 +428,7 @@ func TestLoad(t *testing.T) {
 		{Source{Location: "./top", Dir: dir, Version: "< 1.0.0"}, "is version 1.2.3"},
 		{Source{Location: "./gone", Dir: dir}, "there is no chart at"},
 		{Source{Location: "builtin:gone"}, "gone"},
-		{Source{Location: "oci://registry.example.org/chart", Dir: dir}, "helm pull"},
+		{Source{Location: "oci://registry.example.org/chart", Dir: dir}, "was not fetched"},
 		{Source{Location: ".", Dir: dir}, "Chart.yaml"},
 	}
 	for _, f := range failures {
