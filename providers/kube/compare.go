@@ -100,14 +100,14 @@ type claim struct {
 // we can have left there. Taking over an object of somebody else's would be
 // decided here as well: nothing is, so far.
 func (p *Provider) claim(u *unstructured.Unstructured) claim {
-	owner := u.GetLabels()[LabelConfig]
-	_, wrote := ownedBy(u, p.manager())
-	switch {
-	case owner == p.Owner:
+	switch owner := u.GetLabels()[LabelConfig]; owner {
+	case p.Owner:
 		return claim{ours: true}
-	case owner != "":
+	case "":
+	default:
 		return claim{reason: fmt.Sprintf("it belongs to config %q", owner)}
-	case wrote && applied(u) != nil: // somebody took our label off
+	}
+	if _, wrote := ownedBy(u, p.manager()); wrote && applied(u) != nil { // somebody took our label off
 		return claim{ours: true}
 	}
 	if release := helmRelease(u); release != "" {

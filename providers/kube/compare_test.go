@@ -213,6 +213,35 @@ func text(v any) string {
 	return "?"
 }
 
+func TestTreeSet(t *testing.T) {
+	want := fieldpath.NewSet(
+		container, below(container, "name"), imagePath, envB, below(envB, "value"), path("spec", "replicas"),
+		path("metadata", "finalizers", fieldpath.ValueElement(value.NewValueInterface("keep"))), path("items", 3),
+		path("metadata", "labels"), path("metadata", "labels", "a.b/c"),
+		path("spec", "ports", fieldpath.KeyByFields("port", 8000, "protocol", "TCP")),
+	)
+	text, err := want.ToJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatal(err)
+	}
+	got, err := treeSet(fields)
+	if err != nil || !got.Equals(want) {
+		t.Errorf("%v\n got %s\nwant %s", err, got, want)
+	}
+	if empty, err := treeSet(nil); err != nil || !empty.Empty() {
+		t.Errorf("of nothing: %s, %v", empty, err)
+	}
+	for _, bad := range []string{"x", "k:{", "q:a"} {
+		if _, err := treeSet(map[string]any{"f:spec": map[string]any{bad: map[string]any{}}}); err == nil {
+			t.Errorf("%q is read as a field", bad)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	p := offline()
 	before, after := webDesired(t), webDesired(t, "web:1", "web:2", "replicas: 1", "minReadySeconds: 5")

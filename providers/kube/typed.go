@@ -156,19 +156,55 @@ func (x *typeIndex) fieldSet(object map[string]any) (*fieldpath.Set, error) {
 
 // ownedBy returns the fields that manager owns by applying, without our own
 // record. The set is empty when there are none; known is false when manager never
-// applied, or its entry cannot be read.
+// applied, or its entry cannot be read. It is asked of every object there is, and
+// therefore takes the entry as it was decoded.
 func ownedBy(u *unstructured.Unstructured, manager string) (set *fieldpath.Set, known bool) {
-	for _, entry := range u.GetManagedFields() {
-		if entry.Manager != manager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" {
+	metadata, _ := u.Object["metadata"].(map[string]any)
+	entries, _ := metadata["managedFields"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		_, subresource := entry["subresource"]
+		if entry["manager"] != manager || entry["operation"] != string(metav1.ManagedFieldsOperationApply) || subresource {
 			continue
 		}
-		set, err := entrySet(entry)
+		fields, _ := entry["fieldsV1"].(map[string]any)
+		set, err := treeSet(fields)
 		if err != nil {
 			return fieldpath.NewSet(), false
 		}
 		return set.Difference(appliedPath), true
 	}
 	return fieldpath.NewSet(), false
+}
+
+// treeSet reads a set from the decoded form of managed fields: a member is an
+// empty object, or one with a dot in it.
+func treeSet(fields map[string]any) (*fieldpath.Set, error) {
+	set := fieldpath.NewSet()
+	for key, v := range fields {
+		if key == "." {
+			continue
+		}
+		element, err := fieldpath.DeserializePathElement(key)
+		if err != nil {
+			return nil, fmt.Errorf("read managed field %s: %w", key, err)
+		}
+		below, _ := v.(map[string]any)
+		if _, dot := below["."]; dot || len(below) == 0 {
+			set.Members.Insert(element)
+		}
+		if len(below) == 0 {
+			continue
+		}
+		inner, err := treeSet(below)
+		if err != nil {
+			return nil, err
+		}
+		if !inner.Empty() {
+			*set.Children.Descend(element) = *inner
+		}
+	}
+	return set, nil
 }
 
 func entrySet(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
