@@ -203,3 +203,36 @@ func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at
 	}
 	return true
 }
+
+// TestPlanOnlyReads holds promises P3 and P9: a plan writes nothing, takes no
+// lock, and asks as much of the cluster for many objects as for few.
+func TestPlanOnlyReads(t *testing.T) {
+	calls := func(n int) map[string]int {
+		w := memory.New("prod", "default")
+		e := newEngine(w, func() []resource.Desired {
+			var many []resource.Desired
+			for i := range n {
+				many = append(many, object("ConfigMap", fmt.Sprint("x", i), "hub", map[string]any{"data": map[string]any{"x": "1"}}))
+			}
+			return many
+		})
+		apply(t, e)
+		w.Revive() // counts anew
+		if p := mustPlan(t, e); !p.Empty() || p.Unchanged != n {
+			t.Fatalf("steps %v, %d unchanged; want none and %d", stepIDs(p), p.Unchanged, n)
+		}
+		count := map[string]int{}
+		for _, c := range w.Calls() {
+			count[c.Name]++
+		}
+		return count
+	}
+	few := calls(1)
+	want := map[string]int{"read": 1, "count": 1, "key": 1, "runs": 1}
+	if diff := cmp.Diff(want, few); diff != "" {
+		t.Errorf("calls of a plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(few, calls(300)); diff != "" {
+		t.Errorf("calls for 1 and for 300 objects differ:\n%s", diff)
+	}
+}

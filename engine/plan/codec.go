@@ -10,7 +10,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"hubcap/engine/resource"
 )
@@ -29,11 +28,10 @@ func Encode(p *Plan, m Mask) (document []byte, secrets map[string]string, err er
 	if masked.ID, err = digest(masked); err != nil {
 		return nil, nil, fmt.Errorf("encode plan: %w", err)
 	}
-	var b bytes.Buffer
-	if err := marshal(&b, masked, "  "); err != nil {
+	if document, err = marshal(masked); err != nil {
 		return nil, nil, fmt.Errorf("encode plan: %w", err)
 	}
-	return b.Bytes(), secrets, nil
+	return document, secrets, nil
 }
 
 // identify returns the plan's ID: the digest of what it does, without when it was
@@ -46,25 +44,39 @@ func identify(p *Plan, m Mask) (string, error) {
 	return digest(masked)
 }
 
-// digest returns the sha256 of a masked plan, without indentation.
 func digest(masked *Plan) (string, error) {
-	c := *masked
-	c.ID, c.Created = "", time.Time{}
-	sum := sha256.New()
-	if err := marshal(sum, &c, ""); err != nil {
+	document, err := marshal(masked)
+	if err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return documentDigest(document), nil
 }
 
-func marshal(w io.Writer, p *Plan, indent string) error {
-	if err := eachValue(p, refuseMaskKeys); err != nil {
-		return err
+// documentDigest returns the sha256 of a document in hex, without the lines that
+// say what its ID is and when it was made. It is of the text, not of what it
+// means, so that later versions read what earlier ones wrote.
+func documentDigest(document []byte) string {
+	sum := sha256.New()
+	for line := range bytes.Lines(document) {
+		if !bytes.HasPrefix(line, []byte(`  "id": `)) && !bytes.HasPrefix(line, []byte(`  "created": `)) {
+			sum.Write(line)
+		}
 	}
-	e := json.NewEncoder(w)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func marshal(p *Plan) ([]byte, error) {
+	if err := eachValue(p, refuseMaskKeys); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	return e.Encode(p)
+	e.SetIndent("", "  ")
+	if err := e.Encode(p); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // refuseMaskKeys refuses a masked plan with an object that looks like a masked
@@ -141,8 +153,7 @@ func Decode(document []byte) (*Plan, error) {
 	if err := whole.check(); err != nil {
 		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
 	}
-	id, err := digest(whole)
-	if err != nil || id != whole.ID {
+	if documentDigest(document) != whole.ID {
 		return nil, fmt.Errorf("decode plan: %w: it was changed since it was written", ErrDocument)
 	}
 	return whole, nil
