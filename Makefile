@@ -41,7 +41,7 @@ race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
 
 e2e: build sandbox ## tests on the sandbox
-	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./providers/... ./modules ./testdata/sandboxtest
+	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
