@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hubcap/engine/resource"
 )
@@ -64,7 +65,7 @@ func newBuilder(in Input) *builder {
 			Version:       in.Version,
 			Config:        in.Config,
 			Commit:        in.Commit,
-			Created:       in.Created.UTC().Truncate(1e9),
+			Created:       in.Created.UTC().Truncate(time.Microsecond),
 			Clusters:      slices.Clone(in.Clusters),
 			Waves:         []Wave{},
 			Unreadable:    slices.Clone(in.Reading.Unreadable),
