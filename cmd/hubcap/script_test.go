@@ -47,6 +47,7 @@ func TestScript(t *testing.T) {
 				return err
 			}
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
 			return nil
 		},
@@ -57,6 +58,8 @@ func TestScript(t *testing.T) {
 			"foreign":   foreign,
 			"seat":      seat,
 			"interrupt": interrupt,
+			"pack":      pack,
+			"serve":     serve,
 			"lives":     lives,
 			"lock":      lock,
 			"waitfor":   waitfor,
