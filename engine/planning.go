@@ -117,6 +117,11 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)
+	gone, err := e.vanished(ctx, in.Changes, runs)
+	if err != nil {
+		in.Warnings = append(in.Warnings, "objects that somebody deleted look as if they were new: "+err.Error())
+	}
+	in.Vanished = gone
 	for i := range in.Clusters {
 		in.Clusters[i].Sessions = census[in.Clusters[i].Name].Sessions
 	}

@@ -157,8 +157,18 @@ func (b *builder) notice() {
 		if len(o.Foreign) > 0 {
 			b.plan.Drift = append(b.plan.Drift, Drift{Kind: driftKind(o), ID: d.ID, Address: d.Address, Fields: sortedForeign(o.Foreign)})
 		}
+		if applied, gone := b.Vanished[d.ID]; gone && o.Live == nil {
+			b.plan.Drift = append(b.plan.Drift, deleted(d, applied))
+		}
 	}
 	slices.SortFunc(b.plan.Drift, func(x, y Drift) int { return cmp.Compare(x.ID.String(), y.ID.String()) })
+}
+
+// deleted is the drift of an object that somebody deleted: nobody is named in what
+// is left, and when it was there last is all that is known of the time.
+func deleted(d resource.Desired, applied time.Time) Drift {
+	there := "applied " + applied.UTC().Format(time.RFC3339)
+	return Drift{Kind: Drifted, ID: d.ID, Address: d.Address, Fields: []resource.Foreign{{Path: "the whole object", Wanted: there, Live: "deleted"}}}
 }
 
 func (b *builder) refuse(d resource.Desired, reason string) {

@@ -23,8 +23,9 @@ type Input struct {
 	Except   []string
 	Delete   []string // addresses that may be deleted although people's work is on them
 	Outputs  map[string]any
-	Warnings []string // found while reading
-	Mask     Mask     // under which secrets enter the plan's ID
+	Warnings []string                  // found while reading
+	Vanished map[resource.ID]time.Time // objects that were applied then, and that somebody deleted since
+	Mask     Mask                      // under which secrets enter the plan's ID
 
 	// Back says that the plan leads back to what was before a run. Then asking
 	// for nothing is no mistake, and what the run created goes again.
