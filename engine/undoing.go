@@ -168,7 +168,7 @@ func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcom
 }
 
 // undoable returns the run that undoing without a name is about: the last apply
-// that changed anything and was not undone since.
+// that left anything changed and was not undone since.
 func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
 	if id != "" {
 		return id, nil
@@ -183,7 +183,7 @@ func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
 		switch {
 		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded:
 			undone[r.Undoes] = r.ID
-		case r.Kind == journal.RollbackRun, !journal.Touched(r.Entries):
+		case r.Kind == journal.RollbackRun, !journal.Lasting(r.Entries):
 		case undone[r.ID] != "":
 			return "", fmt.Errorf("undo: %w: run %s was undone by run %s", ErrNothing, r.ID, undone[r.ID])
 		default:

@@ -102,6 +102,20 @@ func Touched(entries []Entry) bool {
 	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Mark == Intended })
 }
 
+// Lasting reports whether a run may have left anything changed: steps that were
+// rolled back leave nothing.
+func Lasting(entries []Entry) bool {
+	if outcome, _ := Ended(entries); outcome == Refused {
+		return false
+	}
+	for _, s := range States(entries) {
+		if len(s.Intended) > 0 && s.Mark != RolledBack {
+			return true
+		}
+	}
+	return false
+}
+
 // Measured returns the mean launch gap of the steps of each class over all runs.
 func Measured(runs []Run) map[resource.Class]plan.Measure {
 	total := make(map[resource.Class]time.Duration)

@@ -72,6 +72,24 @@ func TestStates(t *testing.T) {
 	}
 }
 
+func TestLasting(t *testing.T) {
+	for _, test := range []struct {
+		reason  string
+		entries []Entry
+		want    bool
+	}{
+		{"nothing was begun", []Entry{{Mark: RunStarted}}, false},
+		{"a change in doubt", []Entry{entry(Applying, "1", ""), entry(Intended, "1", "made")}, true},
+		{"a step that was rolled back", []Entry{entry(Intended, "1", "made"), entry(Failed, "1", ""), entry(RolledBack, "1", "")}, false},
+		{"one step done, one rolled back", []Entry{entry(Intended, "1", "made"), entry(Done, "1", ""), entry(Intended, "2", "deleted"), entry(RolledBack, "2", "")}, true},
+		{"a write that met somebody else's", []Entry{entry(Intended, "1", "made"), {Mark: RunFinished, Outcome: Refused}}, false},
+	} {
+		if got := Lasting(test.entries); got != test.want {
+			t.Errorf("%s: lasting %v, want %v", test.reason, got, test.want)
+		}
+	}
+}
+
 func TestEnded(t *testing.T) {
 	finished := func(o Outcome) Entry { return Entry{Mark: RunFinished, Outcome: o} }
 	for _, test := range []struct {
