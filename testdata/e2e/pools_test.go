@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	container "google.golang.org/api/container/v1"
@@ -17,4 +18,67 @@ func pools(t *testing.T) []*container.NodePool {
 		t.Fatal(err)
 	}
 	return list.NodePools
+}
+
+// A fault is armed in the emulator; see emulator.Fault.
+type fault struct {
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Nth    int    `json:"nth,omitempty"`
+	Times  int    `json:"times,omitempty"`
+	Kind   string `json:"kind"`
+	Delay  string `json:"delay,omitempty"`
+	Status int    `json:"status,omitempty"`
+	Reason string `json:"reason,omitempty"`
+
+	Message string `json:"message,omitempty"`
+	Nodes   int    `json:"nodes,omitempty"`
+}
+
+// inject arms faults until the test ends.
+func inject(t *testing.T, faults ...fault) {
+	t.Helper()
+	for _, f := range faults {
+		emulator(t, "POST", "/_emulator/faults", f)
+	}
+	t.Cleanup(func() {
+		for _, request := range []*http.Request{
+			must(http.NewRequest("DELETE", site.sandbox.GKEEndpoint+"/_emulator/faults", nil)),
+			must(http.NewRequest("POST", site.sandbox.GKEEndpoint+"/_emulator/release", nil)),
+		} {
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Errorf("disarm faults: %v", err)
+				continue
+			}
+			drain(response.Body)
+		}
+	})
+}
+
+func must(r *http.Request, err error) *http.Request {
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// operations counts the operations in that state.
+func operations(t *testing.T, status string) (n int) {
+	t.Helper()
+	var state struct{ Operations []struct{ Status string } }
+	decode(t, string(emulator(t, "GET", "/_emulator/state", nil)), &state)
+	for _, o := range state.Operations {
+		if o.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("decode: %v in %s", err, text)
+	}
 }
