@@ -46,7 +46,7 @@ e2e: build sandbox ## tests on the sandbox
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
 
-FUZZ = schema:FuzzLoad schema:FuzzFormat engine/expand:FuzzBuildPodName engine/plan:FuzzDecode
+FUZZ = schema:FuzzLoad schema:FuzzFormat engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet
 
 fuzz: ## 30 s for each fuzz target
 	$(foreach f,$(FUZZ),$(GO) test -trimpath -run '^$$' -fuzz '^$(lastword $(subst :, ,$(f)))$$' -fuzztime 30s ./$(firstword $(subst :, ,$(f))) &&) true
