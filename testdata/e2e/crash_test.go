@@ -276,6 +276,7 @@ func TestKilledWhileMaking(t *testing.T) {
 			return "no operation runs"
 		})
 		p.kill()
+		emulator(t, "DELETE", "/_emulator/faults", nil)
 		emulator(t, "POST", "/_emulator/release", nil)
 		w.hubcap(applier, 0, "resume")
 		w.isAt(1)
@@ -295,6 +296,7 @@ func TestKilledWhileMaking(t *testing.T) {
 			return "no operation runs"
 		})
 		p.kill()
+		emulator(t, "DELETE", "/_emulator/faults", nil)
 		emulator(t, "POST", "/_emulator/release", nil)
 		w.hubcap(applier, 0, "rollback", "--auto-approve")
 		w.isAt(1)

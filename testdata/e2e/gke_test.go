@@ -130,9 +130,9 @@ func TestPoolChangesInPlace(t *testing.T) {
 		{"taint", "BLOCK{\n key = \"dedicated\"\n value = \"user\"\n effect = \"NoSchedule\"\n}", func(p *container.NodePool) string {
 			return fmt.Sprint(len(p.Config.Taints), p.Config.Taints[0].Key, p.Config.Taints[0].Effect)
 		}, "1dedicatedNO_SCHEDULE"},
-		{"management", "BLOCK{\n auto_repair = true\n auto_upgrade = false\n}", func(p *container.NodePool) string {
-			return fmt.Sprint(p.Management.AutoRepair, p.Management.AutoUpgrade)
-		}, "true false"},
+		{"disk", "BLOCK{\n type = \"pd-ssd\"\n size_gb = 200\n}", func(p *container.NodePool) string {
+			return fmt.Sprint(p.Config.DiskType, p.Config.DiskSizeGb)
+		}, "pd-ssd200"},
 		{"tags", `["hub", "e2e"]`, func(p *container.NodePool) string { return fmt.Sprint(p.Config.Tags) }, "[hub e2e]"},
 		{"resource_labels", `{ team = "hubs" }`, func(p *container.NodePool) string { return p.Config.ResourceLabels["team"] }, "hubs"},
 		{"upgrade", "BLOCK{\n max_surge = 2\n max_unavailable = 1\n}", func(p *container.NodePool) string {
@@ -246,6 +246,20 @@ func TestPoolOfAnotherShape(t *testing.T) {
 	})
 }
 
+// TestPoolRolledUnderUsers changes a disk, for which GKE makes every node anew,
+// while a user's server is on one: it must not come to harm.
+func TestPoolRolledUnderUsers(t *testing.T) {
+	w := newPool(t, "rolled")
+	w.applied()
+	ada := w.userOn(w.pool().Name)
+	w.shaped(usual.with("disk", "BLOCK{\n size_gb = 300\n}"))
+	plan := w.hubcap(reader, 9, "plan")
+	r := w.hubcap(applier, 9, "apply", "--auto-approve")
+	if now := w.user(); now != ada {
+		t.Errorf("the user's server %s became %q\n%s\n%s", ada, now, plan, r)
+	}
+}
+
 // TestPoolDeleted takes a pool's block out of the config: with a user on it the
 // pool stays, unless its deletion is asked for by name.
 func TestPoolDeleted(t *testing.T) {
@@ -261,7 +275,7 @@ manifest "m" {
 }
 `
 	w.write("main.hcl", without)
-	w.hubcap(reader, 0, "plan").has(t, old.Name)
+	w.hubcap(reader, 0, "plan").has(t, "node_pool.deleted: 1 user server still on it")
 	w.begin(applier, "apply", "--auto-approve").wait()
 	if now := w.user(); now != ada || len(w.poolsOf()) != 1 {
 		t.Fatalf("user's server %s became %q; %d pools", ada, now, len(w.poolsOf()))
@@ -342,7 +356,7 @@ func TestConflictingOperation(t *testing.T) {
 	emulator(t, "POST", "/_emulator/operations", map[string]any{
 		"cluster": map[string]string{"project": place[1], "location": place[3], "name": place[5]}, "pool": "base", "type": "AUTO_REPAIR_NODES", "rounds": 5,
 	})
-	w.hubcap(applier, 0, "apply", "--auto-approve").has(t, "waiting")
+	w.hubcap(applier, 0, "apply", "--auto-approve").has(t, "AUTO_REPAIR_NODES) is running")
 	w.pool()
 	w.hubcap(reader, 0, "plan", "--detailed-exitcode")
 }

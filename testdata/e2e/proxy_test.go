@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
@@ -31,7 +34,19 @@ type proxy struct {
 	mu     sync.Mutex
 	seen   []string // "GET /api/v1/namespaces?limit=500"
 	after  func(*http.Response)
+	fate   func(*http.Request) fate
 }
+
+// A fate is what becomes of a request.
+type fate int
+
+const (
+	passed    fate = iota + 1
+	refused        // 503, and nothing is done
+	throttled      // 429, and nothing is done
+	cut            // the connection is cut, and nothing is done
+	lost           // it is done, and the connection is cut before the answer
+)
 
 // newProxy starts a proxy that ends with the test. It passes on who is calling.
 func newProxy(t *testing.T) *proxy {
@@ -64,14 +79,51 @@ func newProxy(t *testing.T) *proxy {
 	p.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.seen = append(p.seen, r.Method+" "+r.URL.RequestURI())
+		becomes := passed
+		if p.fate != nil {
+			becomes = p.fate(r)
+		}
 		p.mu.Unlock()
-		forward.ServeHTTP(w, r)
+		switch becomes {
+		case refused, throttled:
+			refuse(w, becomes)
+		case cut:
+			panic(http.ErrAbortHandler)
+		case lost:
+			forward.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		default:
+			forward.ServeHTTP(w, r)
+		}
 	}))
 	p.server.EnableHTTP2 = true
+	p.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	p.server.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
 	p.server.StartTLS()
 	t.Cleanup(p.server.Close)
 	return p
+}
+
+// refuse answers as an API server does that has no time.
+func refuse(w http.ResponseWriter, f fate) {
+	code, reason := http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable
+	if f == throttled {
+		code, reason = http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests
+		w.Header().Set("Retry-After", "1")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusFailure, Reason: reason, Code: int32(code), Message: "the API server is busy",
+	})
+}
+
+// spoil decides the fate of every request from now on; nil lets all pass.
+func (p *proxy) spoil(f func(*http.Request) fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fate = f
 }
 
 // ca returns the certificate that the proxy's clients have to trust.
