@@ -6,6 +6,7 @@ TOOLS     = $(GO) tool -modfile=.ci/tools.mod
 VERSION  ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   = -s -w -X hubcap/cmd/internal/cli.version=$(VERSION)
 SANDBOX   = $(CURDIR)/bin/sandbox
+HELM      = $(CURDIR)/bin/helm
 K8S       = v1.36.3
 SBFLAGS   = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S) -X k8s.io/component-base/version.gitMajor=1 \
             -X k8s.io/component-base/version.gitMinor=36 -X k8s.io/component-base/version.gitTreeState=clean \
@@ -16,7 +17,7 @@ export CGO_ENABLED ?= 0
 # The test with a real JupyterHub runs where there is one; CI installs it and says 1.
 HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
 
-.PHONY: help build sandbox test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
+.PHONY: help build sandbox helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,8 +41,11 @@ unit: ## unit tests
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
 
-e2e: build sandbox ## tests on the sandbox
-	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
+helmpeer: ## build bin/helm, which the charts' rendering is compared with
+	cd testdata/helmpeer && $(GO) build -trimpath -ldflags '-s -w' -o $(HELM) helm.sh/helm/v3/cmd/helm
+
+e2e: build sandbox helmpeer ## tests on the sandbox, and beside Helm
+	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...

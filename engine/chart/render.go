@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -91,7 +93,8 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 		return nil, fmt.Errorf("chart %s is a library: it has no objects of its own", c.Name())
 	}
 	r := &rendering{chart: clone(c.root), request: request, live: newLive(request.Lookup)}
-	r.values = helmNumbers(resource.Reveal(copyTable(request.Values))).(map[string]any)
+	var rounded warnings
+	r.values = helmNumbers(resource.Reveal(copyTable(request.Values)), nil, &rounded).(map[string]any)
 	if err := resolve(r.chart, r.values, "", &r.warnings); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 		return nil, err
 	}
 	// What merging for the conditions had to ignore, the last merge says again.
-	r.warnings = nil
+	r.warnings = rounded
 	if err := coalesce(r.chart, r.values, nullDeletes, &r.warnings); err != nil {
 		return nil, err
 	}
@@ -119,24 +122,25 @@ func empty(c *helmchart.Chart) {
 }
 
 // helmNumbers turns whole numbers into floats, which is what Helm makes of every
-// number in a values file and what charts compare with. Numbers that a float
-// cannot hold stay.
-func helmNumbers(v any) any {
+// number in a values file and what charts compare with. w is told which have
+// lost digits by that.
+func helmNumbers(v any, at []string, w *warnings) any {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, value := range v {
-			v[key] = helmNumbers(value)
+		for _, key := range sortedKeys(v) {
+			v[key] = helmNumbers(v[key], append(at, key), w)
 		}
 	case []any:
 		for i, value := range v {
-			v[i] = helmNumbers(value)
+			v[i] = helmNumbers(value, append(at, strconv.Itoa(i)), w)
 		}
 	case int64:
-		if int64(float64(v)) == v {
-			return float64(v)
+		if int64(float64(v)) != v {
+			w.add("the number at %s has more digits than Helm, and so the chart, can tell apart; put quotes around it", strings.Join(at, "."))
 		}
+		return float64(v)
 	case int:
-		return helmNumbers(int64(v))
+		return helmNumbers(int64(v), at, w)
 	}
 	return v
 }
