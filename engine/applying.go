@@ -276,13 +276,19 @@ type backRecorder struct {
 	broken error // the first failure to record
 }
 
-// Record makes the entry durable if it announces or ends a write.
-func (b *backRecorder) Record(ctx context.Context, e journal.Entry) error {
-	if e.Mark != journal.Intended && e.Mark != journal.Written {
+// Record makes those of the entries durable that announce or end a write.
+func (b *backRecorder) Record(ctx context.Context, entries ...journal.Entry) error {
+	var writes []journal.Entry
+	for _, e := range entries {
+		if e.Mark == journal.Intended || e.Mark == journal.Written {
+			e.Step = b.step
+			writes = append(writes, e)
+		}
+	}
+	if len(writes) == 0 {
 		return nil
 	}
-	e.Step = b.step
-	err := b.session.Record(ctx, e)
+	err := b.session.Record(ctx, writes...)
 	if b.broken == nil {
 		b.broken = err
 	}

@@ -98,8 +98,8 @@ type Store interface {
 	// Create makes r durable with its plan. What the plan hides goes into
 	// secrets, which the store keeps apart (in Kubernetes Secrets).
 	Create(ctx context.Context, r journal.Run, document []byte, secrets map[string]string) error
-	// Append makes one more entry of run id durable.
-	Append(ctx context.Context, id string, e journal.Entry) error
+	// Append makes more entries of run id durable, in their order.
+	Append(ctx context.Context, id string, entries ...journal.Entry) error
 	// Runs returns all runs without their plans, oldest first.
 	Runs(ctx context.Context) ([]journal.Run, error)
 	// Load returns one run with its document and secrets, or [ErrNoRun].

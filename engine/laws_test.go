@@ -109,7 +109,7 @@ func survive(t *testing.T) {
 		}
 	}
 	t.Logf("%d crashes survived", count)
-	if count < 300 {
+	if count < 250 {
 		t.Errorf("only %d crashes: the plan has become too small to show anything", count)
 	}
 }

@@ -147,18 +147,26 @@ func (s *session) create(ctx context.Context) error {
 	return nil
 }
 
-// Record makes an entry durable as the run's next.
-func (s *session) Record(ctx context.Context, e journal.Entry) error {
+// Record makes entries durable as the run's next.
+func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.Seq, e.Time = 1, s.now()
+	seq := 0
 	if n := len(s.run.Entries); n > 0 {
-		e.Seq = s.run.Entries[n-1].Seq + 1
+		seq = s.run.Entries[n-1].Seq
 	}
-	if err := s.store.Append(ctx, s.run.ID, e); err != nil {
+	entries = slices.Clone(entries)
+	for i := range entries {
+		seq++
+		entries[i].Seq = seq
+		if entries[i].Time.IsZero() {
+			entries[i].Time = s.now().UTC()
+		}
+	}
+	if err := s.store.Append(ctx, s.run.ID, entries...); err != nil {
 		return err
 	}
-	s.run.Entries = append(s.run.Entries, e)
+	s.run.Entries = append(s.run.Entries, entries...)
 	return nil
 }
 
@@ -167,7 +175,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 	for name, c := range s.Clusters {
 		targets[name] = run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler}
 	}
-	return &run.Runner{Targets: targets, Recorder: r, Notify: s.Notify, Lost: s.lost, Guard: s.guard}
+	return &run.Runner{Targets: targets, Recorder: r, Notify: s.Notify, Lost: s.lost, Guard: s.guard, Now: s.now}
 }
 
 // guard counts the user servers on a pool's nodes once more right before the

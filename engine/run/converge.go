@@ -39,6 +39,9 @@ func (x *execution) converge(ctx context.Context) error {
 		if done || err != nil {
 			return err
 		}
+		if err := x.flush(ctx); err != nil { // others may want to know while this lasts
+			return err
+		}
 		now := time.Now()
 		if !now.Before(deadline) {
 			if ctx.Err() != nil {

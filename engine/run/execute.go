@@ -29,6 +29,8 @@ type Runner struct {
 	// must not be. May be nil.
 	Guard func(ctx context.Context, c resource.Change) error
 
+	Now func() time.Time // stamps entries; nil: time.Now
+
 	// Sights are what was seen of objects right before the run began: they save
 	// a second look.
 	Sights map[resource.ID]Sight
@@ -84,6 +86,9 @@ func (r *Runner) Execute(ctx context.Context, p *plan.Plan, entries []journal.En
 		x.result.Done++
 	}
 	x.result.Outcome = journal.Succeeded
+	if err := x.flush(ctx); err != nil {
+		x.result.Outcome, x.result.Err = "", err
+	}
 	return x.result
 }
 
@@ -91,6 +96,9 @@ func (r *Runner) Execute(ctx context.Context, p *plan.Plan, entries []journal.En
 type execution struct {
 	*Runner
 	states map[plan.StepID]journal.StepState
+
+	deferred []journal.Entry // that the journal does not have yet
+
 	step   plan.Step
 	index  int
 	total  int
@@ -154,15 +162,43 @@ func (x *execution) move(ctx context.Context, m journal.Mark, reason string) err
 	return x.record(ctx, journal.Entry{Mark: m, Reason: reason})
 }
 
+// record records an entry of the step. What announces nothing that could not be
+// seen by looking again waits for the next entry that does, so that a step costs
+// the journal one call.
 func (x *execution) record(ctx context.Context, e journal.Entry) error {
-	e.Step = x.step.ID
-	if err := x.Recorder.Record(context.WithoutCancel(ctx), e); err != nil {
-		return fmt.Errorf("%w: %w", errJournal, err)
+	e.Step, e.Time = x.step.ID, x.clock()
+	x.deferred = append(x.deferred, e)
+	switch e.Mark {
+	case journal.Applying, journal.Written, journal.Converging, journal.Done:
+	default:
+		if err := x.flush(ctx); err != nil {
+			return err
+		}
 	}
 	if len(e.Objects()) == 0 && e.Gate == "" {
 		x.tell(StepMoved{Step: x.step, Index: x.index, Total: x.total, Mark: e.Mark, Reason: e.Reason, Time: time.Now()})
 	}
 	return nil
+}
+
+// flush makes durable what still waits.
+func (x *execution) flush(ctx context.Context) error {
+	if len(x.deferred) == 0 {
+		return nil
+	}
+	if err := x.Recorder.Record(context.WithoutCancel(ctx), x.deferred...); err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	x.deferred = nil
+	return nil
+}
+
+// clock reads the runner's clock.
+func (x *execution) clock() time.Time {
+	if x.Now == nil {
+		return time.Now().UTC()
+	}
+	return x.Now().UTC()
 }
 
 func (x *execution) tell(e Event) {
@@ -182,10 +218,10 @@ func (x *execution) stopped(ctx context.Context, err error) Result {
 		return x.result
 	case errors.Is(err, errInterrupted), errors.Is(err, errLost):
 		x.result.Outcome = journal.WasInterrupted
-		return x.result
+		err = x.flush(ctx)
 	case errors.Is(err, ErrMoved) && !x.result.Wrote:
 		x.result.Outcome = journal.Refused
-		return x.result
+		err = x.flush(ctx)
 	case errors.As(err, &held), step.OnFailure == plan.Stop:
 		x.result.Outcome = journal.WasHeld
 		err = x.move(ctx, journal.Held, err.Error())

@@ -68,7 +68,7 @@ const (
 	Inconclusive Verdict = "inconclusive"
 )
 
-// A Recorder makes an entry durable before it returns.
+// A Recorder makes entries durable before it returns, in their order.
 type Recorder interface {
-	Record(ctx context.Context, e journal.Entry) error
+	Record(ctx context.Context, entries ...journal.Entry) error
 }

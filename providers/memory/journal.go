@@ -68,14 +68,19 @@ func (w *World) stored(id string) *storedRun {
 	return nil
 }
 
-// Append makes one more entry durable, as engine.Store says.
-func (w *World) Append(ctx context.Context, id string, e journal.Entry) error {
+// Append makes more entries durable, as engine.Store says.
+func (w *World) Append(ctx context.Context, id string, entries ...journal.Entry) error {
 	return w.do(ctx, Call{Name: "append"}, func() error {
 		s := w.stored(id)
 		if s == nil {
 			return fmt.Errorf("append to run %s: %w", id, engine.ErrNoRun)
 		}
-		return s.append(e)
+		for _, e := range entries {
+			if err := s.append(e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

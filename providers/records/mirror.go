@@ -53,12 +53,14 @@ func (m *Mirror) copy(r journal.Run, document []byte) {
 	m.note(err)
 }
 
-// Append makes the entry durable in the store, then copies it.
-func (m *Mirror) Append(ctx context.Context, id string, e journal.Entry) error {
-	if err := m.Store.Append(ctx, id, e); err != nil {
+// Append makes the entries durable in the store, then copies them.
+func (m *Mirror) Append(ctx context.Context, id string, entries ...journal.Entry) error {
+	if err := m.Store.Append(ctx, id, entries...); err != nil {
 		return err
 	}
-	m.note(m.line(id, e))
+	for _, e := range entries {
+		m.note(m.line(id, e))
+	}
 	return nil
 }
 

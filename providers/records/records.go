@@ -6,6 +6,7 @@
 // engine.Locker. What lies where:
 //
 //	ConfigMap hubcap-run-ID            the run and its entries, one key each
+//	ConfigMap hubcap-run-ID-entries-N  further entries of a long run
 //	ConfigMap hubcap-run-ID-plan-N     the plan's document, compressed, in parts
 //	Secret    hubcap-run-ID-secrets-N  what the document hides, in parts
 //	Secret    hubcap-key               the key of the digests

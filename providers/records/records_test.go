@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
@@ -65,6 +66,59 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if _, err := r.Load(ctx, "b"); !errors.Is(err, engine.ErrNoRun) {
 		t.Errorf("Load of an unknown run = %v, want ErrNoRun", err)
+	}
+}
+
+// TestLongRun appends more entries than one part takes, several at once: all of
+// them come back, in order, and go with the run.
+func TestLongRun(t *testing.T) {
+	r, client := testRecords()
+	ctx := t.Context()
+	if err := r.Create(ctx, testRun("a"), []byte("{}"), nil); err != nil {
+		t.Fatal(err)
+	}
+	const last = 3*entriesPerPart + 7
+	for seq := 2; seq <= last; {
+		var entries []journal.Entry
+		for ; len(entries) < 9 && seq <= last; seq++ {
+			entries = append(entries, journal.Entry{Seq: seq, Mark: journal.Applying, Step: "01-x"})
+		}
+		if err := r.Append(ctx, "a", entries...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record, err := r.Load(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := r.Runs(ctx)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("runs = %d, %v", len(runs), err)
+	}
+	for _, got := range [][]journal.Entry{record.Run.Entries, runs[0].Entries} {
+		if len(got) != last {
+			t.Fatalf("%d entries came back of %d", len(got), last)
+		}
+		for i, e := range got {
+			if e.Seq != i+1 {
+				t.Fatalf("entry %d has the number %d", i+1, e.Seq)
+			}
+		}
+	}
+	if err := r.delete(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	asked := false // the fake does not delete collections, but tells that it was asked to
+	for _, a := range client.Actions() {
+		if d, is := a.(k8stesting.DeleteCollectionAction); is {
+			asked = asked || strings.Contains(d.GetListRestrictions().Labels.String(), labelRecord+"=entries")
+		}
+	}
+	if !asked {
+		t.Error("the entries of a deleted run were left")
+	}
+	if err := r.Append(ctx, "a", journal.Entry{Seq: 2}); err == nil {
+		t.Error("an entry was appended to a run that does not exist")
 	}
 }
 

@@ -137,33 +137,79 @@ func (r *Records) createSecrets(ctx context.Context, id string, secrets map[stri
 	return flush()
 }
 
-// Append makes one more entry of run id durable, in one request.
-func (r *Records) Append(ctx context.Context, id string, e journal.Entry) error {
-	text, err := encodeEntry(e)
+// entriesPerPart keeps a part of the journal small: every request that appends to
+// one rewrites it in etcd.
+const entriesPerPart = 250
+
+// entriesName returns the name of the ConfigMap that keeps an entry: the run's own,
+// and further ones as a long run goes on.
+func entriesName(id string, e journal.Entry) string {
+	if part := e.Seq / entriesPerPart; part > 0 {
+		return fmt.Sprintf("%s-entries-%03d", runName(id), part)
+	}
+	return runName(id)
+}
+
+// Append makes more entries of run id durable, in one request as long as they
+// belong to one part.
+func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entry) error {
+	for len(entries) > 0 {
+		name, n := entriesName(id, entries[0]), 1
+		for n < len(entries) && entriesName(id, entries[n]) == name {
+			n++
+		}
+		data := make(map[string]string, n)
+		for _, e := range entries[:n] {
+			text, err := encodeEntry(e)
+			if err != nil {
+				return err
+			}
+			data[entryKey(e)] = text
+		}
+		if err := r.appendTo(ctx, id, name, data); err != nil {
+			return fmt.Errorf("append to journal of run %s: %w", id, err)
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+// appendTo adds data to the part of a journal, which it makes when it is a further
+// one and new.
+func (r *Records) appendTo(ctx context.Context, id, name string, data map[string]string) error {
+	patch, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
 		return err
 	}
-	patch, err := json.Marshal(map[string]any{"data": map[string]string{entryKey(e): text}})
-	if err != nil {
-		return fmt.Errorf("encode journal entry %d: %w", e.Seq, err)
+	parts := r.client.CoreV1().ConfigMaps(r.namespace)
+	_, err = parts.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if !apierrors.IsNotFound(err) || name == runName(id) {
+		return err
 	}
-	_, err = r.client.CoreV1().ConfigMaps(r.namespace).Patch(ctx, runName(id), types.MergePatchType, patch, metav1.PatchOptions{})
-	if err != nil {
-		return fmt.Errorf("append to journal of run %s: %w", id, err)
-	}
-	return nil
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}
+	_, err = parts.Create(ctx, cm, metav1.CreateOptions{})
+	return err
 }
 
 // Runs returns all runs without their plans, oldest first. A cluster that was
 // never applied to has none.
 func (r *Records) Runs(ctx context.Context) ([]journal.Run, error) {
-	list, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: labelRecord + "=run"})
+	list, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: labelRecord + " in (run,entries)"})
 	if err != nil {
 		return nil, fmt.Errorf("list journals in namespace %s: %w", r.namespace, err)
 	}
-	runs := make([]journal.Run, 0, len(list.Items))
+	var runs []journal.Run
+	parts := make(map[string][]corev1.ConfigMap)
+	for _, cm := range list.Items {
+		if cm.Labels[labelRecord] == "entries" {
+			parts[cm.Labels[labelRun]] = append(parts[cm.Labels[labelRun]], cm)
+		}
+	}
 	for i := range list.Items {
-		run, err := decodeRun(&list.Items[i])
+		if list.Items[i].Labels[labelRecord] != "run" {
+			continue
+		}
+		run, err := decodeRun(&list.Items[i], parts[list.Items[i].Labels[labelRun]])
 		if err != nil {
 			return nil, err
 		}
@@ -173,20 +219,24 @@ func (r *Records) Runs(ctx context.Context) ([]journal.Run, error) {
 	return runs, nil
 }
 
-func decodeRun(cm *corev1.ConfigMap) (journal.Run, error) {
+// decodeRun puts a run together from its own ConfigMap and the further parts of
+// its journal.
+func decodeRun(cm *corev1.ConfigMap, parts []corev1.ConfigMap) (journal.Run, error) {
 	var run journal.Run
 	if err := json.Unmarshal([]byte(cm.Data[runKey]), &run); err != nil {
 		return run, fmt.Errorf("decode journal %s: %w", cm.Name, err)
 	}
-	for key, text := range cm.Data {
-		if !strings.HasPrefix(key, entryPrefix) {
-			continue
+	for _, part := range append(parts, *cm) {
+		for key, text := range part.Data {
+			if !strings.HasPrefix(key, entryPrefix) {
+				continue
+			}
+			var e journal.Entry
+			if err := json.Unmarshal([]byte(text), &e); err != nil {
+				return run, fmt.Errorf("decode journal %s, %s: %w", part.Name, key, err)
+			}
+			run.Entries = append(run.Entries, e)
 		}
-		var e journal.Entry
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
-			return run, fmt.Errorf("decode journal %s, %s: %w", cm.Name, key, err)
-		}
-		run.Entries = append(run.Entries, e)
 	}
 	slices.SortFunc(run.Entries, func(a, b journal.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 	return run, nil
@@ -201,8 +251,12 @@ func (r *Records) Load(ctx context.Context, id string) (engine.Record, error) {
 	if err != nil {
 		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, err)
 	}
+	parts, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, partsOf("entries", id))
+	if err != nil {
+		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, err)
+	}
 	record := engine.Record{}
-	if record.Run, err = decodeRun(cm); err != nil {
+	if record.Run, err = decodeRun(cm, parts.Items); err != nil {
 		return record, err
 	}
 	if record.Document, err = r.document(ctx, id); err != nil {
@@ -285,6 +339,10 @@ func (r *Records) delete(ctx context.Context, id string) error {
 	err := core.ConfigMaps(r.namespace).Delete(ctx, runName(id), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete journal of run %s: %w", id, err)
+	}
+	// Last, because a run without its end would never be pruned.
+	if err := core.ConfigMaps(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("entries", id)); err != nil {
+		return fmt.Errorf("delete entries of run %s: %w", id, err)
 	}
 	return nil
 }
