@@ -113,6 +113,11 @@ func (s *survey) take(u *unstructured.Unstructured) {
 		return
 	}
 	l := *s.p.live(u, nil)
+	// What others wrote into it is not ours to bring back when it is made again.
+	if owns, known := ownedBy(u, s.p.manager()); known {
+		was := &comparison{p: s.p, live: u, owns: owns, fields: owns}
+		l.Object = was.part(u)
+	}
 	s.mu.Lock()
 	s.orphans = append(s.orphans, l)
 	s.mu.Unlock()
