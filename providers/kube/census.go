@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -84,7 +85,11 @@ func (c *Census) pools(ctx context.Context) (map[string]string, error) {
 	pools := map[string]string{}
 	o := metav1.ListOptions{LabelSelector: labelPool, Limit: censusPage}
 	for {
-		list, err := c.Client.Typed.CoreV1().Nodes().List(ctx, o)
+		var list *corev1.NodeList
+		err := retryRead(ctx, func() (err error) {
+			list, err = c.Client.Typed.CoreV1().Nodes().List(ctx, o)
+			return err
+		})
 		if apierrors.IsForbidden(err) {
 			return nil, nil
 		}
@@ -105,9 +110,13 @@ func (c *Census) pools(ctx context.Context) (map[string]string, error) {
 func (c *Census) sessions(ctx context.Context, namespace string, each func(node string)) error {
 	o := metav1.ListOptions{LabelSelector: userServers, Limit: censusPage}
 	for {
-		text, err := c.Client.Typed.CoreV1().RESTClient().Get().Resource("pods").NamespaceIfScoped(namespace, namespace != "").
-			SetHeader("Accept", tableFormat).VersionedParams(&o, scheme.ParameterCodec).Param("includeObject", string(metav1.IncludeNone)).
-			Do(ctx).Raw()
+		var text []byte
+		err := retryRead(ctx, func() (err error) {
+			text, err = c.Client.Typed.CoreV1().RESTClient().Get().Resource("pods").NamespaceIfScoped(namespace, namespace != "").
+				SetHeader("Accept", tableFormat).VersionedParams(&o, scheme.ParameterCodec).Param("includeObject", string(metav1.IncludeNone)).
+				Do(ctx).Raw()
+			return err
+		})
 		if apierrors.IsForbidden(err) && namespace == "" {
 			return err // the caller can do without
 		}

@@ -108,8 +108,15 @@ func isNetwork(err error) bool {
 	var dns *net.DNSError
 	var u *url.Error
 	return errors.As(err, &op) || errors.As(err, &dns) || (errors.As(err, &u) && u.Timeout()) ||
-		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) || isCutStream(err) ||
 		errors.Is(err, context.DeadlineExceeded) || utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err)
+}
+
+// isCutStream reports that the other side gave up one request of an HTTP/2
+// connection, or all of them. The types of these errors are net/http's own.
+func isCutStream(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "stream error: stream ID ") || strings.Contains(text, "http2: server sent GOAWAY")
 }
 
 // isTransient reports whether the same request may succeed a moment later. The

@@ -102,7 +102,11 @@ func (p *Preflight) review(ctx context.Context, needed map[authorizationv1.Resou
 			review := &authorizationv1.SelfSubjectAccessReview{
 				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &attributes},
 			}
-			answer, err := p.Client.Typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+			var answer *authorizationv1.SelfSubjectAccessReview
+			err := retryRead(ctx, func() (err error) { // it writes nothing
+				answer, err = p.Client.Typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+				return err
+			})
 			if err != nil {
 				return p.Client.explain("review", "permissions", err)
 			}

@@ -57,6 +57,9 @@ func (r *Records) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error
 		case err != nil:
 			return nil, fmt.Errorf("read lease %s/%s: %w", r.namespace, leaseName, err)
 		}
+		if me.holds(lease) { // the answer to the last write got lost
+			return r.keepAlive(lease), nil
+		}
 		if held, by := heldBy(lease, host); held {
 			return nil, &engine.LockedError{Cluster: r.cluster, Holder: by.Holder, Renewed: lease.Spec.RenewTime.Time}
 		}
@@ -86,10 +89,17 @@ func (me holder) sign(lease *coordinationv1.Lease) error {
 	}
 	lease.Annotations[annotationHolder] = string(text)
 	seconds, now := int32(leaseTime/time.Second), metav1.NowMicro()
-	identity := fmt.Sprintf("%s/%d/%s", me.Who, me.PID, me.Run)
+	identity := me.identity()
 	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = &identity, &seconds
 	lease.Spec.AcquireTime, lease.Spec.RenewTime = &now, &now
 	return nil
+}
+
+func (me holder) identity() string { return fmt.Sprintf("%s/%d/%s", me.Who, me.PID, me.Run) }
+
+// holds reports whether the lease is this very run's.
+func (me holder) holds(lease *coordinationv1.Lease) bool {
+	return me.Run != "" && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity == me.identity()
 }
 
 // heldBy tells whether lease is held now, seen from host, and by whom.
@@ -165,14 +175,34 @@ func (l *lock) renewOnce(ctx context.Context) error {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next := l.lease.DeepCopy()
-	now := metav1.NowMicro()
-	next.Spec.RenewTime = &now
-	updated, err := l.records.client.CoordinationV1().Leases(l.records.namespace).Update(ctx, next, metav1.UpdateOptions{})
+	leases := l.records.client.CoordinationV1().Leases(l.records.namespace)
+	updated, err := leases.Update(ctx, kept(l.lease), metav1.UpdateOptions{})
+	if apierrors.IsConflict(err) { // somebody's, or our own write whose answer got lost
+		live, getErr := leases.Get(ctx, leaseName, metav1.GetOptions{})
+		if getErr != nil {
+			return getErr
+		}
+		if !sameHolder(live, l.lease) {
+			return err
+		}
+		updated, err = leases.Update(ctx, kept(live), metav1.UpdateOptions{})
+	}
 	if err == nil {
 		l.lease = updated
 	}
 	return err
+}
+
+// kept returns the lease as it is written to keep it.
+func kept(lease *coordinationv1.Lease) *coordinationv1.Lease {
+	next, now := lease.DeepCopy(), metav1.NowMicro()
+	next.Spec.RenewTime = &now
+	return next
+}
+
+func sameHolder(a, b *coordinationv1.Lease) bool {
+	return a.Spec.HolderIdentity != nil && b.Spec.HolderIdentity != nil && *a.Spec.HolderIdentity != "" &&
+		*a.Spec.HolderIdentity == *b.Spec.HolderIdentity
 }
 
 // Release gives the lock back. A lease that is somebody else's by now is left

@@ -101,7 +101,11 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if err != nil {
 		return nil, err
 	}
-	records := records.New(client.Typed, namespace, name)
+	patient, err := client.Patient()
+	if err != nil {
+		return nil, err
+	}
+	records := records.New(patient, namespace, name)
 	s.peekAt(name, records.Held)
 	routes := &router{objects: objects, samples: objects, probe: probe.New()}
 	if pools != nil {
