@@ -261,7 +261,7 @@ func (s *stage) see(format string, args ...any) {
 // returns its answer. Another exit code than want is an error.
 func (s *stage) hubcap(ctx context.Context, want int, args ...string) (string, error) {
 	show("hubcap", args)
-	args = append(args, "--chdir", s.config, "--var", "kubeconfig="+s.kubeconfig, "--var", "gke_endpoint="+s.endpoint)
+	args = append(args, "--chdir", s.config, "--var", "gke_endpoint="+s.endpoint) // which says where the cluster is
 	cmd := exec.CommandContext(ctx, "bin/hubcap", args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute

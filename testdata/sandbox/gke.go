@@ -63,8 +63,27 @@ func newGoogle(plane *controlPlane, home emulator.ClusterRef) (*google, error) {
 	}
 	// A resumed emulator may not know the home cluster, when it was given another name or deleted: no harm.
 	_ = g.emulator.SetEndpoint(home, loopback(plane.ports.API), base64.StdEncoding.EncodeToString(ca))
+	if err := g.letIn(plane, home); err != nil {
+		return nil, err
+	}
 	g.scaler = newAutoscaler(api, g.emulator)
 	return g, nil
+}
+
+// letIn puts the administrator's certificate beside the endpoint, as clusters with client certificates have it: who
+// knows only the GKE API gets in with it. Google's tokens mean nothing here.
+func (g *google) letIn(plane *controlPlane, home emulator.ClusterRef) error {
+	certificate, err := os.ReadFile(plane.dir.file("admin.crt"))
+	if err != nil {
+		return fmt.Errorf("read the administrator's certificate: %w", err)
+	}
+	key, err := os.ReadFile(plane.dir.file("admin.key"))
+	if err != nil {
+		return fmt.Errorf("read the administrator's key: %w", err)
+	}
+	encode := base64.StdEncoding.EncodeToString
+	_ = g.emulator.SetClientCertificate(home, encode(certificate), encode(key)) // as above: no harm
+	return nil
 }
 
 // start answers on the address and returns once it does. What fails later goes to failed.
