@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -23,7 +24,7 @@ func decodeChart(b *body, header Block) entry {
 	c.Chart = b.chart()
 	c.Namespace, c.Release = b.release()
 	c.ValuesFiles = b.valuesFiles()
-	c.Values = b.treeMap("values")
+	c.Values = b.chartValues()
 	return c
 }
 
@@ -171,6 +172,33 @@ func (b *body) valuesFile(files []ValuesFile, name string, at hcl.Range) []Value
 		return files
 	}
 	return append(files, ValuesFile{Path: src.file(name), Values: values})
+}
+
+// chartValues decodes values, and remembers where each key of it is written.
+func (b *body) chartValues() map[string]any {
+	values := b.treeMap("values")
+	if attr := b.syntax.Attributes["values"]; attr != nil && values != nil {
+		b.rememberKeys(attr.Expr, b.prefix+"values")
+	}
+	return values
+}
+
+// rememberKeys puts the ranges of the keys below an expression into the block's,
+// as far as it is written out.
+func (b *body) rememberKeys(expr hclsyntax.Expression, at string) {
+	object, isObject := expr.(*hclsyntax.ObjectConsExpr)
+	if !isObject {
+		return
+	}
+	for _, item := range object.Items {
+		key, diags := item.KeyExpr.Value(nil)
+		if diags.HasErrors() || !key.IsWhollyKnown() || key.IsNull() || key.Type() != cty.String {
+			continue
+		}
+		name := at + "." + key.AsString()
+		b.ranges[name] = item.KeyExpr.Range()
+		b.rememberKeys(item.ValueExpr, name)
+	}
 }
 
 // yamlReason is the reason of a YAML error without the decoder's own names.

@@ -41,7 +41,7 @@ func decodeHub(b *body, header Block) entry {
 	h.Namespace, h.Release = b.release()
 	h.ValuesRoot = b.checked("values_root", "Invalid values root", matches(dottedKey, `is not a key of the chart's values; one is "binderhub.jupyterhub".`))
 	h.ValuesFiles = b.valuesFiles()
-	h.Values = b.treeMap("values")
+	h.Values = b.chartValues()
 	h.Labels = b.labels("labels")
 	h.URL = b.address("url")
 	h.Images = b.images()

@@ -101,7 +101,7 @@ func (l layers) overridden(b schema.Block) hcl.Diagnostics {
 			}
 			seen[key] = true
 			place := at(s.block, s.attr)
-			diags = append(diags, warningAt(at(b, "values"), "Typed attribute overridden",
+			diags = append(diags, warningAt(at(b, "values."+key), "Typed attribute overridden",
 				fmt.Sprintf("values sets %s, which %s at %s:%d sets otherwise. The value in values wins; remove one of the two.",
 					key, s.attr, place.Filename, place.Start.Line)))
 		}
@@ -126,7 +126,7 @@ func leavesOf(path []string, value any) [][]string {
 // the chart's schema does not allow.
 func (l layers) blame(b schema.Block, path []string) (*hcl.Range, string) {
 	if reaches(l.inline, path) {
-		return at(b, "values"), "It is set in values."
+		return at(b, "values."+strings.Join(path, ".")), "It is set in values."
 	}
 	for _, s := range slices.Backward(l.settings) {
 		n := min(len(path), len(s.path))
