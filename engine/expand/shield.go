@@ -188,13 +188,19 @@ func (s *shield) redact(message string) string {
 	return message
 }
 
+// identity is the fields that tell one object from another.
+var identity = [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}}
+
 // cover makes every leaf of o sensitive that has to be. It errs on what cannot
 // be hidden: a name, a key.
 func (s *shield) cover(o resource.Object) error {
-	for _, field := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}} {
-		if s.betrays(o.Text(field...)) {
+	open := map[string]string{}
+	for _, field := range identity {
+		text := o.Text(field...)
+		if s.betrays(text) {
 			return fmt.Errorf("it would stand in %s, which cannot be hidden", strings.Join(field, "."))
 		}
+		open[strings.Join(field, ".")] = text
 	}
 	if isSecret(o) {
 		if data, isTable := o["data"].(map[string]any); isTable {
@@ -206,6 +212,12 @@ func (s *shield) cover(o resource.Object) error {
 		}
 	}
 	_, err := s.walk(map[string]any(o))
+	for _, field := range identity {
+		// A word that is no secret by itself may stand here, and here only.
+		if text := open[strings.Join(field, ".")]; text != "" {
+			o.Set(text, field...)
+		}
+	}
 	return err
 }
 
