@@ -12,7 +12,8 @@ import (
 
 // Patient returns a client that repeats what failed for the moment, for users
 // that do not look again by themselves: hubcap's own records. A request whose
-// answer got lost is repeated only if doing it twice is as doing it once.
+// answer got lost may have been done, and repeating it then ends in a conflict or
+// in "already exists", which the caller has to expect.
 func (c *Client) Patient() (kubernetes.Interface, error) {
 	cfg := rest.CopyConfig(c.Config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next: next} })
@@ -53,10 +54,10 @@ func isBusy(resp *http.Response) bool {
 }
 
 // isRepeatable reports whether doing it twice is as doing it once, or is refused
-// as a conflict.
+// the second time.
 func isRepeatable(r *http.Request) bool {
 	switch r.Method {
-	case http.MethodGet, http.MethodPut:
+	case http.MethodGet, http.MethodPut, http.MethodPost:
 		return true
 	case http.MethodPatch:
 		return r.Header.Get("Content-Type") == string(types.MergePatchType)

@@ -48,7 +48,7 @@ func TestPatient(t *testing.T) {
 		{"an entry of the journal is written twice without harm", "PATCH", "application/merge-patch+json", []any{stream, 429}, 3, false},
 		{"an apply looks again by itself", "PATCH", "application/apply-patch+yaml", []any{stream}, 1, true},
 		{"what was refused was not done", "POST", "application/json", []any{503, 429}, 3, false},
-		{"what got lost may have been done", "POST", "application/json", []any{stream}, 1, true},
+		{"what got lost is refused when it was done", "POST", "application/json", []any{stream, 409}, 2, false},
 		{"an error that stays is passed on", "GET", "", []any{500}, 1, false},
 		{"patience ends", "GET", "", []any{reset, reset, reset, reset, reset, reset, reset, reset}, len(pauses) + 1, true},
 	} {

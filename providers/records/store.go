@@ -58,11 +58,16 @@ func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, 
 			return err
 		}
 	}
-	if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+	if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
 		return fmt.Errorf("create journal of run %s: %w", run.ID, err)
 	}
 	return r.prune(ctx)
 }
+
+// isFailed reports whether creating a record did not work. The name of a record
+// has the run's in it: one that is there already is a repeated request's, whose
+// first answer got lost.
+func isFailed(err error) bool { return err != nil && !apierrors.IsAlreadyExists(err) }
 
 func labels(record, run string) map[string]string {
 	return map[string]string{labelRecord: record, labelRun: run}
@@ -93,7 +98,7 @@ func (r *Records) createDocument(ctx context.Context, id string, document []byte
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-plan-%03d", runName(id), n), Labels: labels("plan", id)},
 			BinaryData: map[string][]byte{"part": part},
 		}
-		if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+		if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
 			return fmt.Errorf("create plan of run %s: %w", id, err)
 		}
 		n++
@@ -118,7 +123,7 @@ func (r *Records) createSecrets(ctx context.Context, id string, secrets map[stri
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-secrets-%03d", runName(id), n), Labels: labels("secrets", id)},
 			Data:       map[string][]byte{"values": text},
 		}
-		if _, err := r.client.CoreV1().Secrets(r.namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+		if _, err := r.client.CoreV1().Secrets(r.namespace).Create(ctx, s, metav1.CreateOptions{}); isFailed(err) {
 			return fmt.Errorf("create secrets of run %s: %w", id, err)
 		}
 		part, size, n = map[string]string{}, 0, n+1
@@ -187,8 +192,10 @@ func (r *Records) appendTo(ctx context.Context, id, name string, data map[string
 		return err
 	}
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}
-	_, err = parts.Create(ctx, cm, metav1.CreateOptions{})
-	return err
+	if _, err := parts.Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
+		return err
+	}
+	return nil
 }
 
 // Runs returns all runs without their plans, oldest first. A cluster that was
