@@ -95,29 +95,31 @@ func (w *wait) look(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
+// probe probes the changes, several at once, and returns those that are not ready.
 func (w *wait) probe(ctx context.Context, changes []resource.Change) (pending []resource.Change, unready []string, err error) {
-	failed := false
-	for _, c := range changes {
-		health, err := w.Targets[c.ID.Cluster].Prober.Probe(ctx, c)
-		if err != nil {
-			failed = true
-			if w.failed+1 >= probeFailures {
-				return nil, nil, fmt.Errorf("probe %s: %w", c.ID, err)
-			}
-			health = resource.Health{Reason: err.Error()}
-		}
-		if health.Terminal {
+	healths, errs := make([]resource.Health, len(changes)), make([]error, len(changes))
+	each(len(changes), func(i int) {
+		healths[i], errs[i] = w.Targets[changes[i].ID.Cluster].Prober.Probe(ctx, changes[i])
+	})
+	if first(errs) == nil {
+		w.failed = 0
+	} else {
+		w.failed++
+	}
+	for i, c := range changes {
+		health := healths[i]
+		switch {
+		case errs[i] != nil && w.failed >= probeFailures:
+			return nil, nil, fmt.Errorf("probe %s: %w", c.ID, errs[i])
+		case errs[i] != nil:
+			health = resource.Health{Reason: errs[i].Error()}
+		case health.Terminal:
 			return nil, nil, fmt.Errorf("%w: %s: %s", ErrNotReady, name(c), strings.Join(append([]string{health.Reason}, health.Details...), "\n"))
 		}
 		if !health.Ready {
 			pending = append(pending, c)
 			unready = append(unready, name(c)+": "+health.Reason)
 		}
-	}
-	if failed {
-		w.failed++
-	} else {
-		w.failed = 0
 	}
 	return pending, unready, nil
 }
