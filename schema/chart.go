@@ -104,7 +104,7 @@ func addressProblem(s string) string {
 	case err != nil || u.Host == "":
 		return "is not a URL."
 	case u.User != nil:
-		return "holds a user name or password, which would be shown. Leave it out; credentials of registries are read from where helm registry login writes them."
+		return "holds a user name or password, which would be shown. Leave it out; names and passwords are read from where helm registry login and helm repo add write them."
 	case u.RawQuery != "" || u.Fragment != "":
 		return `has a "?" or "#" in it, which the address of a chart has not.`
 	}

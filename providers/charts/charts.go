@@ -102,6 +102,10 @@ type Resolver struct {
 	// and then Docker's.
 	Credentials string
 
+	// Repositories is a file as "helm repo add --username" writes it; empty: nobody
+	// logs in to repositories that are no registries.
+	Repositories string
+
 	mu      sync.Mutex
 	indexes map[string]func() (*index, *Problem)
 }
@@ -292,6 +296,11 @@ func unreachable(ref Ref, err error) *Problem {
 	attr := "repository"
 	if ref.Repository == "" {
 		attr = "chart"
+	}
+	status := (*statusError)(nil)
+	if errors.As(err, &status) && (status.code == http.StatusUnauthorized || status.code == http.StatusForbidden) {
+		return &Problem{Attr: attr, Summary: "Chart that may not be read",
+			Detail: fmt.Sprintf("Fetching %s: %v. Log in with helm repo add --username; hubcap reads what it writes.", ref, err)}
 	}
 	if errors.Is(err, context.Canceled) {
 		return &Problem{Attr: attr, Summary: "Interrupted", Detail: fmt.Sprintf("Fetching %s was interrupted.", ref)}

@@ -52,6 +52,7 @@ type world struct {
 	digests  map[string]string // in the index, instead of the true ones
 	failures map[string]int    // by path: so many answers are 503
 	asked    []string
+	password string // of ada, who alone may read; empty: everybody may
 }
 
 func newWorld(t testing.TB, charts ...string) *world {
@@ -78,6 +79,10 @@ func (w *world) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	if w.failures[in.URL.Path] > 0 {
 		w.failures[in.URL.Path]--
 		out.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if name, password, _ := in.BasicAuth(); w.password != "" && (name != "ada" || password != w.password) {
+		out.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	switch path := in.URL.Path; {
@@ -402,6 +407,38 @@ func TestIndexIsAskedOnce(t *testing.T) {
 	defer w.mu.Unlock()
 	if n := len(slices.DeleteFunc(w.asked, func(path string) bool { return path != "/charts/index.yaml" })); n != 1 {
 		t.Errorf("the index was asked for %d times", n)
+	}
+}
+
+func TestLogsIn(t *testing.T) {
+	w := newWorld(t, "hub 1.0.0")
+	w.password = "hunter2"
+	r := resolver(t)
+	r.Repositories = filepath.Join(t.TempDir(), "repositories.yaml")
+	known := func(text string) {
+		if err := os.WriteFile(r.Repositories, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.indexes = nil
+	}
+	const entry = "repositories:\n- {name: a, url: %q, username: ada, password: hunter2}\n"
+	tests := []struct {
+		text, want, reason string
+	}{
+		{fmt.Sprintf(entry, w.server.URL+"/charts"), "", "below the address"},
+		{fmt.Sprintf(entry, w.server.URL), "", "of the whole host"},
+		{fmt.Sprintf(entry, w.server.URL+"/cha"), "401", "another address that begins alike"},
+		{fmt.Sprintf(entry, "https://example.org/charts"), "401", "another host"},
+		{"repositories: []", "401", "none"},
+		{"repositories: {hunter2", "cannot be read", "a file that is broken"},
+	}
+	for _, test := range tests {
+		known(test.text)
+		r.Cache = t.TempDir()
+		_, problem := one(t, r, w.http("hub", ""))
+		if (problem == nil) != (test.want == "") || problem != nil && (!strings.Contains(problem.Detail, test.want) || strings.Contains(problem.Detail, "hunter2")) {
+			t.Errorf("%s: %v", test.reason, problem)
+		}
 	}
 }
 

@@ -215,6 +215,9 @@ func (r *Resolver) once(ctx context.Context, address string, most int64) ([]byte
 	if r.UserAgent != "" {
 		request.Header.Set("User-Agent", r.UserAgent)
 	}
+	if err := r.logIn(request); err != nil {
+		return nil, err
+	}
 	answer, err := r.client().Do(request)
 	if err != nil {
 		var shell *url.Error

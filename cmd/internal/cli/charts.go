@@ -85,7 +85,7 @@ func (s *session) fetchCharts(ctx context.Context, config *schema.Config) (hcl.D
 	for i, u := range uses {
 		refs[i] = u.ref
 	}
-	resolver := &charts.Resolver{Cache: s.cacheDir("charts"), UserAgent: "hubcap/" + version}
+	resolver := &charts.Resolver{Cache: s.cacheDir("charts"), UserAgent: "hubcap/" + version, Repositories: s.helmRepositories()}
 	found := resolver.Resolve(ctx, refs, lock, mode)
 	for _, w := range found.Warnings {
 		s.warn("hubcap: %s.", w)
@@ -168,6 +168,22 @@ func (s *session) writeLock(path string, was *charts.Lock, found charts.Resoluti
 		return
 	}
 	s.warn("hubcap: wrote %s; keep it under version control", path)
+}
+
+// helmRepositories is where Helm keeps the names and passwords of repositories.
+func (s *session) helmRepositories() string {
+	if file, _ := s.env("HELM_REPOSITORY_CONFIG"); file != "" {
+		return file
+	}
+	dir, _ := s.env("HELM_CONFIG_HOME")
+	if dir == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(config, "helm")
+	}
+	return filepath.Join(dir, "repositories.yaml")
 }
 
 // cacheDir is where hubcap keeps what it can have again; empty when there is no
