@@ -2,6 +2,8 @@ package resource
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -129,6 +131,16 @@ func (Sensitive) String() string { return "(sensitive)" }
 
 // GoString returns a mask.
 func (Sensitive) GoString() string { return "resource.Sensitive{…}" }
+
+// Format writes a mask, whatever the verb: without it, one that is not made for
+// text ("%d") would show the value.
+func (s Sensitive) Format(f fmt.State, verb rune) {
+	text := s.String()
+	if verb == 'v' && f.Flag('#') {
+		text = s.GoString()
+	}
+	_, _ = io.WriteString(f, text)
+}
 
 // MarshalText always fails, see [ErrSensitive].
 func (Sensitive) MarshalText() ([]byte, error) { return nil, ErrSensitive }
