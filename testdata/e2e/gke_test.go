@@ -168,8 +168,19 @@ func TestPoolChangesInPlace(t *testing.T) {
 // userOn starts a user's server on a node of the pool, and returns its UID.
 func (w *world) userOn(pool string) string {
 	w.t.Helper()
-	ns := w.name + "-hub"
-	site.sandbox.Apply(w.t, fmt.Sprintf(`
+	return session(w.t, w.name+"-hub", pool)
+}
+
+// user returns the UID of the user's server; "" when it is gone or going.
+func (w *world) user() string {
+	w.t.Helper()
+	return sessionNow(w.t, w.name+"-hub")
+}
+
+// session starts a user's server on a node of the pool, and returns its UID.
+func session(t *testing.T, namespace, pool string) string {
+	t.Helper()
+	site.sandbox.Apply(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Namespace
 metadata: {name: %[1]s}
@@ -184,15 +195,15 @@ spec:
   nodeSelector: {cloud.google.com/gke-nodepool: %[2]s}
   tolerations: [{operator: Exists}]
   containers: [{name: notebook, image: "example.org/notebook:1"}]
-`, ns, pool))
-	kubectl(w.t, "-n", ns, "wait", "pod/jupyter-ada", "--for=condition=Ready", "--timeout=60s")
-	return w.user()
+`, namespace, pool))
+	kubectl(t, "-n", namespace, "wait", "pod/jupyter-ada", "--for=condition=Ready", "--timeout=60s")
+	return sessionNow(t, namespace)
 }
 
-// user returns the UID of the user's server; "" when it is gone or going.
-func (w *world) user() string {
-	w.t.Helper()
-	pod, err := site.admin.CoreV1().Pods(w.name+"-hub").Get(w.t.Context(), "jupyter-ada", metav1.GetOptions{})
+// sessionNow returns the UID of the user's server; "" when it is gone or going.
+func sessionNow(t *testing.T, namespace string) string {
+	t.Helper()
+	pod, err := site.admin.CoreV1().Pods(namespace).Get(t.Context(), "jupyter-ada", metav1.GetOptions{})
 	if err != nil || pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
 		return ""
 	}

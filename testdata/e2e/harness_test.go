@@ -163,6 +163,7 @@ type world struct {
 	vars    []string
 	proxy   *proxy   // nil: straight to the API server
 	hidden  []string // values of sensitive variables
+	ada     string   // UID of the server of a user who stays through all of it
 
 	mu   sync.Mutex
 	said bytes.Buffer

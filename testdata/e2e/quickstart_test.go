@@ -28,12 +28,14 @@ func TestQuickstart(t *testing.T) {
 		{"plan as the reader", planAsReader},
 		{"apply as the reader is denied", applyAsReader},
 		{"apply as the applier, then nothing to do", applyAsApplier},
+		{"a user arrives", userArrives},
 		{"plan file", planFiles},
 		{"hub that never gets ready", notReady},
 		{"hub that crashes and hub without image", failFast},
 		{"rollback that the server refuses", refusedRollback},
 		{"drift", driftAndRepair},
 		{"every view", everyView},
+		{"the user is still there", userIsThere},
 	} {
 		if !w.run(part.name, func(t *testing.T) { part.run(t, w) }) {
 			t.Fatalf("%s failed: what follows stands on it", part.name)
@@ -115,6 +117,22 @@ func applyAsApplier(t *testing.T, w *world) {
 		w.hubcap(applier, 0, "plan", "--detailed-exitcode")
 		w.hubcap(reader, 0, "drift")
 	})
+}
+
+func userArrives(t *testing.T, w *world) {
+	for _, p := range poolNames(t) {
+		if strings.HasPrefix(p, "user") {
+			w.ada = session(t, "binder", p)
+		}
+	}
+	w.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "1 session")
+	w.hubcap(reader, 0, "status").has(t, "1 session")
+}
+
+func userIsThere(t *testing.T, w *world) {
+	if now := sessionNow(t, "binder"); now == "" || now != w.ada {
+		t.Errorf("the user's server %s became %q", w.ada, now)
+	}
 }
 
 func planFiles(t *testing.T, w *world) {

@@ -54,6 +54,13 @@ func (w *world) needles() (needles []needle) {
 			return
 		}
 		needles = append(needles, needle{name, value}, needle{name + " in base64", []byte(base64.StdEncoding.EncodeToString(value))})
+		quoted, err := json.Marshal(string(value))
+		if err != nil {
+			w.t.Errorf("quote a secret: %v", err)
+		}
+		if inside := quoted[1 : len(quoted)-1]; !bytes.Equal(inside, value) {
+			needles = append(needles, needle{name + " in JSON", inside})
+		}
 	}
 	for _, value := range w.hidden {
 		add("a sensitive variable", []byte(value))
