@@ -53,6 +53,26 @@ func TestExamplesPlan(t *testing.T) {
 	}
 }
 
+// TestExamplesAreFormatted checks that the examples look as fmt would have them.
+func TestExamplesAreFormatted(t *testing.T) {
+	for _, dir := range folders(t) {
+		files, err := filepath.Glob(filepath.Join(dir, "*.hcl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			source, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			formatted, diags := schema.Format(source, name)
+			if diags.HasErrors() || string(formatted) != string(source) {
+				t.Errorf("%s is not formatted (%v): run hubcap fmt", name, diags)
+			}
+		}
+	}
+}
+
 func builtin(name string) (fs.FS, error) { return modules.Module(name) }
 
 func planned(t *testing.T, cfg *schema.Config) *plan.Plan {

@@ -15,7 +15,7 @@ cluster "prod" {
 }
 
 locals {
-  prefix    = "us-central1-docker.pkg.dev/${var.project}/mybinder"
+  prefix      = "us-central1-docker.pkg.dev/${var.project}/mybinder"
   repo2docker = "quay.io/jupyterhub/repo2docker:2026.4.1"
 
   hubs = {

@@ -1,8 +1,8 @@
 locals {
   # repository → sessions, and why
   limits = {
-    "jupyterlab/jupyterlab-demo"  = { sessions = 200, reason = "linked from the announcement" }
-    "ipython/ipython-in-depth"    = { sessions = 150, reason = "default on the landing page" }
+    "jupyterlab/jupyterlab-demo"   = { sessions = 200, reason = "linked from the announcement" }
+    "ipython/ipython-in-depth"     = { sessions = 150, reason = "default on the landing page" }
     "binder-examples/requirements" = { sessions = 120, reason = "used by the launch test" }
   }
 
