@@ -234,6 +234,41 @@ func TestRendersAsHelmDoes(t *testing.T) {
 	}
 }
 
+// TestRendersPackagesAsHelmDoes has Helm package the chart inside of an umbrella,
+// and loads it from there: from a file, and as what was fetched.
+func TestRendersPackagesAsHelmDoes(t *testing.T) {
+	program := helm(t)
+	dir := filepath.Join(t.TempDir(), "umbrella")
+	inside := filepath.Join(dir, "charts")
+	if err := os.MkdirAll(inside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	meta := "apiVersion: v2\nname: umbrella\nversion: 0.1.0\ndependencies: [{name: everything, version: '>= 1.2.3-0', alias: inner, condition: inner.enabled}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(meta), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{filepath.Join("testdata", "everything"), inside}, {dir, filepath.Dir(dir)}} {
+		if out, err := exec.CommandContext(t.Context(), program, "package", args[0], "--destination", args[1]).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	file := filepath.Join(filepath.Dir(dir), "umbrella-0.1.0.tgz")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []Source{{Location: file}, {Location: "https://example.org/umbrella", Archive: data, Digest: "sha256:of-it"}} {
+		c, err := NewLibrary(nil).Load(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := peering{dir: file, chart: c, kube: peerKube, apis: append(defaultAPIVersions(), "example.org/v1")}
+		p.same(t, program)
+		p.values = []string{"global: {domain: umbrella.example.org}\ninner: {sub: {enabled: false}, name: inner, remove: {gone: null}}"}
+		p.same(t, program)
+	}
+}
+
 // What Helm refuses, hubcap refuses, and says as much.
 func TestRefusesAsHelmDoes(t *testing.T) {
 	program := helm(t)

@@ -22,8 +22,14 @@ type chartFlags struct {
 	writes  bool // the command may write the lock file
 }
 
-// upgradeFlag is for the commands that write the lock file.
+// lockedFlag is for the commands that fetch charts.
+func (s *session) lockedFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&s.charts.locked, "locked", false, "fail when the lock file of the charts would have to move")
+}
+
+// upgradeFlag is for the commands that write the lock file too.
 func (s *session) upgradeFlag(c *cobra.Command) {
+	s.lockedFlag(c)
 	c.Flags().BoolVar(&s.charts.upgrade, "upgrade-charts", false, "fetch the newest charts within chart_version, and move the lock file")
 	run := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {

@@ -29,6 +29,7 @@ meant, that the permissions suffice, that nobody holds the lock, and that no run
 unfinished. Nothing is changed. Exit 1 when a check fails.`,
 	}
 	s.clusterFlags(c)
+	s.lockedFlag(c)
 	s.outputFlag(c, asText, asJSON)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := s.interruptible(c.Context())

@@ -17,6 +17,7 @@ a conflict.`,
 	}
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
+	s.lockedFlag(c)
 	sc := s.scopeFlags(c)
 	c.Flags().Lookup("dangerous-delete").Hidden = true
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -19,7 +19,6 @@ const (
 func (s *session) configFlags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.vars, "var", nil, "set a variable: `name=value`; repeatable")
 	c.Flags().StringArrayVar(&s.varFiles, "var-file", nil, "read variables from `file`; repeatable")
-	c.Flags().BoolVar(&s.charts.locked, "locked", false, "fail when the lock file of the charts would have to move")
 }
 
 // clusterFlags are those of every command that reaches a cluster.

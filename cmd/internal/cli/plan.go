@@ -18,9 +18,8 @@ func (s *session) planCommand() *cobra.Command {
 		Use: "plan", GroupID: groupMain, Args: args(cobra.NoArgs),
 		Short: "Show what apply would do, and to whom",
 		Long: `Shows what apply would do, step by step, and what it does to the people using
-the hubs. Nothing is changed but the lock
-file of the charts. With --out the plan is written to a file that apply
-carries out exactly; it holds no secrets.`,
+the hubs. Nothing is changed but the lock file of the charts. With --out the plan
+is written to a file that apply carries out exactly; it holds no secrets.`,
 		Example: "  hubcap plan\n  hubcap plan --out plan.json && hubcap apply plan.json\n  hubcap plan -o markdown >comment.md",
 	}
 	s.clusterFlags(c)
