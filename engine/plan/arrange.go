@@ -351,14 +351,14 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 
 func isPoolBlock(d *draft) bool { return isPool(d.changes[0].ID) }
 
-// attachGates gives the gates of its rollout to every step that restarts
-// something, and to the last one of a block that starts something new: a gate
-// cannot open while half of a new hub is missing.
+// attachGates gives the gates of its rollout to every step that restarts or
+// starts something. In a block of which nothing lives yet only the last such step
+// has them: a gate cannot open while half of a new hub is missing.
 func (b *builder) attachGates(drafts []*draft) {
-	starting := make(map[resource.Address]int) // last step that starts something, by block
+	last := make(map[resource.Address]int) // step that starts something, by block
 	for i, d := range drafts {
 		if slices.ContainsFunc(d.changes, starts) {
-			starting[d.component.Block] = i
+			last[d.component.Block] = i
 		}
 	}
 	i := -1
@@ -366,14 +366,25 @@ func (b *builder) attachGates(drafts []*draft) {
 		for n := range b.plan.Waves[w].Steps {
 			i++
 			s := &b.plan.Waves[w].Steps[n]
-			r, has := b.rollout(s.Component.Block)
-			last, begins := starting[s.Component.Block]
-			complete := !begins || i >= last
-			if has && complete && (s.Class >= resource.ClassRestart || begins && i == last) && drafts[i].phase != removals {
+			block := s.Component.Block
+			r, has := b.rollout(block)
+			if !has || drafts[i].phase == removals {
+				continue
+			}
+			begins, isNew := slices.ContainsFunc(drafts[i].changes, starts), !b.lives(block)
+			if isNew && i == last[block] && begins || !isNew && (begins || s.Class >= resource.ClassRestart) {
 				s.Gates = withDefaults(r.Gates)
 			}
 		}
 	}
+}
+
+// lives reports whether anything of a block exists already, but for what it only
+// made sure of.
+func (b *builder) lives(block resource.Address) bool {
+	return slices.ContainsFunc(b.Reading.Observations, func(o resource.Observation) bool {
+		return o.Desired.Component.Block == block && o.Live != nil && o.Desired.Presence == resource.Managed
+	})
 }
 
 func starts(c resource.Change) bool {

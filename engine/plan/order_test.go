@@ -233,6 +233,12 @@ func TestGates(t *testing.T) {
 	if diff := cmp.Diff([]string{"03-hub.prod/binder"}, gated(build(t, in))); diff != "" {
 		t.Errorf("a first install is gated when it is whole (-want +got):\n%s", diff)
 	}
+	added := object{block: "hub.prod", component: "image-cleaner", kind: "DaemonSet", name: "cleaner", want: pods("cleaner:1", "a")}
+	in = input(append(hubOf("hub.prod", 1, version("2"), version("1")), added)...)
+	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}}}
+	if got := gated(build(t, in)); len(got) != 4 {
+		t.Errorf("gated steps = %v, want every restart of a hub that lives, and what is added to it", got)
+	}
 	in = input(hubOf("hub.prod", 1, version("2"), version("1"))...)
 	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}, OnFailure: plan.Stop, StepTimeout: 7}}
 	p := build(t, in)
