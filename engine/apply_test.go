@@ -64,6 +64,7 @@ func TestRollback(t *testing.T) {
 // TestCrashInRollback lets a run that fails die at every call: resuming ends with
 // the component rolled back, undoing with all as before.
 func TestCrashInRollback(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
 			for n := 1; crashInRollback(t, n, at); n++ {

@@ -38,6 +38,7 @@ func example(t *testing.T, name string) (*engine.Engine, map[string]*memory.Worl
 // TestExamples carries every example from nothing to desired and back, through
 // its plan file.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"quickstart", "mybinder", "kubeconfig-only"} {
 		synctest.Test(t, func(t *testing.T) { // its gates bake for minutes
 			e, worlds := example(t, name)

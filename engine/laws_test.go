@@ -94,7 +94,10 @@ func resume(t *testing.T, e *engine.Engine) {
 // TestCrash holds promise P2. The process dies at every call that it makes of the
 // world while applying, journal records among them, right before the effect and
 // right after it; then each remedy leads where it must.
-func TestCrash(t *testing.T) { synctest.Test(t, survive) }
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, survive)
+}
 
 func survive(t *testing.T) {
 	count := 0
@@ -163,6 +166,7 @@ func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
 // TestCrashInUndo lets an undo die at every call: resuming it, or undoing anew,
 // ends in before.
 func TestCrashInUndo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, again := range []func(*testing.T, *engine.Engine){resume, undo} {
 			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {

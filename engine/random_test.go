@@ -76,6 +76,7 @@ func tree(r *rand.Rand, depth int, secret bool) map[string]any {
 // empty, undoing restores, a plan survives its file, and wherever an apply dies
 // each remedy leads where it must.
 func TestRandomly(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for seed := range uint64(seeds) {
 			r := rand.New(rand.NewPCG(seed, 7))
