@@ -48,21 +48,21 @@ type document struct {
 	line int // its first line, from 1
 }
 
-// split cuts a file at its document markers, lines that begin with "---" and
-// nothing but a space after it.
+// split cuts a file at its document markers, which to Helm is every line that
+// begins with "---": a template that trims too much renders "---kind: ConfigMap",
+// and charts in use do.
 func split(text string) []document {
 	var docs []document
 	start, line := 1, 0
 	var current strings.Builder
 	for l := range strings.Lines(text) {
 		line++
-		bare := strings.TrimRight(l, "\r\n")
-		if bare == "---" || strings.HasPrefix(bare, "--- ") || strings.HasPrefix(bare, "---\t") {
+		if rest, isMarker := strings.CutPrefix(l, "---"); isMarker {
 			docs = append(docs, document{current.String(), start})
 			current.Reset()
 			start = line
 			// What follows the marker on its line belongs to the new document.
-			l = "   " + strings.TrimPrefix(l, "---")
+			l = strings.TrimLeft(rest, " \t")
 		}
 		current.WriteString(l)
 	}
