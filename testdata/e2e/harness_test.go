@@ -231,7 +231,11 @@ func (r result) has(t *testing.T, texts ...string) {
 // hubcap runs a command to its end, which must be the wanted exit code.
 func (w *world) hubcap(who role, want int, args ...string) result {
 	w.t.Helper()
+	began := time.Now()
 	r := w.begin(who, args...).wait()
+	if took := time.Since(began); took > tooLong {
+		w.t.Logf("took %v: %s", took.Round(time.Second), r)
+	}
 	if r.code != want {
 		w.t.Fatalf("exit code %d, want %d: %s", r.code, want, r)
 	}
@@ -294,6 +298,9 @@ func binary(t *testing.T) string {
 	}
 	return path
 }
+
+// tooLong is after what time a command has something to explain.
+const tooLong = 30 * time.Second
 
 // longest is more than any command here may take.
 const longest = 2 * time.Minute
