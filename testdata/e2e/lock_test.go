@@ -97,7 +97,7 @@ func TestTwoAtOnce(t *testing.T) {
 // 130, and resume does the rest.
 func TestInterrupted(t *testing.T) {
 	w := newSlow(t, "interrupt")
-	p := w.begin(applier, "apply", "--auto-approve", "--var=takes=3s")
+	p := w.begin(applier, "apply", "--auto-approve", "--var=takes=8s")
 	p.says("converging")
 	p.interrupt()
 	p.says("interrupted: stopping at the edge")
@@ -111,7 +111,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	w.hubcap(reader, 0, "status").has(t, w.runs()[0].ID)
 	w.hubcap(applier, 0, "resume").has(t, "Done")
-	w.hubcap(reader, 0, "plan", "--detailed-exitcode", "--var=takes=3s")
+	w.hubcap(reader, 0, "plan", "--detailed-exitcode", "--var=takes=8s")
 	w.hubcap(applier, 0, "resume") // nothing is left to do
 }
 
