@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +98,11 @@ func (s *session) examine(ctx context.Context) ([]finding, error) {
 }
 
 func (s *session) examineCluster(ctx context.Context, c *engine.Cluster) []finding {
-	findings := []finding{{"cluster " + c.Name, true, fmt.Sprintf("%s, identity %s", c.Where, c.Identity)}}
+	reached := "identity " + c.Identity
+	if c.Where != "" {
+		reached = c.Where + ", " + reached
+	}
+	findings := []finding{{"cluster " + c.Name, true, reached}}
 	note := func(check, good string, err error) {
 		f := finding{check + " of " + c.Name, err == nil, good}
 		if err != nil {
@@ -107,7 +112,7 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster) []findi
 	}
 	denied, err := c.Checker.Denied(ctx, nil)
 	if err == nil && len(denied) > 0 {
-		err = fmt.Errorf("missing: %s", denied)
+		err = fmt.Errorf("missing: %s", strings.Join(denied, "; "))
 	}
 	note("permissions", "journal and lock may be written", err)
 	locked, err := s.locks[c.Name](ctx)

@@ -192,7 +192,7 @@ func StatusText(st Status, now time.Time, s Style) string {
 	if end, finished := Ending(*st.Last); finished {
 		line += string(end.Outcome)
 		if end.Reason != "" {
-			line += ", " + clean(end.Reason)
+			line += ", " + flat(end.Reason)
 		}
 	} else {
 		line += "unfinished"

@@ -120,14 +120,14 @@ func (p *Progress) moved(e run.StepMoved, now time.Time) []string {
 	if s.began.IsZero() {
 		s.began = now
 	}
-	s.mark, s.reason, s.since = e.Mark, clean(e.Reason), now
+	s.mark, s.reason, s.since = e.Mark, flat(e.Reason), now
 	s.unready, s.gate, s.verdict = nil, "", ""
 	line := p.label(i) + " " + string(e.Mark)
 	if e.Mark == journal.Done || e.Mark == journal.RolledBack {
 		line += " (" + span(now.Sub(s.began)) + ")"
 	}
 	if e.Reason != "" {
-		line += ": " + clean(e.Reason)
+		line += ": " + flat(e.Reason)
 	}
 	return []string{line}
 }

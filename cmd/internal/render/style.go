@@ -162,6 +162,11 @@ func split(str string, room int) (head, rest string) {
 	return str[:end], str[end:]
 }
 
+// flat is clean for a text of several lines that has to fit in one.
+func flat(str string) string {
+	return clean(strings.ReplaceAll(strings.TrimSpace(str), "\n", "; "))
+}
+
 // clean makes what came from outside harmless for a terminal: control characters
 // and what reorders text are shown as escapes.
 func clean(str string) string {
