@@ -14,6 +14,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -29,6 +30,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 const (
@@ -93,7 +95,10 @@ func Connect(o Options) (*Client, error) {
 
 // quiet keeps client-go from writing to standard error: every error it has is
 // returned as well, and standard error is for people.
-var quiet = sync.OnceFunc(func() { utilruntime.ErrorHandlers = nil })
+var quiet = sync.OnceFunc(func() {
+	utilruntime.ErrorHandlers = nil
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
+})
 
 // restConfig finds the cluster and the credentials, and a name for both.
 func restConfig(o Options) (*rest.Config, string, error) {
