@@ -33,7 +33,7 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 		return Outcome{Outcome: journal.Succeeded}, nil
 	}
 	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
-	r.PlanID, r.PlanCreated, r.Plan = p.ID, p.Created, p
+	r.PlanID, r.PlanCreated, r.Plan, r.Config = p.ID, p.Created, p, p.Config
 	ctx = run.WithID(ctx, r.ID)
 	s, err := e.open(ctx, p, r)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -238,5 +239,30 @@ func TestPlanOnlyReads(t *testing.T) {
 	}
 	if diff := cmp.Diff(few, calls(300)); diff != "" {
 		t.Errorf("calls for 1 and for 300 objects differ:\n%s", diff)
+	}
+}
+
+// TestRunsOfOthers checks that a config neither undoes nor goes on with what is
+// another's, though they share a cluster and its journal.
+func TestRunsOfOthers(t *testing.T) {
+	w := settled(t)
+	theirs := newEngine(w, broken)
+	theirs.Config.Settings.Name = "theirs"
+	runs, err := theirs.History(t.Context())
+	if err != nil || len(runs) == 0 {
+		t.Fatalf("history = %v, %v, want the run of the other config", runs, err)
+	}
+	if p, err := theirs.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+		t.Errorf("undo of the last run = %v, %v, want ErrNothing", p, err)
+	}
+	if o, err := theirs.Resume(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+		t.Errorf("resume of the last run = %v, %v, want ErrNothing", o, err)
+	}
+	id := runs[len(runs)-1].ID
+	if _, err := theirs.Undo(t.Context(), id); err == nil || !strings.Contains(err.Error(), `is of config "default"`) {
+		t.Errorf("undo of run %s = %v, want to be told whose it is", id, err)
+	}
+	if _, err := theirs.Resume(t.Context(), id); err == nil || !strings.Contains(err.Error(), `is of config "default"`) {
+		t.Errorf("resume of run %s = %v, want to be told whose it is", id, err)
 	}
 }

@@ -47,6 +47,24 @@ func (e *Engine) Load(ctx context.Context, id string) (journal.Run, error) {
 	return journal.Run{}, fmt.Errorf("load run %s: %w", id, ErrNoRun)
 }
 
+// own returns the runs of this config, oldest first. Configs share a cluster's
+// journal, and none may undo or go on with what is another's.
+func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
+	runs, err := e.History(ctx)
+	return slices.DeleteFunc(runs, func(r journal.Run) bool {
+		return r.Config != "" && r.Config != e.Config.Settings.Name
+	}), err
+}
+
+// loadOwn is Load for a run of this config.
+func (e *Engine) loadOwn(ctx context.Context, id string) (journal.Run, error) {
+	r, err := e.Load(ctx, id)
+	if err == nil && r.Plan.Config != e.Config.Settings.Name {
+		return journal.Run{}, fmt.Errorf("load run %s: it is of config %q, and this is config %q", id, r.Plan.Config, e.Config.Settings.Name)
+	}
+	return r, err
+}
+
 // revive puts a stored run together again.
 func (e *Engine) revive(ctx context.Context, record Record) (journal.Run, error) {
 	r := record.Run
@@ -73,7 +91,7 @@ func (e *Engine) revive(ctx context.Context, record Record) (journal.Run, error)
 // as Apply does. A run that has ended for good is an [ErrNothing].
 func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	if id == "" {
-		runs, err := e.History(ctx)
+		runs, err := e.own(ctx)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -82,7 +100,7 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		}
 		id = runs[len(runs)-1].ID
 	}
-	r, err := e.Load(ctx, id)
+	r, err := e.loadOwn(ctx, id)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -148,7 +166,7 @@ func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.Load(ctx, id)
+	r, err := e.loadOwn(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +191,7 @@ func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
 	if id != "" {
 		return id, nil
 	}
-	runs, err := e.History(ctx)
+	runs, err := e.own(ctx)
 	if err != nil {
 		return "", err
 	}

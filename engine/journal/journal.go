@@ -75,7 +75,8 @@ func (e Entry) Objects() []resource.ID {
 type Run struct {
 	ID      string    `json:"id"` // "20261121-123456-3f2a"; sorts by time
 	Kind    Kind      `json:"kind"`
-	Holder  string    `json:"holder"` // user@host, and the CI job if any
+	Config  string    `json:"config,omitempty"` // name of the config whose plan it is; clusters are shared
+	Holder  string    `json:"holder"`           // user@host, and the CI job if any
 	Started time.Time `json:"started"`
 	Undoes  string    `json:"undoes,omitempty"` // ID of the run that this one undoes
 

@@ -15,8 +15,8 @@ func (s *session) rollbackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rollback [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
 		Short: "Want again what was before a run",
-		Long: `Works out how to get back to what was before a run (the last one, unless RUN
-names one), shows it as a plan, and carries it out like one. What others changed
+		Long: `Works out how to get back to what was before a run (the last one of this config,
+unless RUN names one), shows it as a plan, and carries it out like one. What others changed
 since is told, and not overwritten.`,
 	}
 	s.clusterFlags(c)
@@ -78,7 +78,7 @@ func (s *session) resumeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "resume [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
 		Short: "Go on with a run that was held, interrupted or killed",
-		Long: `Goes on with a run (the last unfinished one, unless RUN names one) where its
+		Long: `Goes on with a run (the last one of this config, unless RUN names one) where its
 journal ends. What it may or may not have done is looked at again. It asks
 nothing: its plan was approved.`,
 	}

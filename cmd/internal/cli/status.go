@@ -80,6 +80,9 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		s.warn("hubcap: %v", err)
 	}
 	for i := range runs {
+		if runs[i].Config != "" && runs[i].Config != e.Config.Settings.Name {
+			continue // another config's, on the same cluster
+		}
 		if journal.Resumable(runs[i].Entries) {
 			st.Open = append(st.Open, runs[i].ID)
 		}

@@ -185,7 +185,9 @@ func StatusText(st Status, now time.Time, s Style) string {
 		}
 	}
 	if st.Last == nil {
-		b.WriteString("no run is recorded\n")
+		if !slices.ContainsFunc(st.Clusters, func(c ClusterStatus) bool { return c.Trouble != "" }) {
+			b.WriteString("no run is recorded\n")
+		}
 		return b.String()
 	}
 	line := fmt.Sprintf("last run %s (%s), %s ago, by %s: ", clean(st.Last.ID), st.Last.Kind, span(now.Sub(st.Last.Started)), clean(st.Last.Holder))
