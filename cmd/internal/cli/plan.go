@@ -94,7 +94,7 @@ func (s *session) explain(p *plan.Plan, out string) {
 	case len(p.Refused) > 0:
 		s.warn("hubcap: apply would refuse this plan: %d of its objects may not be written.", len(p.Refused))
 	case len(p.Unreadable) > 0:
-		s.warn("hubcap: the plan is incomplete: %s.", fmt.Sprintf("%d things could not be read", len(p.Unreadable)))
+		s.warn("hubcap: the plan is incomplete; not to be read: %d, named above.", len(p.Unreadable))
 	case p.Empty():
 	case out != "":
 		s.hint("Saved to %s. To carry it out: hubcap apply %s", out, out)

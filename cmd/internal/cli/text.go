@@ -18,7 +18,7 @@ func (s *session) complain(err error) {
 	var b strings.Builder
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
-			b.WriteString(render.Paragraph("hubcap: "+line, "  ", width))
+			b.WriteString(render.Paragraph("hubcap: "+strings.ReplaceAll(line, "\t", "  "), "  ", width))
 		}
 	}
 	fmt.Fprint(s.err, b.String())
