@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
 
 // BenchmarkReadUnchanged is the heart of a plan that has nothing to do, without
-// rendering.
+// rendering, as a ratio to the bare reading of the same objects in the same run.
 func BenchmarkReadUnchanged(b *testing.B) {
 	const deployment = `apiVersion: apps/v1
 kind: Deployment
@@ -45,11 +47,33 @@ spec:
 			desired := bench.desire("web", strings.Join(documents, "\n---\n"))
 			bench.fill(desired)
 			bench.settled(desired)
+			floor := time.Duration(0)
 			for b.Loop() {
+				b.StopTimer()
+				floor += bench.list(desired[0])
+				b.StartTimer()
 				bench.read(desired)
 			}
+			// The floor is one LIST of the same objects, decoded and dropped.
+			b.ReportMetric(float64(b.Elapsed())/float64(floor), "×floor")
 		})
 	}
+}
+
+// list reads the objects of like's kind and namespace once, and returns how long
+// that took.
+func (b *bench) list(like resource.Desired) time.Duration {
+	b.t.Helper()
+	gvk := gvkOf(like.Object)
+	mapping, err := b.p.Client.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := b.p.Client.Dynamic.Resource(mapping.Resource).Namespace(like.ID.Namespace).List(b.t.Context(), metav1.ListOptions{}); err != nil {
+		b.t.Fatal(err)
+	}
+	return time.Since(began)
 }
 
 // fill creates objects many at a time.
