@@ -65,9 +65,17 @@ func verbs(a resource.Action) []string {
 // records are the permissions that a run needs for its journal and its lock.
 func (p *Preflight) records() []authorizationv1.ResourceAttributes {
 	var needs []authorizationv1.ResourceAttributes
-	for resourceName, group := range map[string]string{"configmaps": "", "secrets": "", "leases": "coordination.k8s.io"} {
-		verb := "create"
-		needs = append(needs, authorizationv1.ResourceAttributes{Namespace: p.Namespace, Verb: verb, Group: group, Resource: resourceName})
+	for _, need := range []struct {
+		group, resource string
+		verbs           []string
+	}{
+		{"", "configmaps", []string{"get", "list", "create", "patch", "delete", "deletecollection"}},
+		{"", "secrets", []string{"get", "list", "create", "deletecollection"}},
+		{"coordination.k8s.io", "leases", []string{"get", "create", "update"}},
+	} {
+		for _, verb := range need.verbs {
+			needs = append(needs, authorizationv1.ResourceAttributes{Namespace: p.Namespace, Verb: verb, Group: need.group, Resource: need.resource})
+		}
 	}
 	return needs
 }

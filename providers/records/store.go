@@ -61,7 +61,10 @@ func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, 
 	if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
 		return fmt.Errorf("create journal of run %s: %w", run.ID, err)
 	}
-	return r.prune(ctx)
+	// The run is made. What could not be tidied up now is tidied up by the next
+	// run, and must not stop this one.
+	_ = r.prune(ctx)
+	return nil
 }
 
 // isFailed reports whether creating a record did not work. The name of a record
