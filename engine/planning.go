@@ -226,7 +226,7 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 		return text, found
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStale, err)
+		return nil, fmt.Errorf("%w: %w (does apply see the config, the variables and the secrets that plan saw?)", ErrStale, err)
 	}
 	return p, nil
 }

@@ -62,9 +62,6 @@ func Module(name string) (fs.FS, error) {
 // Charts returns the names of the built-in charts, sorted.
 func Charts() []string { return names("charts") }
 
-// Names returns the names of the built-in HCL modules, sorted.
-func Names() []string { return names("hcl") }
-
 // folder returns one folder directly under kind. The error says which there are.
 func folder(kind, name string) (fs.FS, error) {
 	if !slices.Contains(names(kind), name) {

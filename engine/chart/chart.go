@@ -79,9 +79,6 @@ func (c *Chart) Name() string { return c.root.Name() }
 // Version returns the chart's version.
 func (c *Chart) Version() string { return c.root.Metadata.Version }
 
-// Defaults returns a copy of the chart's own values.yaml.
-func (c *Chart) Defaults() map[string]any { return copyTable(c.root.Values) }
-
 // Load returns the chart at s.
 func (l *Library) Load(s Source) (*Chart, error) {
 	c, err := l.once(s)

@@ -108,7 +108,7 @@ func within(o, mask map[string]any) map[string]any {
 func remove(l resource.Live) resource.Change {
 	c := resource.Change{
 		ID: l.ID, Address: l.Address, Component: l.Component,
-		Action: resource.Delete, Before: Image(l.Object),
+		Action: resource.Delete, Before: l.Object.Image(),
 	}
 	if c.Address.IsZero() {
 		c.Address = resource.Address{Kind: strings.ToLower(l.ID.Kind), Name: l.ID.Name}
@@ -119,39 +119,11 @@ func remove(l resource.Live) resource.Change {
 	return c
 }
 
-// Image returns o without what the API server fills in: what is left can be
-// written again.
-func Image(o resource.Object) resource.Object {
-	image := o.Copy()
-	delete(image, "status")
-	if meta, isMap := image["metadata"].(map[string]any); isMap {
-		for _, key := range serverKeys {
-			delete(meta, key)
-		}
-		if notes, isMap := meta["annotations"].(map[string]any); isMap {
-			delete(notes, appliedAnnotation)
-			if len(notes) == 0 {
-				delete(meta, "annotations")
-			}
-		}
-	}
-	return image
-}
-
-// appliedAnnotation is where the Kubernetes provider keeps a [resource.Applied].
-const appliedAnnotation = "hubcap.dev/applied"
-
-// serverKeys are the keys of metadata that are the API server's.
-var serverKeys = []string{
-	"managedFields", "resourceVersion", "generation", "uid",
-	"creationTimestamp", "deletionTimestamp", "selfLink",
-}
-
 // Fields returns the leaves in which two objects differ, in the order of their
 // paths, without what the API server fills in.
 func Fields(before, after resource.Object) []resource.Field {
 	f := &finder{}
-	f.maps("", Image(before), Image(after))
+	f.maps("", before.Image(), after.Image())
 	return f.fields
 }
 

@@ -80,6 +80,34 @@ func (o Object) Set(v any, path ...string) {
 	m[path[len(path)-1]] = v
 }
 
+// AnnotationApplied is where the Kubernetes provider keeps an [Applied].
+const AnnotationApplied = "hubcap.dev/applied"
+
+// serverKeys are the keys of metadata that only an API server writes.
+var serverKeys = []string{
+	"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+	"managedFields", "resourceVersion", "selfLink", "uid",
+}
+
+// Image returns a copy of o without what the API server fills in and without
+// hubcap's record of the last write: what is left can be written again.
+func (o Object) Image() Object {
+	image := o.Copy()
+	delete(image, "status")
+	if meta, isMap := image["metadata"].(map[string]any); isMap {
+		for _, key := range serverKeys {
+			delete(meta, key)
+		}
+		if notes, isMap := meta["annotations"].(map[string]any); isMap {
+			delete(notes, AnnotationApplied)
+			if len(notes) == 0 {
+				delete(meta, "annotations")
+			}
+		}
+	}
+	return image
+}
+
 // Equal reports whether two values of an [Object] are the same; numbers are
 // compared by value, sensitive ones by what they hide.
 func Equal(a, b any) bool {

@@ -15,18 +15,14 @@ import (
 // The marks that hubcap puts on every object it writes. The label selects; the
 // annotations say what is too long, or has the wrong letters, for a label.
 const (
-	LabelConfig         = "hubcap.dev/config"    // name of the config that owns the object
-	AnnotationAddress   = "hubcap.dev/address"   // "hub.prod/Deployment/hub"
-	AnnotationComponent = "hubcap.dev/component" // "hub.prod/binder"
-	AnnotationApplied   = "hubcap.dev/applied"   // what was written last, see resource.Applied
-	AnnotationProtected = "hubcap.dev/protected" // "true": never deleted or replaced by a plan
+	LabelConfig         = "hubcap.dev/config"        // name of the config that owns the object
+	AnnotationAddress   = "hubcap.dev/address"       // "hub.prod/Deployment/hub"
+	AnnotationComponent = "hubcap.dev/component"     // "hub.prod/binder"
+	AnnotationApplied   = resource.AnnotationApplied // what was written last, see resource.Applied
+	AnnotationProtected = "hubcap.dev/protected"     // "true": never deleted or replaced by a plan
 
 	annotationKubectl = "kubectl.kubernetes.io/last-applied-configuration"
 )
-
-// serverOwned are the fields of metadata that only the server writes.
-var serverOwned = []string{"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-	"managedFields", "resourceVersion", "selfLink", "uid"}
 
 // prepare returns the object as it is written: without what only the server
 // writes, with stringData turned into data (a key dropped from stringData would
@@ -45,19 +41,7 @@ func (p *Provider) prepare(d resource.Desired) resource.Object {
 
 // clean is the part of prepare that adds no marks.
 func clean(object resource.Object) resource.Object {
-	o := object.Copy()
-	delete(o, "status")
-	if metadata, isMap := o["metadata"].(map[string]any); isMap {
-		for _, field := range serverOwned {
-			delete(metadata, field)
-		}
-		if annotations, isMap := metadata["annotations"].(map[string]any); isMap {
-			delete(annotations, AnnotationApplied)
-			if len(annotations) == 0 {
-				delete(metadata, "annotations")
-			}
-		}
-	}
+	o := object.Image()
 	if o.Text("kind") == "Secret" {
 		stringDataToData(o)
 	}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	k8stesting "k8s.io/client-go/testing"
 
 	"hubcap/engine"
@@ -163,6 +165,28 @@ func TestPruneKeepsUnfinished(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"run0", "run3", "run4"}, got); diff != "" {
 		t.Errorf("kept runs (-want +got):\n%s", diff)
+	}
+}
+
+// TestPruneIsNoCondition checks that a run begins although old ones cannot be
+// deleted.
+func TestPruneIsNoCondition(t *testing.T) {
+	r, client := testRecords()
+	r.keep = 1
+	denied := 0
+	client.PrependReactor("delete-collection", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+		denied++
+		return true, nil, errors.New("forbidden")
+	})
+	for _, id := range []string{"a", "b", "c"} {
+		run := testRun(id)
+		run.Entries = append(run.Entries, journal.Entry{Seq: 2, Mark: journal.RunFinished})
+		if err := r.Create(t.Context(), run, []byte("{}"), nil); err != nil {
+			t.Fatalf("create run %s: %v", id, err)
+		}
+	}
+	if denied == 0 {
+		t.Error("nothing was to be pruned: the test proves nothing")
 	}
 }
 

@@ -206,15 +206,6 @@ func StatusText(st Status, now time.Time, s Style) string {
 	return b.String()
 }
 
-// RunJSON encodes runs for programs.
-func RunJSON(v any) ([]byte, error) {
-	text, err := encode(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return text, nil
-}
-
 // Ended says in one line how a run ended.
 func Ended(id string, outcome journal.Outcome, steps int, took time.Duration) string {
 	words := map[journal.Outcome]string{
