@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
 	k8stesting "k8s.io/client-go/testing"
 
 	"hubcap/engine"
@@ -174,7 +173,7 @@ func TestPruneIsNoCondition(t *testing.T) {
 	r, client := testRecords()
 	r.keep = 1
 	denied := 0
-	client.PrependReactor("delete-collection", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+	client.PrependReactor("delete-collection", "*", func(k8stesting.Action) (bool, runtime.Object, error) {
 		denied++
 		return true, nil, errors.New("forbidden")
 	})
