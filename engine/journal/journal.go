@@ -61,6 +61,18 @@ type Entry struct {
 	Verdict string           `json:"verdict,omitempty"` // of the gate
 	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
+	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
+}
+
+// A Sample is one sample of one gate as it is kept.
+type Sample struct {
+	Gate     string    `json:"gate"`
+	Time     time.Time `json:"time"`
+	Verdict  string    `json:"verdict"`
+	Reason   string    `json:"reason,omitempty"`
+	Value    *float64  `json:"value,omitempty"`
+	Bound    *float64  `json:"bound,omitempty"`
+	Evidence *float64  `json:"evidence,omitempty"`
 }
 
 // Objects returns the objects that e is about.

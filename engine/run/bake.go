@@ -66,7 +66,7 @@ func (x *execution) sample(ctx context.Context, b *baking) error {
 	var s Sample
 	err := fmt.Errorf("cluster %s samples no gates", x.step.Cluster)
 	if sampler := x.Targets[x.step.Cluster].Sampler; sampler != nil {
-		s, err = sampler.Sample(ctx, b.gate, x.step.Component)
+		s, err = sampler.Sample(ctx, Question{Gate: b.gate, Component: x.step.Component, Began: x.began, Baking: b.began, At: time.Now()})
 	}
 	if ctx.Err() != nil {
 		return errInterrupted

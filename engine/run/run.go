@@ -6,6 +6,7 @@ package run
 
 import (
 	"context"
+	"time"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
@@ -47,15 +48,28 @@ type Prober interface {
 	Probe(ctx context.Context, change resource.Change) (resource.Health, error)
 }
 
-// A Sampler takes one sample for a gate. component is the one that was changed.
+// A Sampler takes one sample for a gate.
 type Sampler interface {
-	Sample(ctx context.Context, gate plan.Gate, component resource.Component) (Sample, error)
+	Sample(ctx context.Context, q Question) (Sample, error)
+}
+
+// A Question is what a sampler is asked: how a gate stands at one instant. In a
+// replay the instant lies in the past.
+type Question struct {
+	Gate      plan.Gate
+	Component resource.Component // that was changed
+	Began     time.Time          // right before the step's first write: what is older is the baseline
+	Baking    time.Time          // when the step had converged: what is younger is evidence
+	At        time.Time          // the instant; zero: now
 }
 
 // A Sample is what a gate saw at one instant.
 type Sample struct {
-	Verdict Verdict
-	Reason  string // with the number and the threshold
+	Verdict  Verdict
+	Reason   string   // with the number and the threshold
+	Value    *float64 // what was measured, where that is a number
+	Bound    *float64 // what it was held against
+	Evidence *float64 // how much work it rests on: launches, samples; nil when nothing was asked
 }
 
 // Verdict is what a sample, or a whole gate, says.

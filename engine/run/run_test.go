@@ -68,7 +68,7 @@ func (s *stage) Probe(context.Context, resource.Change) (resource.Health, error)
 	return s.health(time.Since(s.began))
 }
 
-func (s *stage) Sample(context.Context, plan.Gate, resource.Component) (run.Sample, error) {
+func (s *stage) Sample(context.Context, run.Question) (run.Sample, error) {
 	return s.sample(time.Since(s.began))
 }
 

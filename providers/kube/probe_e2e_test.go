@@ -225,7 +225,7 @@ func TestSampler(t *testing.T) {
 	gate := plan.Gate{Name: "pods", Pods: &plan.PodsCheck{MaxRestarts: 1, MaxPending: 10}}
 	sample := func(c resource.Component) run.Sample {
 		t.Helper()
-		s, err := b.p.Sample(t.Context(), gate, c)
+		s, err := b.p.Sample(t.Context(), run.Question{Gate: gate, Component: c})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,8 @@ func (p *Provider) noteBegan(c resource.Component) {
 // pods that are pending. Pods are those of hubcap's own workloads of the component
 // or, if the gate says so, of a whole block. No pods, or no answer, is
 // inconclusive.
-func (p *Provider) Sample(ctx context.Context, gate plan.Gate, component resource.Component) (run.Sample, error) {
+func (p *Provider) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
+	gate, component := q.Gate, q.Component
 	if gate.Pods == nil {
 		return run.Sample{}, fmt.Errorf("sample gate %s: it does not look at pods", gate.Name)
 	}

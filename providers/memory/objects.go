@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
@@ -239,7 +238,8 @@ func (w *World) health(c resource.Change) resource.Health {
 }
 
 // Sample asks Gate, as run.Sampler says.
-func (w *World) Sample(ctx context.Context, g plan.Gate, c resource.Component) (run.Sample, error) {
+func (w *World) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
+	g, c := q.Gate, q.Component
 	sample := run.Sample{Verdict: run.Pass}
 	err := w.do(ctx, Call{Name: "sample"}, func() error {
 		if w.Gate != nil {

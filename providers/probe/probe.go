@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"hubcap/engine/plan"
-	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
 
@@ -50,8 +49,8 @@ func New() *Probe {
 // Sample asks the gate's URL once. An answer other than the wanted one fails, and
 // so does none: what people cannot reach is not well. Only a check that cannot be
 // made at all is an error.
-func (p *Probe) Sample(ctx context.Context, gate plan.Gate, _ resource.Component) (run.Sample, error) {
-	check := gate.HTTP
+func (p *Probe) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
+	gate, check := q.Gate, q.Gate.HTTP
 	if check == nil {
 		return run.Sample{}, fmt.Errorf("sample gate %s: it asks no URL", gate.Name)
 	}

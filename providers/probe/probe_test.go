@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"hubcap/engine/plan"
-	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
 
@@ -62,7 +61,7 @@ func TestSample(t *testing.T) {
 		{"a password in the URL is not repeated", plan.HTTPCheck{URL: strings.Replace(closed.URL, "http://", "http://u:hunter2@", 1)}, run.Fail, "no answer"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
-			got, err := New().Sample(t.Context(), plan.Gate{Name: "g", HTTP: &test.check}, resource.Component{})
+			got, err := New().Sample(t.Context(), run.Question{Gate: plan.Gate{Name: "g", HTTP: &test.check}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,11 +76,11 @@ func TestSampleThatCannotBeMade(t *testing.T) {
 	s := server(t)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := New().Sample(cancelled, plan.Gate{HTTP: &plan.HTTPCheck{URL: s.URL + "/ok"}}, resource.Component{}); !errors.Is(err, context.Canceled) {
+	if _, err := New().Sample(cancelled, run.Question{Gate: plan.Gate{HTTP: &plan.HTTPCheck{URL: s.URL + "/ok"}}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a run that ends is no verdict: got %v", err)
 	}
 	for _, gate := range []plan.Gate{{Name: "pods"}, {HTTP: &plan.HTTPCheck{URL: "http://\x7f"}}} {
-		if _, err := New().Sample(t.Context(), gate, resource.Component{}); err == nil {
+		if _, err := New().Sample(t.Context(), run.Question{Gate: gate}); err == nil {
 			t.Errorf("gate %+v: want an error", gate)
 		}
 	}

@@ -89,7 +89,7 @@ func (s *session) tryGate(ctx context.Context, name, component string) error {
 	if err != nil {
 		return err
 	}
-	sample, err := sampler.Sample(ctx, gate, target)
+	sample, err := sampler.Sample(ctx, run.Question{Gate: gate, Component: target})
 	if err != nil {
 		return err
 	}

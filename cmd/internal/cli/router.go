@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"hubcap/engine/observe"
-	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
@@ -85,9 +84,9 @@ func (r *router) Probe(ctx context.Context, c resource.Change) (resource.Health,
 }
 
 // Sample takes one sample of a gate.
-func (r *router) Sample(ctx context.Context, g plan.Gate, c resource.Component) (run.Sample, error) {
-	if g.HTTP != nil {
-		return r.probe.Sample(ctx, g, c)
+func (r *router) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
+	if q.Gate.HTTP != nil {
+		return r.probe.Sample(ctx, q)
 	}
-	return r.samples.Sample(ctx, g, c)
+	return r.samples.Sample(ctx, q)
 }
