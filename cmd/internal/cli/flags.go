@@ -13,6 +13,7 @@ const (
 	asText     = "text"
 	asJSON     = "json"
 	asMarkdown = "markdown"
+	asHTML     = "html"
 )
 
 // configFlags are those of every command that reads the config.
