@@ -135,7 +135,7 @@ type Engine struct {
 	Now      func() time.Time    // nil: time.Now
 	Notify   func(run.Event)     // may be nil; must not block
 
-	expand func(*schema.Config, map[string]expand.Facts) ([]resource.Desired, hcl.Diagnostics) // nil: expand.Config
+	expand func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) // nil: expand.All
 }
 
 // now reads the clock.

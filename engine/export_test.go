@@ -10,7 +10,7 @@ import (
 
 // Want makes e desire what want returns instead of expanding its config.
 func (e *Engine) Want(want func() []resource.Desired) {
-	e.expand = func(*schema.Config, map[string]expand.Facts) ([]resource.Desired, hcl.Diagnostics) {
-		return want(), nil
+	e.expand = func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) {
+		return expand.Expanded{Desired: want()}, nil
 	}
 }

@@ -22,14 +22,15 @@ import (
 
 // Plan works out what apply would do. It changes nothing.
 func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnostics, error) {
-	desired, diags := e.desired()
+	want, diags := e.desired()
 	if diags.HasErrors() {
 		return nil, diags, nil
 	}
 	in := e.input()
+	in.Charts = want.Charts
 	in.Only, in.Except, in.Delete = o.Only, o.Except, o.Delete
 	in.Rollouts, in.Outputs = rollouts(e.Config), outputs(e.Config)
-	if err := e.look(ctx, &in, desired); err != nil {
+	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, diags, err
 	}
 	p, err := plan.Build(in)
@@ -39,18 +40,18 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 	return p, diags, nil
 }
 
-// desired returns the objects that the config asks for, and refuses clusters of
+// desired returns what the config asks for, and refuses clusters of
 // another identity than the config pins.
-func (e *Engine) desired() ([]resource.Desired, hcl.Diagnostics) {
+func (e *Engine) desired() (expand.Expanded, hcl.Diagnostics) {
 	facts := make(map[string]expand.Facts, len(e.Clusters))
 	for name, c := range e.Clusters {
 		facts[name] = c.Facts
 	}
-	objects := expand.Config
+	objects := expand.All
 	if e.expand != nil {
 		objects = e.expand
 	}
-	desired, diags := objects(e.Config, facts)
+	want, diags := objects(e.Config, facts)
 	for _, c := range e.Config.Clusters {
 		live := e.Clusters[c.Address.Name]
 		if c.Identity == "" || live == nil || live.Identity == c.Identity {
@@ -65,7 +66,7 @@ func (e *Engine) desired() ([]resource.Desired, hcl.Diagnostics) {
 			Subject: &at,
 		})
 	}
-	return desired, diags
+	return want, diags
 }
 
 // input returns what every plan of this engine has in common.
@@ -203,12 +204,12 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 	if err := used(runs, p); err != nil {
 		return nil, err
 	}
-	desired, diags := e.desired()
+	want, diags := e.desired()
 	if diags.HasErrors() {
 		return nil, diags
 	}
 	in := e.input()
-	if err := e.look(ctx, &in, desired); err != nil {
+	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, err
 	}
 	places := make(map[string]string)

@@ -70,7 +70,8 @@ type Source struct {
 // A Chart is a loaded chart. It is never changed, and may be rendered by several
 // goroutines at once.
 type Chart struct {
-	root *helmchart.Chart
+	root   *helmchart.Chart
+	digest string
 }
 
 // Name returns the chart's name.
@@ -113,7 +114,10 @@ func (l *Library) once(s Source) (*Chart, error) {
 	}
 	var c *Chart
 	if err == nil {
-		c = &Chart{root: root}
+		c = &Chart{root: root, digest: s.Digest}
+		if s.Archive == nil {
+			c.digest = digestFiles(root)
+		}
 	}
 	l.charts[key] = loaded{chart: c, err: err}
 	return c, err

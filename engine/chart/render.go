@@ -35,6 +35,7 @@ type Rendered struct {
 	Objects  []Object // without hooks
 	Hooks    []Object
 	CRDs     []Object
+	Parts    []Part // the chart, and those below it that take part
 	Warnings []string
 }
 
@@ -75,7 +76,7 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, err
 	}
-	out := Rendered{Warnings: compact(r.warnings)}
+	out := Rendered{Warnings: compact(r.warnings), Parts: parts(r.chart, "")}
 	for _, o := range objects {
 		if o.Hook == nil {
 			out.Objects = append(out.Objects, o)

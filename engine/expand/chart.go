@@ -1,20 +1,15 @@
 package expand
 
-import (
-	"github.com/hashicorp/hcl/v2"
-
-	"hubcap/engine/resource"
-	"hubcap/schema"
-)
+import "hubcap/schema"
 
 // chart renders any other chart. Its own templates are one component, each chart
 // below it is another.
-func (e *expansion) chart(block *schema.Chart) ([]resource.Desired, hcl.Diagnostics) {
+func (e *expansion) chart(block *schema.Chart) result {
 	c, diags := e.load(block.Block, block.Chart)
 	if c == nil {
-		return nil, diags
+		return result{diags: diags}
 	}
 	m := e.maker(block.Block, block.Cluster, block.Namespace)
 	diags = append(diags, e.render(m, c, block.Release, layers{files: block.ValuesFiles, inline: block.Values})...)
-	return m.desired, append(diags, m.diags...)
+	return m.result(diags)
 }

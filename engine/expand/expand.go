@@ -38,6 +38,18 @@ type Facts struct {
 // Every value of a Secret, and every text in which a sensitive value turns up,
 // is [resource.Sensitive].
 func Config(cfg *schema.Config, facts map[string]Facts) ([]resource.Desired, hcl.Diagnostics) {
+	all, diags := All(cfg, facts)
+	return all.Desired, diags
+}
+
+// Expanded is all that a config asks for.
+type Expanded struct {
+	Desired []resource.Desired
+	Charts  []resource.Chart // that rendered them, by block, parents first
+}
+
+// All is [Config] with what stands beside the objects.
+func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics) {
 	e := &expansion{
 		config:  cfg,
 		facts:   serial(facts),
@@ -47,13 +59,15 @@ func Config(cfg *schema.Config, facts map[string]Facts) ([]resource.Desired, hcl
 	jobs := e.jobs()
 	slices.SortStableFunc(jobs, func(a, b job) int { return strings.Compare(a.block.Address.String(), b.block.Address.String()) })
 	results := run(jobs)
-	var out []resource.Desired
+	var out Expanded
 	var diags hcl.Diagnostics
 	for _, r := range results {
-		out = append(out, r.desired...)
+		out.Desired = append(out.Desired, r.desired...)
+		out.Charts = append(out.Charts, r.charts...)
 		diags = append(diags, r.diags...)
 	}
-	out, found := e.join(out)
+	var found hcl.Diagnostics
+	out.Desired, found = e.join(out.Desired)
 	return out, append(diags, found...)
 }
 
@@ -68,12 +82,18 @@ type expansion struct {
 // A job expands one block. Jobs know nothing of each other.
 type job struct {
 	block  schema.Block
-	expand func() ([]resource.Desired, hcl.Diagnostics)
+	expand func() result
 }
 
 type result struct {
 	desired []resource.Desired
+	charts  []resource.Chart
 	diags   hcl.Diagnostics
+}
+
+// bare is the result of a block without charts.
+func bare(desired []resource.Desired, diags hcl.Diagnostics) result {
+	return result{desired: desired, diags: diags}
 }
 
 // jobs returns one job for every block that makes objects.
@@ -81,19 +101,19 @@ func (e *expansion) jobs() []job {
 	var jobs []job
 	for i := range e.config.NodePools {
 		b := &e.config.NodePools[i]
-		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.nodePool(b) }})
+		jobs = append(jobs, job{b.Block, func() result { return bare(e.nodePool(b)) }})
 	}
 	for i := range e.config.Hubs {
 		b := &e.config.Hubs[i]
-		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.hub(b) }})
+		jobs = append(jobs, job{b.Block, func() result { return e.hub(b) }})
 	}
 	for i := range e.config.Charts {
 		b := &e.config.Charts[i]
-		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.chart(b) }})
+		jobs = append(jobs, job{b.Block, func() result { return e.chart(b) }})
 	}
 	for i := range e.config.Manifests {
 		b := &e.config.Manifests[i]
-		jobs = append(jobs, job{b.Block, func() ([]resource.Desired, hcl.Diagnostics) { return e.manifest(b) }})
+		jobs = append(jobs, job{b.Block, func() result { return bare(e.manifest(b)) }})
 	}
 	return jobs
 }
@@ -107,7 +127,7 @@ func run(jobs []job) []result {
 	for range min(len(jobs), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := range next {
-				results[i].desired, results[i].diags = jobs[i].expand()
+				results[i] = jobs[i].expand()
 			}
 		})
 	}

@@ -14,21 +14,21 @@ import (
 )
 
 // hub renders a hub's chart with the values that its attributes stand for.
-func (e *expansion) hub(hub *schema.Hub) ([]resource.Desired, hcl.Diagnostics) {
+func (e *expansion) hub(hub *schema.Hub) result {
 	c, diags := e.load(hub.Block, hub.Chart)
 	if c == nil {
-		return nil, diags
+		return result{diags: diags}
 	}
 	values, found := e.hubLayers(hub, c)
 	diags = append(diags, found...)
 	if diags.HasErrors() {
-		return nil, diags
+		return result{diags: diags}
 	}
 	m := e.maker(hub.Block, hub.Cluster, hub.Namespace)
 	m.protected = hub.Protected
 	m.inParts = true
 	diags = append(diags, e.render(m, c, hub.Release, values)...)
-	return m.desired, append(diags, m.diags...)
+	return m.result(diags)
 }
 
 // load loads the chart that a block names.
@@ -73,6 +73,7 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 					h.Object.Text("kind"), h.Object.Text("metadata", "name"), h.Hook.Events, h.Source)))
 		}
 	}
+	m.note(c, out.Parts)
 	m.ensure()
 	for _, crd := range out.CRDs {
 		m.define(crd.Object)

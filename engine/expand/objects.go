@@ -38,7 +38,24 @@ type maker struct {
 	places     map[resource.ID]string
 
 	desired []resource.Desired
+	charts  []resource.Chart
 	diags   hcl.Diagnostics
+}
+
+// result returns what was made, with the diagnostics found before.
+func (m *maker) result(diags hcl.Diagnostics) result {
+	return result{desired: m.desired, charts: m.charts, diags: append(diags, m.diags...)}
+}
+
+// note notes the charts of which the objects are.
+func (m *maker) note(c *chart.Chart, parts []chart.Part) {
+	for i, p := range parts {
+		about := resource.Chart{Address: m.block.Address, Parent: p.Parent, Chart: p.Name, Version: p.Version, AppVersion: p.AppVersion}
+		if i == 0 {
+			about.Digest = c.Digest()
+		}
+		m.charts = append(m.charts, about)
+	}
 }
 
 // component returns the component of an object that the block's chart rendered.

@@ -71,6 +71,7 @@ func newBuilder(in Input) *builder {
 			Unreadable:    slices.Clone(in.Reading.Unreadable),
 			Warnings:      slices.Clone(in.Warnings),
 			Outputs:       in.Outputs,
+			Charts:        in.Charts,
 		},
 	}
 	for _, o := range in.Reading.Observations {

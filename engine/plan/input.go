@@ -23,6 +23,7 @@ type Input struct {
 	Except   []string
 	Delete   []string // addresses that may be deleted although people's work is on them
 	Outputs  map[string]any
+	Charts   []resource.Chart          // that the objects come from
 	Warnings []string                  // found while reading
 	Vanished map[resource.ID]time.Time // objects that were applied then, and that somebody deleted since
 	Mask     Mask                      // under which secrets enter the plan's ID

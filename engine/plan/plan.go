@@ -34,6 +34,7 @@ type Plan struct {
 	LeftOut       []string              `json:"left_out,omitempty"` // addresses left out by --only and --except
 	Unchanged     int                   `json:"unchanged"`          // number of objects that are as desired
 	Outputs       map[string]any        `json:"outputs,omitempty"`
+	Charts        []resource.Chart      `json:"charts,omitempty"` // that the objects come from, by block, parents first
 }
 
 // A Cluster is one that the plan reads or writes.
