@@ -43,6 +43,8 @@ func init() {
 		"manifest":    {decodeManifest},
 		"gate":        {decodeGate},
 		"rollout":     {decodeRollout},
+		"policy":      {decodePolicy},
+		"known_bad":   {decodeKnownBad},
 	}
 }
 

@@ -31,6 +31,8 @@ type Config struct {
 	Gates       []Gate
 	Rollouts    []Rollout
 	Outputs     []Output
+	Policies    []Policy
+	KnownBad    []KnownBad
 
 	Files     map[string]*hcl.File // by name, for snippets in diagnostics
 	Sensitive []resource.Sensitive // values of sensitive variables, and texts made of them, to be found wherever they end up

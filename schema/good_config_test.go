@@ -260,6 +260,24 @@ rollout "all" {
   on_failure   = "stop"
 }
 
+policy "released_charts" {
+  level  = "deny"
+  reason = "launch day of 2018"
+  versions {
+    forbid  = ["known-bad", "pre-release"]
+    allowed = { jupyterhub = ">= 4.2" }
+    blocks  = [hub.prod["a"]]
+  }
+}
+
+known_bad "leak" {
+  chart    = "jupyterhub"
+  versions = "< 4.1.0"
+  fixed_in = "4.1.0"
+  reason   = "It leaks."
+  link     = "https://example.org/incident"
+}
+
 output "where" {
   description = "namespaces"
   value       = [for h in hub.prod : h.namespace]

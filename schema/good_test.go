@@ -109,6 +109,8 @@ func TestGoodRest(t *testing.T) {
 		"outputs": config.Outputs,
 		"secrets": config.Sensitive,
 		"cluster": config.Clusters[0],
+		"policy":  config.Policies[0],
+		"bad":     config.KnownBad[0],
 	}
 	block := func(s string) Block { return Block{Address: address(s)} }
 	want := map[string]any{
@@ -141,6 +143,10 @@ func TestGoodRest(t *testing.T) {
 			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
 			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: "http://prometheus.example.org",
 		},
+		"policy": Policy{Block: block("policy.released_charts"), Level: "deny", Reason: "launch day of 2018", Versions: &VersionsRule{
+			Forbid: []string{"known-bad", "pre-release"}, Allowed: map[string]string{"jupyterhub": ">= 4.2"}, Blocks: []resource.Address{a},
+		}},
+		"bad": KnownBad{Block: block("known_bad.leak"), Chart: "jupyterhub", Versions: "< 4.1.0", FixedIn: "4.1.0", Reason: "It leaks", Link: "https://example.org/incident"},
 	}
 	if diff := cmp.Diff(want, got, withoutPlaces); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
