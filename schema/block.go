@@ -43,6 +43,7 @@ func init() {
 		"manifest":    {decodeManifest},
 		"gate":        {decodeGate},
 		"rollout":     {decodeRollout},
+		"notify":      {decodeNotify},
 		"policy":      {decodePolicy},
 		"known_bad":   {decodeKnownBad},
 	}

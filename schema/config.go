@@ -31,6 +31,7 @@ type Config struct {
 	Gates       []Gate
 	Rollouts    []Rollout
 	Outputs     []Output
+	Notifies    []Notify
 	Policies    []Policy
 	KnownBad    []KnownBad
 

@@ -111,6 +111,9 @@ func (s *session) fit(p *plan.Plan) error {
 		r := p.Refused[0]
 		return &exit{code: exitDenied, err: fmt.Errorf("apply: %d objects may not be written, such as %s: %s; nothing was changed "+
 			"(leave them out with --except, or mend the config)", len(p.Refused), r.Address, r.Reason)}
+	case len(p.Denied()) > 0:
+		v := p.Denied()[0]
+		return &exit{code: exitDenied, err: fmt.Errorf("apply: %s denies this plan: %s: %s; nothing was changed", v.Name, v.About, v.Text)}
 	case len(p.Unreadable) > 0:
 		u := p.Unreadable[0]
 		return &exit{code: exitIncomplete, err: fmt.Errorf("apply: the plan is incomplete, since %s could not be read: %s; nothing was changed",
@@ -131,7 +134,9 @@ func (s *session) nothing() error {
 // carryOut runs act while showing how it goes, and words how it ended.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) error {
 	w := s.watch()
+	others := s.crowd(e.Config, func(text string) { w.notify(run.Warned{Text: text}) })
 	e.Notify = func(event run.Event) {
+		others.hear(event)
 		if began, isBegan := event.(run.RunBegan); isBegan {
 			s.permitted.grant(began.Plan)
 		}
@@ -150,6 +155,7 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 	start := s.now()
 	outcome, err := s.locked(i, e, a, act)
 	i.stop()
+	others.close()
 	w.close()
 	return s.conclude(e, w.plan, finished{Outcome: outcome, err: err, took: s.now().Sub(start)})
 }

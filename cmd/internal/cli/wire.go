@@ -15,6 +15,7 @@ import (
 	"hubcap/engine/run"
 	"hubcap/providers/gke"
 	"hubcap/providers/kube"
+	"hubcap/providers/notify"
 	"hubcap/providers/probe"
 	"hubcap/providers/records"
 	"hubcap/schema"
@@ -107,6 +108,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	}
 	records := records.New(patient, namespace, name)
 	s.peekAt(name, records.Held)
+	s.sinkAt(name, &kube.Events{Client: client, Cluster: name, Now: s.now})
 	routes := &router{objects: objects, samples: objects, probe: probe.New()}
 	if pools != nil {
 		routes.pools = pools
@@ -153,6 +155,16 @@ func (s *session) peekAt(cluster string, p peeker) {
 		s.locks = map[string]peeker{}
 	}
 	s.locks[cluster] = p
+}
+
+// sinkAt remembers where the Events of a cluster go.
+func (s *session) sinkAt(cluster string, events notify.Sink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sinks == nil {
+		s.sinks = map[string]notify.Sink{}
+	}
+	s.sinks[cluster] = events
 }
 
 // viaGKE points options at the API server that the GKE API names.
