@@ -136,6 +136,10 @@ func percentEncode(s string) string {
 	return out.String()
 }
 
+// PatternProblem says why a text cannot be the pattern of a limit or a ban, ""
+// when it can.
+func PatternProblem(s string) string { return patternProblem(s) }
+
 // patternProblem says why a regular expression cannot be used. BinderHub matches
 // with Python's re, hubcap tells the effect beforehand with RE2: only what means
 // the same in both is allowed.

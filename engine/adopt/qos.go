@@ -1,0 +1,153 @@
+package adopt
+
+import (
+	"slices"
+	"strings"
+
+	"hubcap/schema"
+)
+
+// A class is the resources of one component as a qos_class.
+type class struct{ cpuRequest, cpuLimit, memoryRequest, memoryLimit, priority string }
+
+// qosPaths says where the resources and the pod spec of a component are set, as
+// engine/expand does.
+func (h *hub) qosPaths(t *taking) []struct {
+	component string
+	root      []string
+	resources []string
+	podSpec   []string
+} {
+	daemon, _ := h.builder(t)
+	all := []struct {
+		component string
+		root      []string
+		resources []string
+		podSpec   []string
+	}{
+		{"hub", h.jupyter, []string{"hub", "resources"}, []string{"hub", "extraPodSpec"}},
+		{"proxy", h.jupyter, []string{"proxy", "chp", "resources"}, []string{"proxy", "chp", "extraPodSpec"}},
+		{"user_scheduler", h.jupyter, []string{"scheduling", "userScheduler", "resources"}, []string{"scheduling", "userScheduler", "extraPodSpec"}},
+		{"placeholder", h.jupyter, []string{"scheduling", "userPlaceholder", "resources"}, []string{"scheduling", "userPlaceholder", "extraPodSpec"}},
+		{"binder", h.root, []string{"resources"}, []string{"extraPodSpec"}},
+		{"dind", h.root, []string{daemon, "resources"}, []string{daemon, "extraPodSpec"}},
+		{"build", h.root, []string{"config", "KubernetesBuildExecutor", "resources"}, nil},
+	}
+	if h.release.Hub != schema.BinderHub {
+		all = all[:4]
+	}
+	return all
+}
+
+// qos makes classes of the resources of the components; components with the same
+// share one. The resources of user servers stay in values: KubeSpawner's units
+// are others, and the hub restarts when a value is spelt in another way.
+func (h *hub) qos(t *taking) {
+	type use struct {
+		class      class
+		components []string
+	}
+	var uses []use
+	for _, where := range h.qosPaths(t) {
+		c, isClass := classOf(t.at(where.root, where.resources...))
+		if !isClass {
+			continue
+		}
+		t.done(where.root, where.resources...)
+		if where.podSpec != nil {
+			priority := append(slices.Clone(where.podSpec), "priorityClassName")
+			if name, _ := t.at(where.root, priority...).(string); objectName(name) {
+				c.priority = name
+				t.done(where.root, priority...)
+			}
+		}
+		i := slices.IndexFunc(uses, func(u use) bool { return u.class == c })
+		if i < 0 {
+			uses = append(uses, use{class: c})
+			i = len(uses) - 1
+		}
+		uses[i].components = append(uses[i].components, where.component)
+	}
+	if len(uses) == 0 {
+		return
+	}
+	tree := map[string]any{}
+	for _, u := range uses {
+		name := h.w.names.free("qos_class", h.address.Name+"-"+strings.ReplaceAll(u.components[0], "_", "-"))
+		for _, component := range u.components {
+			tree[component] = code("qos_class." + name)
+		}
+		h.before = append(h.before, func(t *text) { u.class.write(t, name) })
+	}
+	h.attr(func(t *text) {
+		t.gap()
+		t.value("qos", tree)
+	})
+}
+
+// objectName reports whether a text can be the name of a priority class.
+func objectName(s string) bool {
+	return s != "" && s == strings.ToLower(s) && !strings.ContainsAny(s, "_ /${}") && len(s) <= 253
+}
+
+// classOf returns the class of a table of requests and limits in texts. It must
+// say something, and nothing else.
+func classOf(v any) (class, bool) {
+	table, _ := v.(map[string]any)
+	var c class
+	if len(table) == 0 {
+		return c, false
+	}
+	into := map[string]*string{
+		"requests.cpu": &c.cpuRequest, "requests.memory": &c.memoryRequest, "limits.cpu": &c.cpuLimit, "limits.memory": &c.memoryLimit,
+	}
+	for half, amounts := range table {
+		amounts, isTable := amounts.(map[string]any)
+		if !isTable || len(amounts) == 0 {
+			return c, false
+		}
+		for what, amount := range amounts {
+			at, isKnown := into[half+"."+what]
+			quantity, isText := amount.(string)
+			if !isKnown || !isText || quantity == "" {
+				return c, false
+			}
+			*at = quantity
+		}
+	}
+	return c, true
+}
+
+func (c class) write(t *text, name string) {
+	t.open("qos_class", name)
+	mode := schema.Burstable
+	isPinned := c.memoryRequest != "" && c.memoryRequest == c.memoryLimit
+	switch {
+	case isPinned && c.cpuRequest != "" && c.cpuRequest == c.cpuLimit:
+		mode = schema.Guaranteed
+	case isPinned:
+		mode = schema.MemoryGuaranteed
+	}
+	attr := func(name, value string) {
+		if value != "" {
+			t.attr(name, quote(value))
+		}
+	}
+	if mode != schema.Burstable {
+		t.attr("mode", quote(string(mode)))
+	}
+	if mode == schema.Guaranteed {
+		attr("cpu", c.cpuRequest)
+	} else {
+		attr("cpu_request", c.cpuRequest)
+		attr("cpu_limit", c.cpuLimit)
+	}
+	if mode != schema.Burstable {
+		attr("memory", c.memoryRequest)
+	} else {
+		attr("memory_request", c.memoryRequest)
+		attr("memory_limit", c.memoryLimit)
+	}
+	attr("priority_class", c.priority)
+	t.end()
+}
