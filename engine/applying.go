@@ -136,7 +136,7 @@ func (s *session) sights(ctx context.Context) (map[resource.ID]run.Sight, error)
 			return nil, fmt.Errorf("%w: %s: %s", ErrStale, c.Address, sight.Moved)
 		}
 	}
-	return seen, nil
+	return withoutHooks(seen, changes), nil
 }
 
 // lookAt looks at the objects of the changes, several at once.
@@ -223,7 +223,7 @@ func (s *session) mark(ctx context.Context, step plan.Step, m journal.Mark, reas
 
 // goBack plans and carries out the way back from step.
 func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) error {
-	before, touched := journal.Before(s.plan, s.run.Entries, step.ID)
+	before, touched := s.beforeStep(step)
 	if len(touched) == 0 {
 		return nil
 	}

@@ -14,3 +14,10 @@ func (e *Engine) Want(want func() []resource.Desired) {
 		return expand.Expanded{Desired: want()}, nil
 	}
 }
+
+// WantHooks makes e desire what want returns, with the hooks that hooks returns.
+func (e *Engine) WantHooks(want, hooks func() []resource.Desired) {
+	e.expand = func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) {
+		return expand.Expanded{Desired: want(), Hooks: hooks()}, nil
+	}
+}

@@ -27,7 +27,7 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 		return nil, diags, nil
 	}
 	in := e.input()
-	in.Charts = want.Charts
+	in.Charts, in.Hooks = want.Charts, want.Hooks
 	in.Only, in.Except, in.Delete = o.Only, o.Except, o.Delete
 	in.Rollouts, in.Outputs = rollouts(e.Config), outputs(e.Config)
 	if err := e.look(ctx, &in, want.Desired); err != nil {
@@ -127,6 +127,9 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 		in.Warnings = append(in.Warnings, "objects that somebody deleted look as if they were new: "+err.Error())
 	}
 	in.Vanished = gone
+	if in.Owed, err = e.owed(ctx, runs); err != nil {
+		in.Warnings = append(in.Warnings, "hooks that a run before did not come to are left out: "+err.Error())
+	}
 	for i := range in.Clusters {
 		in.Clusters[i].Sessions = census[in.Clusters[i].Name].Sessions
 	}
@@ -221,6 +224,9 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 	}
 	for _, l := range in.Reading.Orphans {
 		gather(l.ID, l.Object, nil)
+	}
+	for _, h := range want.Hooks {
+		gather(h.ID, nil, h.Object)
 	}
 	err = plan.Unmask(p, in.Mask, func(place string) (string, bool) {
 		text, found := places[place]

@@ -45,7 +45,8 @@ func Config(cfg *schema.Config, facts map[string]Facts) ([]resource.Desired, hcl
 // Expanded is all that a config asks for.
 type Expanded struct {
 	Desired []resource.Desired
-	Charts  []resource.Chart // that rendered them, by block, parents first
+	Hooks   []resource.Desired // of the charts, one of several events once for each
+	Charts  []resource.Chart   // that rendered them, by block, parents first
 }
 
 // All is [Config] with what stands beside the objects.
@@ -63,6 +64,7 @@ func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics)
 	var diags hcl.Diagnostics
 	for _, r := range results {
 		out.Desired = append(out.Desired, r.desired...)
+		out.Hooks = append(out.Hooks, r.hooks...)
 		out.Charts = append(out.Charts, r.charts...)
 		diags = append(diags, r.diags...)
 	}
@@ -87,6 +89,7 @@ type job struct {
 
 type result struct {
 	desired []resource.Desired
+	hooks   []resource.Desired
 	charts  []resource.Chart
 	diags   hcl.Diagnostics
 }

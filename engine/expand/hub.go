@@ -62,54 +62,26 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	for _, w := range out.Warnings {
 		diags = append(diags, warningAt(m.subject, "Warning from the chart", e.shield.redact(sentence(w))))
 	}
-	objects := out.Objects
-	for _, h := range out.Hooks {
-		switch {
-		case stays(h):
-			objects = append(objects, h)
-		case matters(h) && componentOf(h, c.Name()) != "image-puller":
-			diags = append(diags, warningAt(m.subject, "Hook that is not run",
-				fmt.Sprintf("The chart wants %s %s run at %v (%s). hubcap runs no hooks; if the hub needs what it does, do it beforehand.",
-					h.Object.Text("kind"), h.Object.Text("metadata", "name"), h.Hook.Events, h.Source)))
-		}
-	}
 	m.note(c, out.Parts)
 	m.ensure()
 	for _, crd := range out.CRDs {
 		m.define(crd.Object)
 	}
 	var trees []resource.Object
-	for _, o := range objects {
+	for _, o := range slices.Concat(out.Objects, out.Hooks) {
 		if o.Object.Text("kind") == "CustomResourceDefinition" {
 			m.define(o.Object)
 		}
 		trees = append(trees, o.Object)
 	}
 	m.shield = m.shield.with(trees)
-	for _, o := range append(out.CRDs, objects...) {
+	for _, o := range append(out.CRDs, out.Objects...) {
 		m.make(o.Object, m.component(o, c), o.Source)
 	}
+	for _, h := range out.Hooks {
+		m.hook(h, m.component(h, c), h.Source)
+	}
 	return diags
-}
-
-// stays reports whether Helm would leave a hook's object behind, as it does with
-// an image pull secret: then it is an object like any other.
-func stays(h chart.Object) bool {
-	kind := h.Object.Text("kind")
-	return installs(h) && kind != "Job" && kind != "Pod" && !slices.Contains(h.Hook.DeletePolicies, "hook-succeeded")
-}
-
-// matters reports whether a hook does something when a hub is installed or
-// changed.
-func matters(h chart.Object) bool {
-	kind := h.Object.Text("kind")
-	return installs(h) && (kind == "Job" || kind == "Pod")
-}
-
-func installs(h chart.Object) bool {
-	return slices.ContainsFunc(h.Hook.Events, func(event string) bool {
-		return slices.Contains([]string{"pre-install", "post-install", "pre-upgrade", "post-upgrade"}, event)
-	})
 }
 
 // renderError says why a chart does not render, at the attribute to mend.

@@ -38,13 +38,14 @@ type maker struct {
 	places     map[resource.ID]string
 
 	desired []resource.Desired
+	hooks   []resource.Desired
 	charts  []resource.Chart
 	diags   hcl.Diagnostics
 }
 
 // result returns what was made, with the diagnostics found before.
 func (m *maker) result(diags hcl.Diagnostics) result {
-	return result{desired: m.desired, charts: m.charts, diags: append(diags, m.diags...)}
+	return result{desired: m.desired, hooks: m.hooks, charts: m.charts, diags: append(diags, m.diags...)}
 }
 
 // note notes the charts of which the objects are.
@@ -69,11 +70,28 @@ func (m *maker) component(o chart.Object, c *chart.Chart) string {
 
 // make adds one object. place says where in the block it comes from.
 func (m *maker) make(o resource.Object, component, place string) {
+	d, fine := m.wanted(o, component, place)
+	if !fine {
+		return
+	}
+	if earlier, isTwice := m.places[d.ID]; isTwice {
+		m.diags = append(m.diags, errorAt(m.subject, "Object rendered twice",
+			fmt.Sprintf("%s comes from %s and again from %s.", d.Address.Object, earlier, place)))
+		return
+	}
+	m.places[d.ID] = place
+	m.mark(d)
+	m.desired = append(m.desired, d)
+}
+
+// wanted returns an object as desired, without marks, and false when something
+// sensitive would stand in the open.
+func (m *maker) wanted(o resource.Object, component, place string) (resource.Desired, bool) {
 	chart.FoldStringData(o)
 	if err := m.shield.cover(o); err != nil {
 		m.diags = append(m.diags, errorAt(m.subject, "Sensitive value in the open",
 			fmt.Sprintf("%s puts something sensitive into a %s, and %s.", place, o.Text("kind"), err)))
-		return
+		return resource.Desired{}, false
 	}
 	m.scope(o)
 	address := m.block.Address
@@ -81,7 +99,7 @@ func (m *maker) make(o resource.Object, component, place string) {
 	if ns := o.Text("metadata", "namespace"); ns != "" && ns != m.namespace {
 		address.Object = o.Text("kind") + "/" + ns + "/" + o.Text("metadata", "name")
 	}
-	d := resource.Desired{
+	return resource.Desired{
 		ID:        idOf(m.cluster, o),
 		Address:   address,
 		Component: resource.Component{Block: m.block.Address, Name: component},
@@ -89,15 +107,7 @@ func (m *maker) make(o resource.Object, component, place string) {
 		Presence:  resource.Managed,
 		Origin:    origin(m.block.Range),
 		Protected: m.protected || o.Text("metadata", "annotations", annotationKeep) == "keep",
-	}
-	if earlier, isTwice := m.places[d.ID]; isTwice {
-		m.diags = append(m.diags, errorAt(m.subject, "Object rendered twice",
-			fmt.Sprintf("%s comes from %s and again from %s.", address.Object, earlier, place)))
-		return
-	}
-	m.places[d.ID] = place
-	m.mark(d)
-	m.desired = append(m.desired, d)
+	}, true
 }
 
 // mark writes on the object whose it is. Pod templates are left alone: a mark

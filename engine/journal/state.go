@@ -11,9 +11,10 @@ import (
 // Before returns the objects of p as they were before the run that wrote
 // entries touched them, and all changes that it may have made. Wanting before
 // within touched is what rolling back means. With steps, only changes made in
-// these count.
+// these count. What was before a hook is nothing to want: it would run again.
 func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resource.Desired, touched []resource.Change) {
-	intended := make(map[resource.ID]bool)
+	intended, made := make(map[resource.ID]bool), make(map[resource.ID]bool)
+	states := States(entries)
 	for _, e := range entries {
 		if e.Mark == Intended && (len(steps) == 0 || slices.Contains(steps, e.Step)) {
 			for _, id := range e.Objects() {
@@ -24,6 +25,12 @@ func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resou
 	for _, s := range p.Steps() {
 		for _, c := range s.Changes {
 			if !intended[c.ID] {
+				continue
+			}
+			if c.Hook != nil {
+				if c.Action != resource.Delete && states[s.ID].Intended[c.ID] && !made[c.ID] && (len(steps) == 0 || slices.Contains(steps, s.ID)) {
+					made[c.ID], touched = true, append(touched, c)
+				}
 				continue
 			}
 			touched = append(touched, c)

@@ -29,6 +29,7 @@ type draft struct {
 	cluster   string
 	origin    resource.Range
 	changes   []resource.Change
+	hook      string // event; the changes are in their order then
 }
 
 // arrange puts the changes into steps and the steps into waves.
@@ -40,6 +41,7 @@ func (b *builder) arrange(changes []resource.Change) error {
 	if err != nil {
 		return err
 	}
+	drafts = withHooks(drafts, b.hooks)
 	names := b.waveNames(drafts)
 	for i, d := range drafts {
 		step, err := b.step(d, i+1)
@@ -322,12 +324,16 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 	if err != nil {
 		return Step{}, fmt.Errorf("step %s: %w", d.component, err)
 	}
+	if d.hook != "" {
+		changes = d.changes
+	}
 	s := Step{
 		ID:        StepID(fmt.Sprintf("%02d-%s", n, d.component)),
 		Component: d.component,
 		Cluster:   d.cluster,
 		Impact:    sum(changes),
 		Changes:   changes,
+		Hook:      d.hook,
 		Timeout:   workloadTimeout,
 		OnFailure: Rollback,
 	}
@@ -383,12 +389,12 @@ func (b *builder) attachGates(drafts []*draft) {
 // made sure of.
 func (b *builder) lives(block resource.Address) bool {
 	return slices.ContainsFunc(b.Reading.Observations, func(o resource.Observation) bool {
-		return o.Desired.Component.Block == block && o.Live != nil && o.Desired.Presence == resource.Managed
+		return o.Desired.Component.Block == block && o.Live != nil && o.Desired.Presence == resource.Managed && o.Desired.Hook == nil
 	})
 }
 
 func starts(c resource.Change) bool {
-	return c.Action == resource.Create && workloads[c.ID.Kind]
+	return c.Action == resource.Create && workloads[c.ID.Kind] && c.Hook == nil
 }
 
 func withDefaults(gates []Gate) []Gate {

@@ -32,6 +32,7 @@ func Build(in Input) (*Plan, error) {
 	for i := range changes {
 		changes[i].Impact = b.impact(changes[i])
 	}
+	b.hooks, changes = b.hookDrafts(changes)
 	if err := b.arrange(changes); err != nil {
 		return nil, err
 	}
@@ -50,7 +51,8 @@ type builder struct {
 	plan     *Plan
 	observed map[resource.ID]resource.Observation
 	orphans  map[resource.ID]resource.Live
-	gone     map[resource.Address]int            // see sessionsOf
+	gone     map[resource.Address]int // see sessionsOf
+	hooks    lineups
 	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
 }
 
@@ -133,6 +135,9 @@ func (b *builder) checkSelection() error {
 	for _, l := range b.Reading.Orphans {
 		known[l.Address.Block().String()] = true
 		known[l.Component.String()] = true
+	}
+	for _, h := range b.Hooks {
+		known[h.Component.String()] = true
 	}
 	for _, name := range append(slices.Clone(b.Only), b.Except...) {
 		if !known[name] {

@@ -31,6 +31,9 @@ type Input struct {
 	// Back says that the plan leads back to what was before a run. Then asking
 	// for nothing is no mistake, and what the run created goes again.
 	Back bool
+
+	Hooks []resource.Desired          // of the charts, each for one event
+	Owed  map[resource.Address]string // blocks whose hooks after their steps did not all run, and the event
 }
 
 // A Rollout says in which order blocks are changed and what is checked after.

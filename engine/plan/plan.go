@@ -64,7 +64,8 @@ type Step struct {
 	Impact    resource.Impact    `json:"impact"`
 	Changes   []resource.Change  `json:"changes"` // in the order in which they are written
 	Gates     []Gate             `json:"gates,omitempty"`
-	Timeout   time.Duration      `json:"timeout_ns"` // to converge
+	Hook      string             `json:"hook,omitempty"` // "pre-upgrade": the step runs hooks of the block's chart
+	Timeout   time.Duration      `json:"timeout_ns"`     // to converge
 	OnFailure OnFailure          `json:"on_failure"`
 }
 

@@ -41,6 +41,7 @@ const (
 	ClassNoop        Class = iota + 1
 	ClassLive              // takes effect in place, nothing restarts
 	ClassNewSpawns         // only servers started from now on get it
+	ClassHook              // runs what the chart wants run beside its objects
 	ClassRestart           // restarts pods that no user looks at
 	ClassBinder            // restarts the binder: launches pause, sessions go on
 	ClassHub               // restarts the hub: launches fail for a while, sessions go on
@@ -53,7 +54,7 @@ const (
 )
 
 var classes = map[Class]string{
-	ClassNoop: "no-op", ClassLive: "live", ClassNewSpawns: "new spawns only", ClassRestart: "restart",
+	ClassNoop: "no-op", ClassLive: "live", ClassNewSpawns: "new spawns only", ClassHook: "hook", ClassRestart: "restart",
 	ClassBinder: "restart of binder", ClassHub: "restart of hub", ClassProxy: "restart of proxy",
 	ClassNodeRolling: "node rolling", ClassReplacePool: "replace pool", ClassCacheWipe: "cache wipe",
 	ClassDestructive: "destructive", ClassOneWay: "one-way",
@@ -115,6 +116,8 @@ type Change struct {
 
 	// After is the object as it will be written; nil when Action is Delete.
 	After Object `json:"after,omitempty"`
+
+	Hook *Hook `json:"hook,omitempty"` // the object is a hook's, made for one event; nil: one that is kept as desired
 
 	Replaces *ID       `json:"replaces,omitempty"` // the old object of a Replace
 	Foreign  []Foreign `json:"foreign,omitempty"`

@@ -163,7 +163,8 @@ type Desired struct {
 	Presence  Presence
 	Needs     []ID // objects that must have settled before this one is written
 	Origin    Range
-	Protected bool // never deleted or replaced by a plan
+	Protected bool  // never deleted or replaced by a plan
+	Hook      *Hook // of a chart; a Managed object has it too when the hook is one that stays
 }
 
 // Applied is what hubcap wrote beside an object the last time it wrote it.

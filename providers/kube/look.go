@@ -47,6 +47,9 @@ func (p *Provider) look(ctx context.Context, change resource.Change) (view, erro
 	}
 	v := view{kind: k, live: live}
 	v.sight = p.judge(change, live)
+	if change.Hook != nil {
+		v.sight = p.judgeHook(ctx, change, live)
+	}
 	return v, nil
 }
 

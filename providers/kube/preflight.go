@@ -41,7 +41,11 @@ func (p *Preflight) Denied(ctx context.Context, changes []resource.Change) ([]st
 		if !known {
 			continue // its kind comes with this very plan
 		}
-		for _, verb := range verbs(c.Action) {
+		need := verbs(c.Action)
+		if c.Hook != nil {
+			need = append(need, "delete") // of what an earlier run left
+		}
+		for _, verb := range need {
 			attributes.Verb = verb
 			needed[attributes] = true
 		}

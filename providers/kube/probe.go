@@ -36,9 +36,13 @@ func (p *Provider) Probe(ctx context.Context, change resource.Change) (resource.
 		return goneHealth(live), nil
 	}
 	if live == nil {
-		return resource.Health{Reason: "it does not exist"}, nil
+		return resource.Health{Terminal: change.Hook != nil, Reason: "it does not exist"}, nil
 	}
-	h, err := p.health(ctx, change, live)
+	health := p.health
+	if change.Hook != nil {
+		health = p.hookHealth
+	}
+	h, err := health(ctx, change, live)
 	if err != nil {
 		return resource.Health{}, p.Client.explain("probe", objectText(change.ID), err)
 	}

@@ -74,6 +74,10 @@ func (p *Provider) attempt(ctx context.Context, change resource.Change, sight ru
 	case run.Elsewhere:
 		return true, moved(change, sight)
 	}
+	if change.Hook != nil {
+		err = p.attemptHook(ctx, change)
+		return err == nil || !isDoubtful(err), err
+	}
 	switch change.Action {
 	case resource.Create, resource.Update:
 		err = p.applyOnce(ctx, change, sight.Version)

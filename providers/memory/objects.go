@@ -111,13 +111,16 @@ func (w *World) foreign(r *record, like resource.Object) []resource.Foreign {
 func (w *World) Look(ctx context.Context, c resource.Change) (run.Sight, error) {
 	var sight run.Sight
 	err := w.do(ctx, Call{Name: "look", ID: c.ID}, func() error {
-		sight = w.sight(c)
+		sight = w.sight(ctx, c)
 		return nil
 	})
 	return sight, err
 }
 
-func (w *World) sight(c resource.Change) run.Sight {
+func (w *World) sight(ctx context.Context, c resource.Change) run.Sight {
+	if c.Hook != nil {
+		return w.hookSight(ctx, c)
+	}
 	r := w.state.index[c.ID]
 	if r == nil {
 		switch {
@@ -154,7 +157,7 @@ func (w *World) sight(c resource.Change) run.Sight {
 // Write makes one change, as run.Writer says.
 func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) error {
 	return w.do(ctx, Call{Name: "write", ID: c.ID}, func() error {
-		now := w.sight(c)
+		now := w.sight(ctx, c)
 		if now.State == run.AtAfter {
 			return nil
 		}
@@ -182,7 +185,7 @@ func (w *World) put(ctx context.Context, c resource.Change) {
 		w.insert(r)
 	}
 	want := plain(c.After)
-	if c.Action == resource.Replace {
+	if c.Action == resource.Replace || c.Hook != nil {
 		r.Object, r.Applied = nil, nil
 	}
 	w.state.Version++
@@ -222,6 +225,8 @@ func (w *World) health(c resource.Change) resource.Health {
 		return resource.Health{Reason: "still there"}
 	case r == nil:
 		return resource.Health{Terminal: true, Reason: "it is gone"}
+	case c.Hook != nil && !resource.Waits(c.ID):
+		return resource.Health{Ready: true} // nothing waits for what does not end
 	}
 	text := ""
 	leaves(r.Object, nil, func(_ []string, v any) { text += fmt.Sprint(v) + "\n" })
