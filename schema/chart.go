@@ -25,6 +25,7 @@ func decodeChart(b *body, header Block) entry {
 	c.Namespace, c.Release = b.release()
 	c.ValuesFiles = b.valuesFiles()
 	c.Values = b.chartValues()
+	c.Adopt = b.flag("adopt")
 	return c
 }
 

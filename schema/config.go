@@ -200,6 +200,7 @@ type Hub struct {
 	ImageCleaner *ImageCleaner
 	Profiles     []any // kubespawner profile list, as is
 	Protected    bool
+	Adopt        bool // takes over objects that exist already, see Manifest
 }
 
 // A QoSRef is a reference to a qos_class block, resolved.
@@ -341,6 +342,7 @@ type Chart struct {
 	Chart       ChartSource
 	ValuesFiles []ValuesFile
 	Values      map[string]any
+	Adopt       bool // takes over objects that exist already, see Manifest
 }
 
 // A Manifest is any other objects.
@@ -349,6 +351,7 @@ type Manifest struct {
 	Cluster   resource.Address
 	Namespace string // for objects that name none
 	Objects   []resource.Object
+	Adopt     bool // takes over objects that exist already and that nobody else claims
 }
 
 // A Gate is what must hold after a step. Exactly one check is set.

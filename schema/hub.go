@@ -47,6 +47,7 @@ func decodeHub(b *body, header Block) entry {
 	h.Images = b.images()
 	h.Profiles = b.profiles()
 	h.Protected = b.flag("protected")
+	h.Adopt = b.flag("adopt")
 	b.hubRefs(h)
 	b.hubBlocks(h)
 	return h

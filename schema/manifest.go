@@ -26,6 +26,7 @@ func decodeManifest(b *body, header Block) entry {
 		m.Cluster = t.address
 	}
 	m.Namespace = b.checked("namespace", "Invalid name", namespaceName)
+	m.Adopt = b.flag("adopt")
 	if object := b.treeMap("object"); object != nil {
 		m.Objects = b.objects(object, b.at("object"), "object")
 	}

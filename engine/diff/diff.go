@@ -42,6 +42,7 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 	c := resource.Change{
 		ID: d.ID, Address: d.Address, Component: d.Component, Origin: d.Origin,
 		After: d.Object, Foreign: o.Foreign, Notes: slices.Clone(o.Notes), Needs: d.Needs,
+		TakesOver: o.TakesOver, GivesBack: d.GivesBack,
 	}
 	switch {
 	case o.Live == nil:
@@ -54,6 +55,9 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 		c.Action, c.Before = resource.Replace, o.Before
 		c.Fields = Fields(o.Before, o.Preview)
 		c.Notes = append(c.Notes, "cannot be changed in place: "+strings.Join(o.Replace, ", "))
+	case c.TakesOver != nil || c.GivesBack != nil: // that our marks come or go is what this is about
+		c.Action, c.Before = resource.Update, o.Before
+		c.Fields = Fields(o.Before.Unmarked(), o.Preview.Unmarked())
 	default:
 		c.Action, c.Before = resource.Update, o.Before
 		c.Fields = Fields(o.Before, o.Preview)

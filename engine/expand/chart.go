@@ -11,5 +11,6 @@ func (e *expansion) chart(block *schema.Chart) result {
 	}
 	m := e.maker(block.Block, block.Cluster, block.Namespace)
 	diags = append(diags, e.render(m, c, block.Release, layers{files: block.ValuesFiles, inline: block.Values})...)
+	m.claims(block.Release, block.Adopt)
 	return m.result(diags)
 }

@@ -28,6 +28,7 @@ func (e *expansion) hub(hub *schema.Hub) result {
 	m.protected = hub.Protected
 	m.inParts = true
 	diags = append(diags, e.render(m, c, hub.Release, values)...)
+	m.claims(hub.Release, hub.Adopt)
 	return m.result(diags)
 }
 

@@ -31,5 +31,6 @@ func (e *expansion) manifest(block *schema.Manifest) ([]resource.Desired, hcl.Di
 	for i, o := range block.Objects {
 		m.make(o.Copy(), "", fmt.Sprintf("object %d of %s", i+1, block.Address))
 	}
+	m.claims("", block.Adopt)
 	return m.desired, m.diags
 }

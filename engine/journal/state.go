@@ -37,13 +37,26 @@ func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resou
 			if c.Action == resource.Create || c.Before == nil {
 				continue
 			}
-			before = append(before, resource.Desired{
-				ID: c.ID, Address: c.Address, Component: c.Component, Object: c.Before,
-				Presence: resource.Managed, Origin: c.Origin,
-			})
+			before = append(before, wasBefore(c))
 		}
 	}
 	return before, touched
+}
+
+// wasBefore returns the object of c as it was: what was taken over goes back to
+// whose it was, what was given back is taken over once more.
+func wasBefore(c resource.Change) resource.Desired {
+	d := resource.Desired{
+		ID: c.ID, Address: c.Address, Component: c.Component, Object: c.Before,
+		Presence: resource.Managed, Origin: c.Origin,
+	}
+	if t := c.TakesOver; t != nil && !t.Again {
+		d.GivesBack = t
+	}
+	if t := c.GivesBack; t != nil {
+		d.Release, d.Adopt = t.Release, t.Release == nil
+	}
+	return d
 }
 
 // StepState is how far one step got, as its last entries say.

@@ -59,6 +59,7 @@ func join(readings []resource.Reading) resource.Reading {
 		all.Observations = append(all.Observations, r.Observations...)
 		all.Orphans = append(all.Orphans, r.Orphans...)
 		all.Unreadable = append(all.Unreadable, r.Unreadable...)
+		all.Releases = append(all.Releases, r.Releases...)
 	}
 	slices.SortStableFunc(all.Observations, func(a, b resource.Observation) int {
 		return cmp.Compare(a.Desired.ID.String(), b.Desired.ID.String())

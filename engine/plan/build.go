@@ -36,6 +36,7 @@ func Build(in Input) (*Plan, error) {
 	if err := b.arrange(changes); err != nil {
 		return nil, err
 	}
+	b.takeOver()
 	b.warn()
 	id, err := identify(b.plan, in.Mask)
 	if err != nil {

@@ -56,6 +56,8 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		}
 	case c.Action == resource.Create:
 		c.Class = resource.ClassLive
+	case onlyOwner(c):
+		c.Class = resource.ClassAdopt
 	case workloads[c.ID.Kind]:
 		c.Class = workloadClass(c)
 	case len(c.Fields) == 0 && c.Action == resource.Update:
@@ -65,6 +67,9 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		c.Class = configClass(c, restarted[c.Component])
 	default:
 		c.Class = resource.ClassLive
+	}
+	if c.GivesBack != nil {
+		c.Notes = append(c.Notes, "goes back to "+c.GivesBack.From)
 	}
 	if c.Component.Name == buildComponent && c.Class == resource.ClassRestart {
 		c.Notes = append(c.Notes, "builds on its nodes fail while it restarts")

@@ -26,8 +26,9 @@ type Plan struct {
 	Created       time.Time             `json:"created"`
 	Clusters      []Cluster             `json:"clusters"`
 	Waves         []Wave                `json:"waves"`
-	Drift         []Drift               `json:"drift,omitempty"` // fields that someone else wrote
-	Kept          []Kept                `json:"kept,omitempty"`  // wanted no more, and yet not deleted
+	Takeovers     []Takeover            `json:"takeovers,omitempty"` // objects of others that become the config's
+	Drift         []Drift               `json:"drift,omitempty"`     // fields that someone else wrote
+	Kept          []Kept                `json:"kept,omitempty"`      // wanted no more, and yet not deleted
 	Unreadable    []resource.Unreadable `json:"unreadable,omitempty"`
 	Refused       []Refused             `json:"refused,omitempty"` // objects that may not be written
 	Warnings      []string              `json:"warnings,omitempty"`

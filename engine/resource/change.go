@@ -39,6 +39,7 @@ type Class int
 // The zero Class is invalid, so that a forgotten one is caught.
 const (
 	ClassNoop        Class = iota + 1
+	ClassAdopt             // only its owner changes
 	ClassLive              // takes effect in place, nothing restarts
 	ClassNewSpawns         // only servers started from now on get it
 	ClassHook              // runs what the chart wants run beside its objects
@@ -54,7 +55,7 @@ const (
 )
 
 var classes = map[Class]string{
-	ClassNoop: "no-op", ClassLive: "live", ClassNewSpawns: "new spawns only", ClassHook: "hook", ClassRestart: "restart",
+	ClassNoop: "no-op", ClassAdopt: "changes owner", ClassLive: "live", ClassNewSpawns: "new spawns only", ClassHook: "hook", ClassRestart: "restart",
 	ClassBinder: "restart of binder", ClassHub: "restart of hub", ClassProxy: "restart of proxy",
 	ClassNodeRolling: "node rolling", ClassReplacePool: "replace pool", ClassCacheWipe: "cache wipe",
 	ClassDestructive: "destructive", ClassOneWay: "one-way",
@@ -119,9 +120,13 @@ type Change struct {
 
 	Hook *Hook `json:"hook,omitempty"` // the object is a hook's, made for one event; nil: one that is kept as desired
 
-	Replaces *ID       `json:"replaces,omitempty"` // the old object of a Replace
-	Foreign  []Foreign `json:"foreign,omitempty"`
-	Notes    []string  `json:"notes,omitempty"`
-	Needs    []ID      `json:"needs,omitempty"`
-	Origin   Range     `json:"origin,omitzero"`
+	Replaces *ID `json:"replaces,omitempty"` // the old object of a Replace
+
+	TakesOver *Takeover `json:"takes_over,omitempty"` // the object becomes hubcap's
+	GivesBack *Takeover `json:"gives_back,omitempty"` // it becomes its former owner's again: the way back from a take-over
+
+	Foreign []Foreign `json:"foreign,omitempty"`
+	Notes   []string  `json:"notes,omitempty"`
+	Needs   []ID      `json:"needs,omitempty"`
+	Origin  Range     `json:"origin,omitzero"`
 }

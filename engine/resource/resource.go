@@ -165,6 +165,10 @@ type Desired struct {
 	Origin    Range
 	Protected bool  // never deleted or replaced by a plan
 	Hook      *Hook // of a chart; a Managed object has it too when the hook is one that stays
+
+	Release   *Release  // Helm release whose object this may be, and is taken over then; nil: of none
+	Adopt     bool      // may be taken over from whoever made it, but for other releases and configs
+	GivesBack *Takeover // wanted as it was before this take-over: not hubcap's
 }
 
 // Applied is what hubcap wrote beside an object the last time it wrote it.
@@ -193,8 +197,9 @@ type Foreign struct {
 	Path    string    `json:"path"`
 	Manager string    `json:"manager"` // "kubectl-edit"
 	Time    time.Time `json:"time"`
-	Wanted  any       `json:"wanted"` // as hubcap last applied or now wants it; nil when unknown
-	Live    any       `json:"live"`   // nil when removed
+	Wanted  any       `json:"wanted"`            // as hubcap last applied or now wants it; nil when unknown
+	Live    any       `json:"live"`              // nil when removed
+	Release string    `json:"release,omitempty"` // "revision 5 of Helm release prod/hub"
 }
 
 // An Observation is one desired object held beside its live one.
@@ -222,6 +227,8 @@ type Observation struct {
 	// else, the server rejects it); empty when it may.
 	Refused string
 
+	TakesOver *Takeover // nil: the object is hubcap's already, or new
+
 	Foreign []Foreign
 	Notes   []string // facts worth a line in the plan: "takes over 12 fields from helm"
 }
@@ -238,6 +245,7 @@ type Reading struct {
 	Observations []Observation
 	Orphans      []Live // owned by this config, and wanted no more
 	Unreadable   []Unreadable
+	Releases     []HelmRelease // that objects are taken over from, or that wrote into taken ones
 }
 
 // Health tells whether an object has settled.

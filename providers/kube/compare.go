@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -17,11 +16,14 @@ type comparison struct {
 	desired resource.Desired           // prepared
 	live    *unstructured.Unstructured // nil when there is none
 	makes   bool                       // its namespace is missing and about to be made
+	from    *resource.Takeover         // whose the live object is, when it is to be taken over
+	written map[string]any             // the object as they wrote it; nil when that is not known
 
 	plain  map[string]any // desired with secrets revealed
 	wants  *fieldpath.Set // the fields that applying would make ours
 	owns   *fieldpath.Set // the fields that are ours now
-	fields *fieldpath.Set // owns and wants together
+	gains  *fieldpath.Set // the fields that a take-over makes ours
+	fields *fieldpath.Set // all three together
 }
 
 // observe decides locally whether anything differs, and asks the server for a dry
@@ -36,20 +38,25 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 		o.Same = true
 		return o, nil
 	}
-	if claim := c.p.claim(c.live); !claim.ours {
+	if c.desired.GivesBack != nil {
+		return o, c.observeReturn(ctx, o)
+	}
+	claim := c.p.claim(c.live, c.desired)
+	if claim.reason != "" {
 		o.Refused = claim.reason
 		return o, nil
 	}
+	c.from, o.TakesOver = claim.from, claim.from
 	if at := c.live.GetDeletionTimestamp(); at != nil {
 		o.Notes = append(o.Notes, "is being deleted since "+at.UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	typed := c.measure()
-	if typed && c.same() {
+	if typed && c.from == nil && c.same() {
 		o.Same = true
 		return o, nil
 	}
 	if !typed { // only the server can tell what applying would make ours
-		c.fields = c.owns.Union(fieldpath.SetFromValue(valueOf(c.plain)).Difference(unowned))
+		c.fields = c.held().Union(fieldpath.SetFromValue(valueOf(c.plain)).Difference(unowned))
 	}
 	o.Before = c.part(c.live)
 	o.Foreign = c.foreign(o.Live.Applied)
@@ -61,13 +68,24 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 func (c *comparison) measure() bool {
 	c.plain = resource.Reveal(c.desired.Object).(map[string]any)
 	c.owns, _ = ownedBy(c.live, c.p.manager())
+	if c.from != nil {
+		c.gains = c.gained()
+	}
 	wants, err := c.p.Client.types.fieldSet(c.plain)
 	if err != nil {
 		return false
 	}
 	c.wants = wants
-	c.fields = c.owns.Union(wants)
+	c.fields = c.held().Union(wants)
 	return true
+}
+
+// held returns the fields that are ours by the time of the write.
+func (c *comparison) held() *fieldpath.Set {
+	if c.gains == nil {
+		return c.owns
+	}
+	return c.owns.Union(c.gains)
 }
 
 // same is the local decision that writing would change nothing: what is ours is
@@ -88,54 +106,4 @@ func (c *comparison) part(u *unstructured.Unstructured) resource.Object {
 
 func isSecret(u *unstructured.Unstructured) bool {
 	return u.GetKind() == "Secret" && u.GroupVersionKind().Group == ""
-}
-
-// A claim says whether an object that exists is ours to write.
-type claim struct {
-	ours   bool
-	reason string // why it is not
-}
-
-// claim decides by our label; without it, by the record and the fields that only
-// we can have left there. Taking over an object of somebody else's would be
-// decided here as well: nothing is, so far.
-func (p *Provider) claim(u *unstructured.Unstructured) claim {
-	switch owner := u.GetLabels()[LabelConfig]; owner {
-	case p.Owner:
-		return claim{ours: true}
-	case "":
-	default:
-		return claim{reason: fmt.Sprintf("it belongs to config %q", owner)}
-	}
-	if _, wrote := ownedBy(u, p.manager()); wrote && applied(u) != nil { // somebody took our label off
-		return claim{ours: true}
-	}
-	if release := helmRelease(u); release != "" {
-		return claim{reason: "it exists already and belongs to " + release + "; hubcap takes over nothing unasked"}
-	}
-	return claim{reason: "it exists already and is not hubcap's" + writtenBy(u) + "; hubcap takes over nothing unasked"}
-}
-
-// helmRelease names the Helm release that made u, or returns "".
-func helmRelease(u *unstructured.Unstructured) string {
-	annotations := u.GetAnnotations()
-	if name := annotations["meta.helm.sh/release-name"]; name != "" {
-		return "Helm release " + annotations["meta.helm.sh/release-namespace"] + "/" + name
-	}
-	for _, entry := range u.GetManagedFields() {
-		if entry.Manager == "helm" {
-			return "Helm"
-		}
-	}
-	return ""
-}
-
-// writtenBy names who made u, as far as its managed fields tell.
-func writtenBy(u *unstructured.Unstructured) string {
-	for _, entry := range u.GetManagedFields() {
-		if entry.Subresource == "" {
-			return " (" + entry.Manager + " made it)"
-		}
-	}
-	return ""
 }

@@ -325,16 +325,17 @@ func TestClaim(t *testing.T) {
 		{"our label", func(*unstructured.Unstructured) {}, true, ""},
 		{"our label was taken off", func(u *unstructured.Unstructured) { u.SetLabels(nil) }, true, ""},
 		{"another config's", func(u *unstructured.Unstructured) { u.SetLabels(map[string]string{LabelConfig: "other"}) }, false, `config "other"`},
-		{"nobody's", func(u *unstructured.Unstructured) { u.SetLabels(nil); u.SetManagedFields(nil) }, false, "takes over nothing unasked"},
+		{"nobody's", func(u *unstructured.Unstructured) { u.SetLabels(nil); u.SetManagedFields(nil) }, false, "adopt = true in hub.prod"},
 		{"Helm's", func(u *unstructured.Unstructured) {
 			u.SetLabels(nil)
 			u.SetManagedFields(nil)
 			u.SetAnnotations(map[string]string{"meta.helm.sh/release-name": "hub", "meta.helm.sh/release-namespace": "prod"})
+			u.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
 		}, false, "Helm release prod/hub"},
 	} {
 		u := stored(t, p, webDesired(t))
 		tc.change(u)
-		if got := p.claim(u); got.ours != tc.ours || !strings.Contains(got.reason, tc.says) {
+		if got := p.claim(u, webDesired(t)); got.ours != tc.ours || !strings.Contains(got.reason, tc.says) {
 			t.Errorf("%s: %+v", tc.reason, got)
 		}
 	}

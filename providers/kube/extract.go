@@ -160,7 +160,7 @@ func (c *comparison) fillHoles(tree map[string]any) {
 	if c.live == nil || c.owns == nil {
 		return
 	}
-	for _, path := range leaves(c.owns) {
+	for _, path := range leaves(c.held()) {
 		if _, exists := at(c.live.Object, path); !exists {
 			fill(tree, path)
 		}

@@ -50,8 +50,45 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 		}
 		found = append(found, c.foreignField(present(c.live.Object, path), w, live))
 	}
+	if c.from != nil && c.from.Again {
+		found = append(found, c.restored(others)...)
+	}
 	slices.SortFunc(found, func(a, b resource.Foreign) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(found, func(a, b resource.Foreign) bool { return a.Path == b.Path })
+}
+
+// restored returns the fields that nobody wants and that the release which the
+// object came from put back.
+func (c *comparison) restored(others []writer) []resource.Foreign {
+	var found []resource.Foreign
+	for _, path := range leaves(c.gains.Difference(c.wants)) {
+		live, exists := at(c.live.Object, path)
+		if !exists || isEmpty(live) || hasBelow(c.wants, path) {
+			continue
+		}
+		for _, w := range others {
+			if ownsPath(w.set, path) {
+				found = append(found, c.foreignField(path, w, live))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// hasBelow reports whether set holds anything at path or below it.
+func hasBelow(set *fieldpath.Set, path fieldpath.Path) bool {
+	if set.Has(path) {
+		return true
+	}
+	for _, element := range path {
+		below, has := set.Children.Get(element)
+		if !has {
+			return false
+		}
+		set = below
+	}
+	return !set.Empty()
 }
 
 func (c *comparison) foreignField(path fieldpath.Path, w writer, live any) resource.Foreign {

@@ -107,12 +107,12 @@ func (p *Provider) judge(change resource.Change, live *unstructured.Unstructured
 		return s
 	}
 	after, moved := p.stands(live, change.After, change.Before)
-	if after && p.ownsAll(live, change.After) {
+	if after && p.hasChangedHands(live, change) {
 		s.State = run.AtAfter
 		return s
 	}
 	if change.Before == nil {
-		claim := p.claim(live)
+		claim := p.claim(live, resource.Desired{})
 		switch {
 		case !claim.ours:
 			s.Moved = claim.reason
@@ -185,6 +185,18 @@ func marked(path fieldpath.Path) bool {
 	}
 	marks := []string{LabelConfig, AnnotationAddress, AnnotationComponent, AnnotationApplied, AnnotationProtected}
 	return slices.Contains(marks, *path[2].FieldName)
+}
+
+// hasChangedHands reports whether the object is, besides its values, whose it will
+// be after the change.
+func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resource.Change) bool {
+	switch {
+	case change.GivesBack != nil:
+		return returned(live, p.manager())
+	case change.TakesOver != nil && !remnant(live, p.manager(), change.TakesOver.Managers).Empty():
+		return false
+	}
+	return p.ownsAll(live, change.After)
 }
 
 // ownsAll reports whether every field that want holds is ours, so that writing it

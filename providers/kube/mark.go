@@ -29,7 +29,7 @@ const (
 // stay in data for ever), and with the marks.
 func (p *Provider) prepare(d resource.Desired) resource.Object {
 	o := clean(d.Object)
-	if d.Presence == resource.Ensured {
+	if d.Presence == resource.Ensured || d.GivesBack != nil {
 		return o
 	}
 	p.mark(o, d.Address, d.Component)

@@ -45,7 +45,7 @@ var forced = true
 // dryRun returns the object as applying would leave it.
 func (c *comparison) dryRun(ctx context.Context) (*unstructured.Unstructured, error) {
 	body := resource.Object(resourceCopy(c.plain))
-	if c.live != nil {
+	if c.live != nil && c.desired.GivesBack == nil {
 		if record, has := c.live.GetAnnotations()[AnnotationApplied]; has {
 			setAnnotation(body, AnnotationApplied, record)
 		}
@@ -98,10 +98,11 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	}
 	becomes, _ := ownedBy(result, c.p.manager())
 	if c.wants == nil { // only the server knows the type
-		c.fields = c.owns.Union(becomes)
+		c.fields = c.held().Union(becomes)
 	}
+	c.dropGained(result, becomes)
 	o.Before, o.Preview = c.part(c.live), c.part(result)
-	if !resource.Equal(o.Before, o.Preview) {
+	if !resource.Equal(o.Before, o.Preview) || o.TakesOver != nil {
 		return nil
 	}
 	if becomes.Equals(c.owns) {
@@ -146,6 +147,8 @@ func (c *comparison) rejected(o *resource.Observation, err error) error {
 	case immutable && isKept:
 		o.Refused = fmt.Sprintf("%s cannot be changed in place, and %s are never made anew: %s",
 			strings.Join(fields, ", "), kept, c.p.scrub(plainText(err)))
+	case immutable && o.TakesOver != nil && !o.TakesOver.Again:
+		o.Refused = strings.Join(fields, ", ") + " cannot be changed in place, and nothing is made anew while it is taken over: take it over as it is, and change it then"
 	case immutable && c.desired.Protected:
 		o.Refused = strings.Join(fields, ", ") + " cannot be changed in place, and the object is protected"
 	case immutable:
@@ -173,6 +176,9 @@ func (c *comparison) guess(o *resource.Observation) error {
 	if c.live != nil {
 		o.Preview = c.merged()
 	}
+	if o.TakesOver != nil && resource.Equal(map[string]any(o.Before.Unmarked()), map[string]any(o.Preview.Unmarked())) {
+		return nil // only its owner changes
+	}
 	o.Notes = append(o.Notes, "not checked by the server: the caller may not patch "+c.kind.plural())
 	return nil
 }
@@ -185,7 +191,7 @@ func (c *comparison) merged() resource.Object {
 	}
 	kept := c.fields
 	if c.wants != nil {
-		kept = kept.Difference(c.owns.Difference(c.wants).Union(appliedPath))
+		kept = kept.Difference(c.held().Difference(c.wants).Union(appliedPath))
 	}
 	live := restrict(c.live, kept)
 	merged := overlay(live, canonical(c.plain), c.plain).(map[string]any)
@@ -308,7 +314,7 @@ func (c *comparison) changedIn(top string) []string {
 			seen[pathText(path[:2])] = true
 		}
 	}
-	for _, path := range leaves(c.owns.Difference(c.wants).RecursiveDifference(inPlace)) {
+	for _, path := range leaves(c.held().Difference(c.wants).RecursiveDifference(inPlace)) {
 		if len(path) >= 2 && path[0].FieldName != nil && *path[0].FieldName == top {
 			seen[pathText(path[:2])] = true
 		}

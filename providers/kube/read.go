@@ -44,13 +44,16 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	if err := s.findMissing(ctx, kinds); err != nil {
 		return resource.Reading{}, err
 	}
+	if err := s.readLineages(ctx); err != nil {
+		return resource.Reading{}, err
+	}
 	observations, err := s.compareAll(ctx, kinds)
 	if err != nil {
 		return resource.Reading{}, err
 	}
 	slices.SortFunc(s.orphans, func(a, b resource.Live) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	slices.SortFunc(s.unreadable, func(a, b resource.Unreadable) int { return strings.Compare(a.What, b.What) })
-	return resource.Reading{Observations: observations, Orphans: s.orphans, Unreadable: s.unreadable}, nil
+	return resource.Reading{Observations: observations, Orphans: s.orphans, Unreadable: s.unreadable, Releases: s.releases()}, nil
 }
 
 // prepareAll returns desired with its objects as they will be written.
@@ -121,11 +124,14 @@ func (s *survey) observe(ctx context.Context, i int, k *kind) (*resource.Observa
 	if k == nil {
 		return s.observeUnknown(d, s.unknown[i])
 	}
-	c := &comparison{p: s.p, kind: k, desired: d, live: s.live[i], makes: s.makesNamespace(d.ID.Namespace)}
+	c := &comparison{
+		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i),
+	}
 	o, err := c.observe(ctx)
 	if err != nil {
 		return nil, s.p.Client.explain("preview", objectText(d.ID), err)
 	}
+	s.blame(o)
 	return o, nil
 }
 

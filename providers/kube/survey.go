@@ -31,6 +31,8 @@ type survey struct {
 	hidden     []bool                       // by index of desired: could not be read
 	orphans    []resource.Live
 	unreadable []resource.Unreadable
+
+	lineages map[resource.Release]*lineage // releases that objects are taken over from
 }
 
 // listAll lists our objects of every kind.

@@ -80,7 +80,7 @@ func (p *Provider) attempt(ctx context.Context, change resource.Change, sight ru
 	}
 	switch change.Action {
 	case resource.Create, resource.Update:
-		err = p.applyOnce(ctx, change, sight.Version)
+		err = p.update(ctx, change, sight.Version)
 	case resource.Replace:
 		if err = p.removeOnce(ctx, change, sight); err == nil {
 			err = p.applyOnce(ctx, change, "")
@@ -91,6 +91,24 @@ func (p *Provider) attempt(ctx context.Context, change resource.Change, sight ru
 		panic(fmt.Sprintf("kube: write without an action: %v", change.ID))
 	}
 	return err == nil || !isDoubtful(err), err
+}
+
+// update applies the change, and moves the fields of an object that changes hands:
+// to us before the apply, so that it removes what is wanted no more; from us after
+// it. Cut off in between, the object is seen as before, and all of it is done again.
+func (p *Provider) update(ctx context.Context, change resource.Change, version string) error {
+	if change.TakesOver != nil {
+		migrated, err := p.migrate(ctx, change, version)
+		if err != nil {
+			return err
+		}
+		version = migrated
+	}
+	if err := p.applyOnce(ctx, change, version); err != nil || change.GivesBack == nil {
+		return err
+	}
+	_, err := p.giveBack(ctx, change, "")
+	return err
 }
 
 // isDoubtful reports an error after which the object has to be looked at again: it
@@ -110,12 +128,15 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 		return err
 	}
 	o := clean(change.After)
-	if labelled(o) || change.ID.Kind != "Namespace" {
+	returns := change.GivesBack != nil
+	if !returns && (labelled(o) || change.ID.Kind != "Namespace") {
 		p.mark(o, change.Address, change.Component)
 	}
 	record := p.record(o, run.ID(ctx))
 	body := resource.Object(resource.Reveal(o).(map[string]any))
-	setAnnotation(body, AnnotationApplied, record)
+	if !returns {
+		setAnnotation(body, AnnotationApplied, record)
+	}
 	options := metav1.PatchOptions{}
 	if uid, resourceVersion, seen := strings.Cut(version, "/"); seen {
 		body.Set(uid, "metadata", "uid") // without it, an object that is gone would be made anew

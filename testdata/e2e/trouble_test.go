@@ -178,7 +178,7 @@ kind: ConfigMap
 metadata: {name: m, namespace: foreign-app}
 data: {a: mine}
 `)
-	w.hubcap(reader, 9, "plan").has(t, "hubcap takes over nothing unasked")
+	w.hubcap(reader, 9, "plan").has(t, "adopt = true")
 	w.hubcap(applier, 9, "apply", "--auto-approve").has(t, "nothing was changed")
 	if got := kubectl(t, "-n", "foreign-app", "get", "configmap", "m", "-o", "jsonpath={.data.a}"); got != "mine" {
 		t.Errorf("somebody else's object says %q", got)

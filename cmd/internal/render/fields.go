@@ -133,5 +133,9 @@ func (n secrets) foreign(f resource.Foreign) string {
 		added, removed := tally(diffText(before, after))
 		change = fmt.Sprintf("+%d −%d lines", added, removed)
 	}
-	return fmt.Sprintf("%s %s, by %s%s", clean(f.Path), change, clean(who), when)
+	who = clean(who)
+	if f.Release != "" {
+		who += " (" + clean(f.Release) + ")"
+	}
+	return fmt.Sprintf("%s %s, by %s%s", clean(f.Path), change, who, when)
 }

@@ -13,6 +13,7 @@ type Summary struct {
 	Add      int             `json:"add"`
 	Change   int             `json:"change"`
 	Remove   int             `json:"remove"`
+	Owners   int             `json:"change_owner"` // objects of which only the owner changes
 	Steps    int             `json:"steps"`
 	Gates    int             `json:"gates"`
 	Sessions int             `json:"sessions"`
@@ -42,6 +43,7 @@ func JSON(p *plan.Plan) ([]byte, error) {
 func summarize(p *plan.Plan) Summary {
 	s := Summary{Steps: len(p.Steps()), Impact: total(p), Drifted: len(p.Drift), Complete: len(p.Unreadable) == 0}
 	s.Add, s.Change, s.Remove = Count(p)
+	s.Owners = ownersOnly(p)
 	for _, c := range p.Clusters {
 		s.Sessions += c.Sessions
 	}

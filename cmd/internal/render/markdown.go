@@ -43,6 +43,7 @@ func markdownHead(p *plan.Plan) string {
 	} else if !p.Empty() {
 		b.WriteString(md(Impact(p)) + "\n\n")
 	}
+	b.WriteString(markdownTakeovers(p))
 	list := func(title string, lines []string) {
 		if len(lines) == 0 {
 			return

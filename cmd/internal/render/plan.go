@@ -22,6 +22,7 @@ func Plan(p *plan.Plan, s Style) string {
 		fmt.Fprintf(&b, "\n  No changes: %s as desired.\n", were(p.Unchanged, "object"))
 	} else {
 		b.WriteString("\n")
+		s.takeovers(&b, p)
 		s.steps(&b, n, p)
 		b.WriteString("\n")
 		s.totals(&b, p)
@@ -35,11 +36,16 @@ func Plan(p *plan.Plan, s Style) string {
 // Footer is the plan's last line: "Plan: 1 to add, 3 to change, 1 to remove."
 func Footer(p *plan.Plan) string {
 	add, change, remove := Count(p)
-	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove.", add, change, remove)
+	owners := ""
+	if n := ownersOnly(p); n > 0 {
+		owners = fmt.Sprintf(", %d to change owner only", n)
+	}
+	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove%s.", add, change, remove, owners)
 }
 
 // Count counts the objects a plan adds, changes and removes. A replacement adds
-// one: what it replaces goes in a plan of its own, once it is empty.
+// one: what it replaces goes in a plan of its own, once it is empty. What only
+// changes its owner is none of these.
 func Count(p *plan.Plan) (add, change, remove int) {
 	for _, step := range p.Steps() {
 		for _, c := range step.Changes {
@@ -47,7 +53,9 @@ func Count(p *plan.Plan) (add, change, remove int) {
 			case resource.Create, resource.Replace:
 				add++
 			case resource.Update:
-				change++
+				if c.Class != resource.ClassAdopt {
+					change++
+				}
 			case resource.Delete:
 				remove++
 			}

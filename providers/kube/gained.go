@@ -1,0 +1,135 @@
+package kube
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"hubcap/engine/resource"
+)
+
+// gained returns the fields that a take-over makes ours: of what the former owners
+// own, what we want too, and what they wrote. What else is theirs are defaults,
+// which nobody wrote and which stay.
+func (c *comparison) gained() *fieldpath.Set {
+	theirs := remnant(c.live, c.p.manager(), c.from.Managers)
+	wrote := c.p.setOf(c.plain)
+	if c.written != nil {
+		wrote = wrote.Union(c.p.setOf(c.written))
+	}
+	for _, e := range entriesOf(c.live) {
+		if e.Operation == applierOf("").Operation && slices.Contains(c.from.Managers, e.Manager) {
+			if set, err := treeSet(e.fields); err == nil {
+				wrote = wrote.Union(set) // an apply owns what it wrote, and no more
+			}
+		}
+	}
+	return theirs.Intersection(wrote)
+}
+
+// dropGained takes from result, the dry run of an apply, what applying removes
+// once the fields of a take-over are ours: the dry run itself still sees them as
+// somebody else's. becomes is what the apply makes ours.
+func (c *comparison) dropGained(result *unstructured.Unstructured, becomes *fieldpath.Set) {
+	if c.from == nil {
+		return
+	}
+	kept := becomes
+	for _, e := range entriesOf(c.live) {
+		if slices.Contains(c.from.Managers, e.Manager) || e.Manager == applierOf(c.p.manager()) {
+			continue
+		}
+		if set, err := treeSet(e.fields); err == nil {
+			kept = kept.Union(set)
+		}
+	}
+	dropped := c.held().Difference(kept)
+	prune(result.Object, dropped, kept)
+}
+
+// prune removes from tree, in place, what dropped names and nothing in kept lies
+// in, and returns what is left.
+func prune(tree any, dropped, kept *fieldpath.Set) any {
+	switch tree := tree.(type) {
+	case map[string]any:
+		for key, v := range tree {
+			if left, stays := pruneChild(v, fieldpath.PathElement{FieldName: &key}, dropped, kept); stays {
+				tree[key] = left
+			} else {
+				delete(tree, key)
+			}
+		}
+		return tree
+	case []any:
+		elements := listElements(dropped)
+		left := tree[:0]
+		for i, item := range tree {
+			stays := true
+			for _, element := range elements {
+				if element.matches(item, i) {
+					item, stays = pruneChild(item, element.PathElement, dropped, kept)
+					break
+				}
+			}
+			if stays {
+				left = append(left, item)
+			}
+		}
+		return left
+	}
+	return tree
+}
+
+// pruneChild returns what is left of v, which lies at element, and whether
+// anything is.
+func pruneChild(v any, element fieldpath.PathElement, dropped, kept *fieldpath.Set) (any, bool) {
+	below, has := dropped.Children.Get(element)
+	has = has && !below.Empty()
+	if !has && !dropped.Members.Has(element) {
+		return v, true
+	}
+	stays, isKept := kept.Children.Get(element)
+	isKept = isKept && !stays.Empty()
+	switch {
+	case !isKept && !kept.Members.Has(element):
+		return nil, false
+	case !has:
+		return v, true
+	case !isKept:
+		stays = fieldpath.NewSet()
+	}
+	return prune(v, below, stays), true
+}
+
+// observeReturn compares an object with what it was before it was taken over: the
+// same values, and nothing of it ours.
+func (c *comparison) observeReturn(ctx context.Context, o *resource.Observation) error {
+	c.measure()
+	if owner := c.live.GetLabels()[LabelConfig]; owner != "" && owner != c.p.Owner {
+		o.Refused = "it belongs to config " + owner
+		return nil
+	}
+	c.fields = c.owns.Union(c.p.setOf(c.plain))
+	if returned(c.live, c.p.manager()) && covers(restrict(c.live, c.p.setOf(c.plain)), canonical(c.plain)) {
+		o.Same = true
+		return nil
+	}
+	o.Before, o.Preview = c.part(c.live), c.desired.Object.Copy()
+	if c.p.isMuted(c.kind) {
+		return nil
+	}
+	result, err := c.dryRun(ctx)
+	if err != nil {
+		return c.rejected(o, err)
+	}
+	o.Preview = c.part(result)
+	return nil
+}
+
+// returned reports whether nothing of u is ours.
+func returned(u *unstructured.Unstructured, ours string) bool {
+	_, known := ownedBy(u, ours)
+	return !known && u.GetLabels()[LabelConfig] == ""
+}
