@@ -7,6 +7,7 @@ VERSION  ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   = -s -w -X hubcap/cmd/internal/cli.version=$(VERSION)
 SANDBOX   = $(CURDIR)/bin/sandbox
 HELM      = $(CURDIR)/bin/helm
+PROM      = $(CURDIR)/bin/prometheus
 K8S       = v1.36.3
 SBFLAGS   = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S) -X k8s.io/component-base/version.gitMajor=1 \
             -X k8s.io/component-base/version.gitMinor=36 -X k8s.io/component-base/version.gitTreeState=clean \
@@ -17,7 +18,7 @@ export CGO_ENABLED ?= 0
 # The test with a real JupyterHub runs where there is one; CI installs it and says 1.
 HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
 
-.PHONY: help build sandbox helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
+.PHONY: help build sandbox prometheus helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +28,9 @@ build: ## build bin/hubcap
 
 sandbox: ## build bin/sandbox: a real Kubernetes control plane and the GKE emulator
 	cd testdata/sandbox && $(GO) build -trimpath -ldflags '$(SBFLAGS)' -o $(SANDBOX) .
+
+prometheus: ## build bin/prometheus, for the sandbox: no discovery but files and HTTP
+	cd testdata/prometheus && $(GO) build -trimpath -tags remove_all_sd -ldflags '-s -w' -o $(PROM) github.com/prometheus/prometheus/cmd/prometheus
 
 demo: build sandbox ## plan, apply, break, roll back and detect drift on the sandbox
 	$(GO) run -trimpath ./testdata/demo
@@ -44,13 +48,13 @@ race: ## unit tests under the race detector
 helmpeer: ## build bin/helm, which the charts' rendering is compared with
 	cd testdata/helmpeer && $(GO) build -trimpath -ldflags '-s -w' -o $(HELM) helm.sh/helm/v3/cmd/helm
 
-e2e: build sandbox helmpeer ## tests on the sandbox, and beside Helm
+e2e: build sandbox prometheus helmpeer ## tests on the sandbox, and beside Helm
 	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
 
-FUZZ = schema:FuzzLoad schema:FuzzFormat engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet
+FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet
 
 fuzz: ## 30 s for each fuzz target
 	$(foreach f,$(FUZZ),$(GO) test -trimpath -run '^$$' -fuzz '^$(lastword $(subst :, ,$(f)))$$' -fuzztime 30s ./$(firstword $(subst :, ,$(f))) &&) true

@@ -44,13 +44,18 @@ func newChildren(logDir string, limit int) *children {
 
 // start runs the applet of that name with args; its output goes to a log file of that name.
 func (c *children) start(name string, args ...string) (*child, error) {
+	return c.startProgram(name, "/proc/self/exe", append([]string{name}, args...)...)
+}
+
+// startProgram is start for a program that is a file of its own.
+func (c *children) startProgram(name, program string, args ...string) (*child, error) {
 	ch := &child{name: name, log: c.logDir + "/" + name + ".log", gone: make(chan struct{})}
 	log, err := os.OpenFile(ch.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s: %w", name, err)
 	}
 	defer log.Close()
-	ch.cmd = exec.Command("/proc/self/exe", append([]string{name}, args...)...)
+	ch.cmd = exec.Command(program, args...)
 	ch.cmd.Stdout, ch.cmd.Stderr = log, log
 	ch.cmd.Dir = c.logDir
 	ch.cmd.Env = append(os.Environ(), "KWOK_WORKDIR="+c.logDir) // no configuration from the user's home

@@ -13,6 +13,9 @@ type ports struct {
 	Etcd     int `json:"etcd"`
 	EtcdPeer int `json:"etcdPeer"`
 	GKE      int `json:"gke"`
+
+	Simulator  int `json:"simulator"`
+	Prometheus int `json:"prometheus"`
 }
 
 // Free ports are looked for below the range the kernel hands to outgoing connections, so that none of
@@ -25,7 +28,7 @@ func (p *ports) settle() error {
 	for _, want := range []struct {
 		of   string
 		port *int
-	}{{"kube-apiserver", &p.API}, {"etcd", &p.Etcd}, {"etcd's peers", &p.EtcdPeer}, {"the GKE emulator", &p.GKE}} {
+	}{{"kube-apiserver", &p.API}, {"etcd", &p.Etcd}, {"etcd's peers", &p.EtcdPeer}, {"the GKE emulator", &p.GKE}, {"the simulator", &p.Simulator}, {"Prometheus", &p.Prometheus}} {
 		if *want.port == 0 {
 			port, err := choosePort(taken)
 			if err != nil {

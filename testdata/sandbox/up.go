@@ -23,15 +23,18 @@ type options struct {
 	gkePort int
 	parent  int
 	home    emulator.ClusterRef
+	watch   watching
 }
 
 // A readiness is the one line "sandbox up" prints on stdout, once everything answers. Its field names are
 // read by hubcap/testdata/sandboxtest and by the demo.
 type readiness struct {
 	Kubeconfig  string            `json:"kubeconfig"`
-	APIServer   string            `json:"apiServer"`   // URL
-	GKEEndpoint string            `json:"gkeEndpoint"` // URL, for option.WithEndpoint
-	GKECluster  string            `json:"gkeCluster"`  // projects/P/locations/L/clusters/C, which exists from the start
+	APIServer   string            `json:"apiServer"`            // URL
+	GKEEndpoint string            `json:"gkeEndpoint"`          // URL, for option.WithEndpoint
+	GKECluster  string            `json:"gkeCluster"`           // projects/P/locations/L/clusters/C, which exists from the start
+	Simulator   string            `json:"simulator,omitempty"`  // URL of the hubs, see docs/SANDBOX.md
+	Prometheus  string            `json:"prometheus,omitempty"` // URL
 	Dir         string            `json:"dir"`
 	PID         int               `json:"pid"`
 	Versions    map[string]string `json:"versions"` // of kubernetes, etcd and kwok
@@ -68,10 +71,15 @@ func parseUp(args []string) (options, error) {
 	fs.IntVar(&o.apiPort, "api-port", 0, "`port` of the API server (default any free one)")
 	fs.IntVar(&o.gkePort, "gke-port", 0, "`port` of the GKE emulator (default any free one)")
 	fs.IntVar(&o.parent, "parent", os.Getppid(), "stop when this `process` is no longer the parent; 0: never")
+	o.watch.flags(fs)
 	fs.StringVar(&o.home.Project, "gke-project", "sandbox", "`project` of the GKE cluster that exists from the start")
 	fs.StringVar(&o.home.Location, "gke-location", "us-central1-a", "its `location`")
 	fs.StringVar(&o.home.Name, "gke-cluster", "hub", "its `name`; its API server is this sandbox's")
 	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.watch.settle(); err != nil {
+		fmt.Fprintln(fs.Output(), "sandbox up:", err)
 		return o, err
 	}
 	if fs.NArg() > 0 {
@@ -111,6 +119,8 @@ type sandbox struct {
 	plane  *controlPlane
 	google *google // nil until the control plane is up
 	home   emulator.ClusterRef
+	watch  watching
+	player *player // nil: pods are not simulated
 }
 
 // up runs a sandbox until ctx is done or a part of it fails.
@@ -125,7 +135,7 @@ func up(ctx context.Context, opts options) error {
 	if err != nil {
 		return errors.Join(err, dir.release())
 	}
-	s := &sandbox{dir: dir, plane: plane, home: opts.home}
+	s := &sandbox{dir: dir, plane: plane, home: opts.home, watch: opts.watch}
 	defer s.stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -210,11 +220,17 @@ func (s *sandbox) start(ctx context.Context, failed func(error)) error {
 	if err := g.start(ctx, loopback(s.plane.ports.GKE), failed); err != nil {
 		return err
 	}
-	return s.plane.awaitAccount(ctx)
+	if err := s.plane.awaitAccount(ctx); err != nil {
+		return err
+	}
+	return s.startWatching(ctx, failed)
 }
 
 // stop ends everything. Programs whose state is thrown away are killed; others get time to end well.
 func (s *sandbox) stop() {
+	if s.player != nil {
+		s.player.stop()
+	}
 	if s.google != nil {
 		s.google.stop()
 	}
@@ -237,6 +253,12 @@ func (s *sandbox) readiness() readiness {
 		Dir:         s.dir.path,
 		PID:         os.Getpid(),
 		Versions:    map[string]string{},
+	}
+	if s.watch.simulate {
+		r.Simulator = s.simulatorURL()
+	}
+	if s.watch.prometheus {
+		r.Prometheus = "http://" + loopback(s.plane.ports.Prometheus)
 	}
 	build, _ := debug.ReadBuildInfo()
 	names := map[string]string{

@@ -42,6 +42,8 @@ type Sandbox struct {
 	APIServer   string            `json:"apiServer"`   // URL
 	GKEEndpoint string            `json:"gkeEndpoint"` // URL of the GKE emulator
 	GKECluster  string            `json:"gkeCluster"`  // projects/P/locations/L/clusters/C, there from the start
+	Simulator   string            `json:"simulator"`   // URL of the simulated hubs, with --simulate
+	Prometheus  string            `json:"prometheus"`  // URL, with --prometheus
 	Dir         string            `json:"dir"`         // holds the logs; gone once the sandbox has stopped
 	PID         int               `json:"pid"`
 	Versions    map[string]string `json:"versions"`
