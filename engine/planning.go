@@ -28,8 +28,10 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 	}
 	in := e.input()
 	in.Charts, in.Hooks = want.Charts, want.Hooks
+	e.judge(&in)
 	in.Only, in.Except, in.Delete = o.Only, o.Except, o.Delete
-	in.Rollouts, in.Outputs = rollouts(e.Config), outputs(e.Config)
+	in.Rollouts, in.Guards = rollouts(e.Config)
+	in.Sites, in.Outputs = Sites(e.Config), outputs(e.Config)
 	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, diags, err
 	}
@@ -118,7 +120,7 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	if silent != nil {
 		in.Warnings = append(in.Warnings, "measured times are left out: "+silent.Error())
 	}
-	in.Measured = journal.Measured(runs)
+	in.Measured, in.Rejected = journal.Measured(runs), journal.Rejected(runs)
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)

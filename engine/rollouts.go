@@ -1,48 +1,97 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
+
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/schema"
 )
 
-// rollouts turns the rollout and gate blocks into what the planner knows.
-func rollouts(cfg *schema.Config) []plan.Rollout {
+// rollouts turns the rollout, gate and guard blocks into what the planner knows.
+// Guards that no rollout names are about everything.
+func rollouts(cfg *schema.Config) (all []plan.Rollout, guards []plan.PlannedGuard) {
 	gates := make(map[resource.Address]plan.Gate, len(cfg.Gates))
 	for _, g := range cfg.Gates {
-		gates[g.Address] = gate(g)
+		gates[g.Address] = GateOf(g)
 	}
-	var all []plan.Rollout
+	named := make(map[resource.Address]bool)
+	planned := make(map[resource.Address]plan.PlannedGuard, len(cfg.Guards))
+	for _, g := range cfg.Guards {
+		planned[g.Address] = guardOf(g, cfg)
+	}
 	for _, r := range cfg.Rollouts {
 		out := plan.Rollout{
-			Address: r.Address, Order: r.Order, StepTimeout: r.StepTimeout, OnFailure: plan.OnFailure(r.OnFailure),
+			Address: r.Address, Order: r.Order, Names: r.Names, Components: r.Components, MaxParallel: int(r.MaxParallel),
+			StepTimeout: r.StepTimeout, OnFailure: plan.OnFailure(r.OnFailure), Extent: extent(r.Rollback),
 		}
 		for _, address := range r.Gates {
 			if g, known := gates[address]; known {
 				out.Gates = append(out.Gates, g)
 			}
 		}
+		for _, address := range r.Guards {
+			if g, known := planned[address]; known {
+				out.Guards, named[address] = append(out.Guards, g), true
+			}
+		}
 		all = append(all, out)
 	}
-	return all
+	for _, g := range cfg.Guards {
+		if !named[g.Address] {
+			guards = append(guards, planned[g.Address])
+		}
+	}
+	return all, guards
 }
 
-func gate(g schema.Gate) plan.Gate {
-	out := plan.Gate{Name: g.Address.Name, Bake: g.Bake, Interval: g.Interval, Failures: int(g.Failures)}
-	if h := g.HTTP; h != nil {
-		out.HTTP = &plan.HTTPCheck{URL: h.URL, Contains: h.Contains, Timeout: h.Timeout}
-		for _, status := range h.Status {
-			out.HTTP.Status = append(out.HTTP.Status, int(status))
-		}
-		if len(out.HTTP.Status) == 0 {
-			out.HTTP.Status = []int{200}
-		}
+func extent(rollback string) plan.Extent {
+	if rollback == "component" {
+		return ""
 	}
-	if p := g.Pods; p != nil {
-		out.Pods = &plan.PodsCheck{MaxRestarts: int(p.MaxRestarts), MaxPending: int(p.MaxPending)}
-		if !p.Block.IsZero() {
-			out.Pods.Block = p.Block.String()
-		}
+	return plan.Extent(rollback)
+}
+
+func guardOf(g schema.Guard, cfg *schema.Config) plan.PlannedGuard {
+	out := plan.PlannedGuard{Guard: plan.Guard{
+		Name: g.Address.Name, Level: plan.GuardLevel(g.Level), Settle: g.Settle, MaxWait: g.MaxWait, Interval: g.Interval,
+	}}
+	if g.Address.Module != "" {
+		out.Name = g.Address.String()
+	}
+	switch {
+	case g.Load != nil:
+		out.Load = &plan.LoadCheck{Of: g.Load.Of, PrometheusCheck: plan.PrometheusCheck{
+			Cluster: g.Load.Cluster.Name, Query: g.Load.Query, Max: g.Load.Max, Min: g.Load.Min,
+		}}
+	case g.Sessions != nil:
+		out.Sessions = &plan.SessionsCheck{Max: int(*g.Sessions)}
+	case g.PendingPods != nil:
+		out.PendingPods = &plan.PodsCheck{Users: true, MaxPending: int(g.PendingPods.Max), PendingAfter: g.PendingPods.Older}
+	case g.Capacity:
+		out.Capacity = &plan.CapacityCheck{}
+	case g.Drift:
+		out.Drift = &plan.DriftCheck{}
+	case g.Event:
+		out.OfEvents, out.HubEvents = true, events(cfg)
+	case g.Freeze != nil:
+		out.Freeze = &plan.Freeze{From: g.Freeze.From, Until: g.Freeze.Until, Zone: g.Freeze.Zone, Reason: g.Freeze.Reason}
+		out.Except = g.Freeze.Except
+	case g.Budget != nil:
+		out.Budget = &plan.BudgetCheck{PerRun: whole(g.Budget.PerRun), PerWeek: whole(g.Budget.PerWeek)}
+	}
+	for _, w := range g.Windows {
+		out.Windows = append(out.Windows, plan.Window{Days: w.Days, From: w.From, To: w.To, Zone: w.Zone})
 	}
 	return out
+}
+
+func events(cfg *schema.Config) []plan.HubEvent {
+	var all []plan.HubEvent
+	for _, e := range cfg.Events {
+		all = append(all, plan.HubEvent{Hubs: e.Hubs, Event: plan.Event{Name: e.Address.Name, Title: e.Title, From: e.From, Until: e.Until}})
+	}
+	slices.SortFunc(all, func(x, y plan.HubEvent) int { return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Name, y.Name)) })
+	return all
 }

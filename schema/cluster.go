@@ -22,7 +22,7 @@ func decodeCluster(b *body, header Block) entry {
 		Kubeconfig: b.path("kubeconfig"),
 		Context:    b.nonEmpty("context"),
 		Identity:   b.nonEmpty("identity"),
-		Prometheus: b.address("prometheus"),
+		Prometheus: b.prometheusServer(),
 	}
 	gke := GKECluster{
 		Project:  b.checked("project", "Invalid project", matches(projectName, "is not the ID of a Google Cloud project.")),
@@ -74,9 +74,13 @@ func (c *Cluster) fields() map[string]cty.Value {
 	if gke == nil {
 		gke = &GKECluster{}
 	}
+	server := c.Prometheus
+	if server == nil {
+		server = &Prometheus{}
+	}
 	return map[string]cty.Value{
 		"name": textValue(gke.Name), "project": textValue(gke.Project), "location": textValue(gke.Location),
-		"kubeconfig": textValue(c.Kubeconfig), "context": textValue(c.Context), "prometheus": textValue(c.Prometheus),
+		"kubeconfig": textValue(c.Kubeconfig), "context": textValue(c.Context), "prometheus": textValue(server.URL),
 	}
 }
 

@@ -30,6 +30,8 @@ type Config struct {
 	Manifests   []Manifest
 	Gates       []Gate
 	Rollouts    []Rollout
+	Guards      []Guard
+	Events      []Event
 	Outputs     []Output
 	Notifies    []Notify
 	Policies    []Policy
@@ -70,7 +72,18 @@ type Cluster struct {
 	Kubeconfig string      // path; empty: the usual rules ($KUBECONFIG, ~/.kube/config)
 	Context    string      // empty: the current one
 	Identity   string      // pinned UID of kube-system; empty: not pinned
-	Prometheus string      // URL; used by later gates
+	Prometheus *Prometheus // that gates and guards ask; nil: none
+}
+
+// A Prometheus says where a cluster's Prometheus is and how to get in. Either URL
+// or Service is set.
+type Prometheus struct {
+	URL         string
+	Service     string             // "namespace/name:port", asked through the API server
+	BearerToken resource.Sensitive // "" without
+	Username    string             // of basic authentication
+	Password    resource.Sensitive
+	CA          string // certificates in PEM that the server's is checked against; empty: the system's
 }
 
 // A GKECluster names a cluster in the GKE API.
@@ -199,8 +212,11 @@ type Hub struct {
 	BuildSlots   *BuildSlots
 	ImageCleaner *ImageCleaner
 	Profiles     []any // kubespawner profile list, as is
-	Protected    bool
-	Adopt        bool // takes over objects that exist already, see Manifest
+
+	DatabaseBackup DatabaseBackup // before the database is upgraded; empty: by a Job where that can be
+
+	Protected bool
+	Adopt     bool // takes over objects that exist already, see Manifest
 }
 
 // A QoSRef is a reference to a qos_class block, resolved.
@@ -354,38 +370,18 @@ type Manifest struct {
 	Adopt     bool // takes over objects that exist already and that nobody else claims
 }
 
-// A Gate is what must hold after a step. Exactly one check is set.
-type Gate struct {
-	Block
-	Bake     time.Duration
-	Interval time.Duration
-	Failures int64
-	HTTP     *HTTPCheck
-	Pods     *PodsCheck
-}
-
-// HTTPCheck asks one URL.
-type HTTPCheck struct {
-	URL      string
-	Status   []int64
-	Contains string
-	Timeout  time.Duration
-}
-
-// PodsCheck looks at pods.
-type PodsCheck struct {
-	Block       resource.Address // all pods of this block; zero: of the component changed
-	MaxRestarts int64
-	MaxPending  int64
-}
-
 // A Rollout says in which order blocks are changed and what is checked.
 type Rollout struct {
 	Block
 	Order       [][]resource.Address // waves of blocks; blocks not named come last
+	Names       []string             // of the waves, one each; an empty one is made of the blocks
+	Components  []string             // in this order within a block
+	MaxParallel int64                // blocks of a wave at once; zero: one
 	Gates       []resource.Address
+	Guards      []resource.Address
 	StepTimeout time.Duration
 	OnFailure   string // "rollback" or "stop"
+	Rollback    string // "component", "wave" or "run"
 }
 
 // An Output is a value shown after plan and apply.

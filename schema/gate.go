@@ -1,102 +1,117 @@
 package schema
 
 import (
+	"regexp"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
 
-// Defaults of a gate.
-const (
-	gateInterval = 10 * time.Second
-	httpTimeout  = 10 * time.Second
-	httpStatus   = 200
-)
+// A Gate is what must hold after a step. Exactly one check is set.
+type Gate struct {
+	Block
+	Bake           time.Duration
+	MaxBake        time.Duration // zero: about twice Bake
+	WarmUp         time.Duration
+	Interval       time.Duration
+	Failures       int64
+	Of             int64 // zero: failures count in a row
+	OnInconclusive string
+	Advisory       bool
+	Components     []string // "hub"; none: all
+
+	HTTP       *HTTPCheck
+	Pods       *PodsCheck
+	Prometheus *PrometheusCheck
+	Builds     *BuildsCheck
+	Launch     *LaunchCheck
+	Exec       *ExecCheck
+	Manual     *ManualCheck
+}
+
+// gateInterval is how often a gate looks unless it says otherwise.
+const gateInterval = 10 * time.Second
+
+// checks are the kinds of checks that a gate can have, in the order of the docs.
+// Each decodes its block into g and reports whether it is there.
+var checks = []struct {
+	name   string
+	decode func(b *body, g *Gate) bool
+}{
+	{"http", func(b *body, g *Gate) bool { g.HTTP = b.httpCheck(); return g.HTTP != nil }},
+	{"pods", func(b *body, g *Gate) bool { g.Pods = b.podsCheck(); return g.Pods != nil }},
+	{"prometheus", func(b *body, g *Gate) bool { g.Prometheus = b.prometheusCheck(); return g.Prometheus != nil }},
+	{"builds", func(b *body, g *Gate) bool { g.Builds = b.buildsCheck(); return g.Builds != nil }},
+	{"launch", func(b *body, g *Gate) bool { g.Launch = b.launchCheck(); return g.Launch != nil }},
+	{"exec", func(b *body, g *Gate) bool { g.Exec = b.execCheck(); return g.Exec != nil }},
+	{"manual", func(b *body, g *Gate) bool { g.Manual = b.manualCheck(); return g.Manual != nil }},
+}
+
+func checkNames() []string {
+	var names []string
+	for _, c := range checks {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+var componentName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // decodeGate decodes a gate block: one check, repeated for the time of bake.
 func decodeGate(b *body, header Block) entry {
 	g := &Gate{
-		Block:    header,
-		Bake:     b.duration("bake"),
-		Interval: b.positive("interval"),
-		Failures: b.number("failures", atLeast1, 1),
+		Block:          header,
+		Bake:           b.duration("bake"),
+		MaxBake:        b.positive("max_bake"),
+		WarmUp:         b.duration("warm_up"),
+		Interval:       b.positive("interval"),
+		Failures:       b.number("failures", atLeast1, 1),
+		Of:             b.number("of", span{1, 1000}, 0),
+		OnInconclusive: b.word("on_inconclusive", "hold", "fail"),
+		Advisory:       b.flag("advisory"),
+		Components:     b.texts("components"),
 	}
 	if g.Interval == 0 {
 		g.Interval = gateInterval
 	}
-	if b.has("interval") && b.has("bake") && g.Bake > 0 && g.Interval > g.Bake && !*b.bad {
-		b.errorIn("interval", "Interval longer than the bake", "A bake of %s has no room for checks every %s. Shorten the interval.", g.Bake, g.Interval)
+	b.checkTimes(g)
+	for i, name := range g.Components {
+		if !componentName.MatchString(name) {
+			b.errorAt(b.elementAt("components", i), "Invalid component", `%q is not the name of a component: write it as the plan does after the slash, as in ["hub", "proxy"].`, name)
+		}
 	}
-	g.HTTP = b.httpCheck()
-	g.Pods = b.podsCheck()
+	found := 0
+	for _, c := range checks {
+		if c.decode(b, g) {
+			found++
+		}
+	}
 	switch {
-	case g.HTTP == nil && g.Pods == nil:
-		b.errorAt(b.header, "Gate without a check", "A gate has exactly one check: an http or a pods block.")
-	case g.HTTP != nil && g.Pods != nil:
+	case found == 0:
+		b.errorAt(b.header, "Gate without a check", "A gate has exactly one check, which is a block: %s.", quoted(checkNames()))
+	case found > 1:
 		b.errorAt(b.header, "Gate with two checks", "A gate has exactly one check. Write a second gate for the other one; a rollout can name both.")
 	}
 	return g
 }
 
-func (b *body) httpCheck() *HTTPCheck {
-	h := b.block("http")
-	if h == nil {
-		return nil
+// checkTimes finds times and counts that contradict each other.
+func (b *body) checkTimes(g *Gate) {
+	if *b.bad {
+		return
 	}
-	h.require("url")
-	check := &HTTPCheck{
-		URL:      h.address("url"),
-		Contains: h.text("contains"),
-		Timeout:  h.positive("timeout"),
-		Status:   h.statuses(),
+	if b.has("interval") && b.has("bake") && g.Bake > 0 && g.Interval > g.Bake {
+		b.errorIn("interval", "Interval longer than the bake", "A bake of %s has no room for checks every %s. Shorten the interval.", g.Bake, g.Interval)
 	}
-	if check.Timeout == 0 {
-		check.Timeout = httpTimeout
+	if g.MaxBake > 0 && g.MaxBake < g.Bake {
+		b.errorIn("max_bake", "Longest bake shorter than the bake", "max_bake is what missing evidence extends the bake to, so it is at least bake = %q.", g.Bake)
 	}
-	h.done()
-	return check
-}
-
-// statuses returns the HTTP status, or a list of them.
-func (b *body) statuses() []int64 {
-	v := b.tree("status")
-	if v == nil {
-		return []int64{httpStatus}
+	if g.WarmUp > 0 && g.WarmUp >= g.Bake {
+		b.errorIn("warm_up", "Warm-up as long as the bake", "Nothing that happens in the warm-up counts, so it must be shorter than bake = %q.", g.Bake)
 	}
-	list, isList := v.([]any)
-	if !isList {
-		list = []any{v}
+	if g.Of > 0 && g.Of < g.Failures {
+		b.errorIn("of", "Fewer samples than failures", "%d bad samples of the last %d can never be. Write a larger number.", g.Failures, g.Of)
 	}
-	var statuses []int64
-	for i, e := range list {
-		n, isWhole := e.(int64)
-		if !isWhole || n < 100 || n > 599 {
-			at := b.at("status")
-			if isList {
-				at = b.elementAt("status", i)
-			}
-			b.errorAt(at, "Invalid HTTP status", "A status is a number from 100 to 599, as in status = 200 or status = [200, 302].")
-			return nil
-		}
-		statuses = append(statuses, n)
-	}
-	return statuses
-}
-
-func (b *body) podsCheck() *PodsCheck {
-	p := b.block("pods")
-	if p == nil {
-		return nil
-	}
-	check := &PodsCheck{
-		MaxRestarts: p.number("max_restarts", atLeast0, 0),
-		MaxPending:  p.number("max_pending", atLeast0, 0),
-	}
-	if t := p.ref("block", "hub", "chart", "manifest"); t != nil {
-		check.Block = t.address
-	}
-	p.done()
-	return check
 }
 
 func (g *Gate) addTo(config *Config) { config.Gates = append(config.Gates, *g) }

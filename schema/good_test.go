@@ -141,7 +141,7 @@ func TestGoodRest(t *testing.T) {
 		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default")},
 		"cluster": Cluster{
 			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
-			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: "http://prometheus.example.org",
+			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: &Prometheus{URL: "http://prometheus.example.org"},
 		},
 		"policy": Policy{Block: block("policy.released_charts"), Level: "deny", Reason: "launch day of 2018", Versions: &VersionsRule{
 			Forbid: []string{"known-bad", "pre-release"}, Allowed: map[string]string{"jupyterhub": ">= 4.2"}, Blocks: []resource.Address{a},

@@ -21,6 +21,10 @@ const (
 	RunStarted  Mark = "run started"
 	RunFinished Mark = "run finished" // Outcome says how
 
+	Waiting     Mark = "waiting"    // for Guard, since then; nothing was done yet
+	Overridden  Mark = "overridden" // a person decided that Guard does not count; Reason says why
+	Advised     Mark = "advised"    // Guard has something against the step, and holds nothing
+	Ordered     Mark = "ordered"    // somebody told the run something; Reason says who and what
 	Held        Mark = "held"
 	Applying    Mark = "applying"
 	Intended    Mark = "intended" // one change is about to be written; it may or may not have been
@@ -59,8 +63,11 @@ type Entry struct {
 	Reason  string           `json:"reason,omitempty"`
 	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
 	Verdict string           `json:"verdict,omitempty"` // of the gate
+	Guard   string           `json:"guard,omitempty"`   // address of the guard or policy that Mark is about
+	Cluster string           `json:"cluster,omitempty"` // of the step that Impact was measured of
 	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
+	Digest  string           `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
 	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
 }
 
@@ -73,6 +80,8 @@ type Sample struct {
 	Value    *float64  `json:"value,omitempty"`
 	Bound    *float64  `json:"bound,omitempty"`
 	Evidence *float64  `json:"evidence,omitempty"`
+	Early    bool      `json:"early,omitempty"` // inconclusive, and too early to be otherwise
+	Times    int       `json:"times,omitempty"` // it stands for so many of the same verdict, the last of them; 0: one
 }
 
 // Objects returns the objects that e is about.

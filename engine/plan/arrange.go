@@ -26,10 +26,12 @@ type draft struct {
 	phase     phase
 	group     int // of the rollout; see builder.group
 	component resource.Component
+	rank      int // among the components of its block
 	cluster   string
 	origin    resource.Range
 	changes   []resource.Change
-	hook      string // event; the changes are in their order then
+	hook      string   // event; the changes are in their order then
+	needs     []*draft // that make what this one cannot do without
 }
 
 // arrange puts the changes into steps and the steps into waves.
@@ -42,20 +44,24 @@ func (b *builder) arrange(changes []resource.Change) error {
 		return err
 	}
 	drafts = withHooks(drafts, b.hooks)
+	b.warnOfOrder(drafts)
 	names := b.waveNames(drafts)
+	ids := make(map[*draft]StepID, len(drafts))
 	for i, d := range drafts {
 		step, err := b.step(d, i+1)
 		if err != nil {
 			return err
 		}
-		last := len(b.plan.Waves) - 1
-		if last < 0 || b.plan.Waves[last].Name != names[i] {
-			b.plan.Waves = append(b.plan.Waves, Wave{Name: names[i]})
-			last++
+		ids[d] = step.ID
+		step.After = afters(d, ids)
+		if i == 0 || names[i] != names[i-1] || d.phase == rollout && d.group != drafts[i-1].group {
+			b.plan.Waves = append(b.plan.Waves, b.wave(d, names[i]))
 		}
+		last := len(b.plan.Waves) - 1
 		b.plan.Waves[last].Steps = append(b.plan.Waves[last].Steps, step)
 	}
 	b.attachGates(drafts)
+	b.attachGuards()
 	return nil
 }
 
@@ -72,7 +78,7 @@ func (b *builder) drafts(changes []resource.Change) []*draft {
 		d := byKey[k]
 		if d == nil {
 			block := c.Component.Block
-			d = &draft{phase: k.phase, group: b.group(block), component: k.component, cluster: k.cluster, origin: b.blocks[block]}
+			d = &draft{phase: k.phase, group: b.group(block), component: k.component, rank: b.rank(k.component), cluster: k.cluster, origin: b.blocks[block]}
 			byKey[k] = d
 			drafts = append(drafts, d)
 		}
@@ -93,46 +99,6 @@ func phaseOf(c resource.Change) phase {
 	return rollout
 }
 
-// group returns where the rollouts put a block: charts and manifests that no
-// rollout names come first, hubs that none names last.
-func (b *builder) group(block resource.Address) int {
-	n := 1
-	for _, r := range b.sortedRollouts() {
-		for _, wave := range r.Order {
-			if slices.Contains(wave, block) {
-				return n
-			}
-			n++
-		}
-	}
-	if block.Kind == "hub" {
-		return n
-	}
-	return 0
-}
-
-func (b *builder) sortedRollouts() []Rollout {
-	return slices.SortedFunc(slices.Values(b.Rollouts), func(x, y Rollout) int {
-		return cmp.Compare(x.Address.String(), y.Address.String())
-	})
-}
-
-// ranks order the components within a block, by what the later ones lean on.
-var ranks = map[string]int{
-	"crds": 1, "namespace": 2, "rbac": 3, "network-policy": 4, "priorityclass": 5, "singleuser": 6,
-	"user-scheduler": 10, proxyComponent: 11, "autohttps": 12, hubComponent: 12, binderComponent: 13,
-	buildComponent: 14, "image-cleaner": 15, "user-placeholder": 16, "image-puller": 17, "ingress": 18,
-}
-
-const otherRank = 30
-
-func rank(c resource.Component) int {
-	if r, known := ranks[c.Name]; known {
-		return r
-	}
-	return otherRank
-}
-
 func compareDrafts(x, y *draft) int {
 	backwards := 1
 	if x.phase == removals {
@@ -143,7 +109,7 @@ func compareDrafts(x, y *draft) int {
 		backwards*cmp.Compare(x.group, y.group),
 		backwards*compareRanges(x.origin, y.origin),
 		backwards*cmp.Compare(x.component.Block.String(), y.component.Block.String()),
-		backwards*cmp.Compare(rank(x.component), rank(y.component)),
+		backwards*cmp.Compare(x.rank, y.rank),
 		cmp.Compare(x.component.Name, y.component.Name),
 		cmp.Compare(x.cluster, y.cluster),
 	)
@@ -242,10 +208,16 @@ func sortByNeeds(drafts []*draft) ([]*draft, error) {
 		for _, c := range d.changes {
 			if crd := crds[[3]string{c.ID.Cluster, c.ID.Group, c.ID.Kind}]; crd != nil && crd != d {
 				g.Edge(crd, d)
+				d.needs = append(d.needs, crd)
 			}
 			for _, need := range c.Needs {
 				if maker := makes[need]; maker != nil && maker != d && c.Action != resource.Delete {
 					g.Edge(maker, d)
+				}
+			}
+			for _, need := range readsOf(c) {
+				if maker := makes[need]; maker != nil && maker != d {
+					d.needs = append(d.needs, maker)
 				}
 			}
 		}
@@ -257,66 +229,25 @@ func sortByNeeds(drafts []*draft) ([]*draft, error) {
 	return sorted, nil
 }
 
+// readsOf returns what a change cannot be made or start without, its namespace
+// included.
+func readsOf(c resource.Change) []resource.ID {
+	if c.Action == resource.Delete {
+		return nil
+	}
+	ids := leansOn(c)
+	if c.ID.Namespace != "" {
+		ids = append(ids, resource.ID{Cluster: c.ID.Cluster, Kind: "Namespace", Name: c.ID.Namespace})
+	}
+	return ids
+}
+
 func cyclePath(drafts []*draft) string {
 	names := make([]string, len(drafts))
 	for i, d := range drafts {
 		names[i] = d.component.String()
 	}
 	return strings.Join(names, " → ")
-}
-
-// waveNames names the wave of each draft: the blocks of a group that a rollout
-// put together share one.
-func (b *builder) waveNames(drafts []*draft) []string {
-	together := make(map[int][]string)
-	for _, d := range drafts {
-		block := d.component.Block.String()
-		if d.phase == rollout && b.grouped(d.component.Block) && !slices.Contains(together[d.group], block) {
-			together[d.group] = append(together[d.group], block)
-		}
-	}
-	names := make([]string, len(drafts))
-	for i, d := range drafts {
-		switch d.phase {
-		case capacityUp:
-			names[i] = "node pools"
-		case removals:
-			names[i] = "removals"
-		case capacityDown:
-			names[i] = "capacity down"
-		case rollout:
-			names[i] = d.component.Block.String()
-			if shared := together[d.group]; slices.Contains(shared, names[i]) {
-				names[i] = strings.Join(shared, ", ")
-			}
-		}
-	}
-	return names
-}
-
-// grouped reports whether a rollout names the block.
-func (b *builder) grouped(block resource.Address) bool {
-	return slices.ContainsFunc(b.Rollouts, func(r Rollout) bool {
-		return slices.ContainsFunc(r.Order, func(w []resource.Address) bool { return slices.Contains(w, block) })
-	})
-}
-
-// rollout returns the rollout that a block belongs to: the one that names it, or
-// else one that is about all.
-func (b *builder) rollout(block resource.Address) (Rollout, bool) {
-	var all *Rollout
-	for _, r := range b.sortedRollouts() {
-		if slices.ContainsFunc(r.Order, func(w []resource.Address) bool { return slices.Contains(w, block) }) {
-			return r, true
-		}
-		if len(r.Order) == 0 && all == nil {
-			all = &r
-		}
-	}
-	if all == nil {
-		return Rollout{}, false
-	}
-	return *all, true
 }
 
 func (b *builder) step(d *draft, n int) (Step, error) {
@@ -347,10 +278,10 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 		if !isPoolBlock(d) || b.grouped(d.component.Block) { // what is said of all is not meant for machines
 			s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)
 		}
-		s.OnFailure = cmp.Or(r.OnFailure, s.OnFailure)
+		s.OnFailure, s.Extent = cmp.Or(r.OnFailure, s.OnFailure), r.Extent
 	}
 	if s.Class == resource.ClassOneWay || b.Back {
-		s.OnFailure = Stop
+		s.OnFailure, s.Extent = Stop, ""
 	}
 	return s, nil
 }
@@ -367,7 +298,7 @@ func (b *builder) attachGates(drafts []*draft) {
 			last[d.component.Block] = i
 		}
 	}
-	i := -1
+	i, controls := -1, b.controls()
 	for w := range b.plan.Waves {
 		for n := range b.plan.Waves[w].Steps {
 			i++
@@ -379,7 +310,7 @@ func (b *builder) attachGates(drafts []*draft) {
 			}
 			begins, isNew := slices.ContainsFunc(drafts[i].changes, starts), !b.lives(block)
 			if isNew && i == last[block] && begins || !isNew && (begins || s.Class >= resource.ClassRestart) {
-				s.Gates = withDefaults(r.Gates)
+				s.Gates = b.gatesFor(s.Component, r.Gates, controls[w], isNew)
 			}
 		}
 	}
@@ -394,7 +325,7 @@ func (b *builder) lives(block resource.Address) bool {
 }
 
 func starts(c resource.Change) bool {
-	return c.Action == resource.Create && workloads[c.ID.Kind] && c.Hook == nil
+	return c.Action == resource.Create && workloads[c.ID.Kind] && c.Hook == nil && c.Component.Name != BackupComponent
 }
 
 func withDefaults(gates []Gate) []Gate {

@@ -294,7 +294,7 @@ func (p *Plan) check() error {
 			}
 		}
 		for _, g := range s.Gates {
-			if (g.HTTP == nil) == (g.Pods == nil) || g.Interval <= 0 || g.Bake < 0 || g.Failures < 1 {
+			if g.Check() == "" || g.Interval <= 0 || g.Bake < 0 || g.Failures < 1 {
 				return fmt.Errorf("step %s: gate %q is incomplete", s.ID, g.Name)
 			}
 		}

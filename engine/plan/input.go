@@ -18,13 +18,20 @@ type Input struct {
 	Changes  []resource.Change          // what the comparison of Reading found
 	Census   map[string]resource.Census // by name of the cluster
 	Rollouts []Rollout
+	Sites    []Site                     // where the blocks live
+	Guards   []PlannedGuard             // about all blocks
 	Measured map[resource.Class]Measure // from earlier runs
 	Only     []string                   // addresses of blocks or components; empty means all
 	Except   []string
 	Delete   []string // addresses that may be deleted although people's work is on them
 	Outputs  map[string]any
-	Charts   []resource.Chart          // that the objects come from
+	Charts   []resource.Chart // that the objects come from
+	Faults   []resource.Fault // of the charts' versions
+	Policies []Policy
+	Releases map[string]string         // version of JupyterHub by version of the jupyterhub chart
+	ByHand   []resource.Address        // hubs whose database is backed up by hand
 	Warnings []string                  // found while reading
+	Rejected map[string]Rejection      // by digest of the step: what was rolled back before
 	Vanished map[resource.ID]time.Time // objects that were applied then, and that somebody deleted since
 	Mask     Mask                      // under which secrets enter the plan's ID
 
@@ -40,9 +47,14 @@ type Input struct {
 type Rollout struct {
 	Address     resource.Address
 	Order       [][]resource.Address // waves of blocks; empty means that it is about all blocks
+	Names       []string             // of the waves, one each; an empty one is made of the blocks
+	Components  []string             // in this order within a block; others keep their places
+	MaxParallel int                  // blocks of a wave at once; zero: one
 	Gates       []Gate
+	Guards      []PlannedGuard
 	StepTimeout time.Duration // zero: the default
 	OnFailure   OnFailure     // empty: Rollback
+	Extent      Extent
 }
 
 // A Measure is what earlier runs of the same class took.

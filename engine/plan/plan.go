@@ -36,6 +36,8 @@ type Plan struct {
 	Unchanged     int                   `json:"unchanged"`          // number of objects that are as desired
 	Outputs       map[string]any        `json:"outputs,omitempty"`
 	Charts        []resource.Chart      `json:"charts,omitempty"` // that the objects come from, by block, parents first
+	Versions      Versions              `json:"versions,omitzero"`
+	Verdicts      []Verdict             `json:"verdicts,omitempty"` // what policies have against the plan, hardest first
 }
 
 // A Cluster is one that the plan reads or writes.
@@ -48,8 +50,10 @@ type Cluster struct {
 
 // A Wave is the steps of some blocks that are made before the next wave begins.
 type Wave struct {
-	Name  string `json:"name"` // "hub.staging", "node pools"
-	Steps []Step `json:"steps"`
+	Name        string `json:"name"`                   // "hub.staging", "node pools", "10%"
+	Rollout     string `json:"rollout,omitempty"`      // the block that put it in its place; empty when none did
+	MaxParallel int    `json:"max_parallel,omitempty"` // so many of its blocks are changed at once; zero: one
+	Steps       []Step `json:"steps"`
 }
 
 // StepID is stable across saving, loading and resuming a plan.
@@ -68,6 +72,10 @@ type Step struct {
 	Hook      string             `json:"hook,omitempty"` // "pre-upgrade": the step runs hooks of the block's chart
 	Timeout   time.Duration      `json:"timeout_ns"`     // to converge
 	OnFailure OnFailure          `json:"on_failure"`
+	Extent    Extent             `json:"rollback,omitempty"` // what is undone beside the step when it fails; empty: nothing
+	After     []StepID           `json:"after,omitempty"`    // earlier steps that make what this one cannot do without
+	Guards    []Guard            `json:"guards,omitempty"`   // what must hold before it begins
+	Admission Admission          `json:"admission,omitempty"`
 }
 
 // OnFailure says what to do when a step fails.
@@ -79,32 +87,23 @@ const (
 	Stop     OnFailure = "stop"     // leave it as it is and stop: held, resumable
 )
 
-// A Gate is what must hold after a step has converged, and for how long. Exactly
-// one of its checks is set.
-type Gate struct {
-	Name     string        `json:"name"`
-	Bake     time.Duration `json:"bake_ns"`     // must hold for so long
-	Interval time.Duration `json:"interval_ns"` // between two samples
-	Failures int           `json:"failures"`    // so many bad samples in a row fail the gate; at least 1
-	HTTP     *HTTPCheck    `json:"http,omitempty"`
-	Pods     *PodsCheck    `json:"pods,omitempty"`
-}
+// Extent is what is undone when a step fails.
+type Extent string
 
-// An HTTPCheck asks one URL.
-type HTTPCheck struct {
-	URL      string        `json:"url"`
-	Status   []int         `json:"status"` // any of these is good; default 200
-	Contains string        `json:"contains,omitempty"`
-	Timeout  time.Duration `json:"timeout_ns"` // of one request
-}
+// How far undoing goes, beside the component that failed.
+const (
+	WholeWave Extent = "wave" // what the run did of the step's wave
+	WholeRun  Extent = "run"  // what the run did
+)
 
-// A PodsCheck looks at the pods of the component that was changed, or of a whole
-// block.
-type PodsCheck struct {
-	Block       string `json:"block,omitempty"` // "hub.prod": all its pods; empty: the component's
-	MaxRestarts int    `json:"max_restarts"`    // since the step began
-	MaxPending  int    `json:"max_pending"`
-}
+// Admission is what a step does to how many people are let in.
+type Admission string
+
+// What a step does to admission; the zero Admission is nothing.
+const (
+	RaisesAdmission Admission = "raised"
+	LowersAdmission Admission = "lowered" // and changes nothing else: a lower limit, a ban
+)
 
 // Drift is the fields of one object that someone other than hubcap wrote.
 type Drift struct {

@@ -1,50 +1,73 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 )
 
+// keepEvery is how often samples are made durable while all gates stay open.
+const keepEvery = 30 * time.Second
+
 // bake samples the gates of the step until each has held for its time. One that
-// fails fails the step; one that stays inconclusive holds it.
+// fails fails the step; one that stays inconclusive holds it. What is due at the
+// same time is sampled side by side, so that a Prometheus that hangs keeps no
+// other gate waiting for long.
 func (x *execution) bake(ctx context.Context) error {
-	began := time.Now()
-	var open []*baking
-	for _, g := range x.step.Gates {
-		open = append(open, newBaking(g, began))
+	p := x.resumedBake()
+	for _, b := range p.open {
+		if err := x.conclude(ctx, p, b); err != nil {
+			return err
+		}
 	}
-	for len(open) > 0 {
-		next := open[0]
-		for _, b := range open {
-			if b.next.Before(next.next) {
-				next = b
-			}
+	for p.drop(); len(p.open) > 0; p.drop() {
+		err := x.sleep(ctx, time.Until(p.next()))
+		if err == nil {
+			err = x.promote(ctx, p)
 		}
-		if err := x.sleep(ctx, time.Until(next.next)); err != nil {
-			return err
+		if err == nil {
+			err = x.sampleDue(ctx, p)
 		}
-		if err := x.sample(ctx, next); err != nil {
-			return err
-		}
-		if next.verdict != "" {
-			open = without(open, next)
+		if err != nil {
+			return errors.Join(err, x.keep(ctx, p))
 		}
 	}
 	return nil
 }
 
-func without(list []*baking, one *baking) []*baking {
-	var rest []*baking
-	for _, b := range list {
-		if b != one {
-			rest = append(rest, b)
+// A baking is the bake of one step.
+type baking struct {
+	began   time.Time // of the bake: the step had converged
+	open    []*oneBake
+	kept    []journal.Sample // not durable yet
+	flushed time.Time
+}
+
+// A oneBake is one gate of a baking.
+type oneBake struct {
+	*Bake
+	last    Sample
+	settled bool // the verdict is in the journal and was acted on
+}
+
+func (p *baking) next() time.Time {
+	first := p.open[0].next
+	for _, b := range p.open {
+		if b.next.Before(first) {
+			first = b.next
 		}
 	}
-	return rest
+	return first
+}
+
+func (p *baking) drop() {
+	p.open = slices.DeleteFunc(p.open, func(b *oneBake) bool { return b.settled })
 }
 
 // sleep waits, unless the run must stop.
@@ -56,87 +79,170 @@ func (x *execution) sleep(ctx context.Context, d time.Duration) error {
 		return errLost
 	case <-ctx.Done():
 		return errInterrupted
+	case <-x.Orders.news():
 	case <-timer.C:
-		return x.mayGoOn(ctx)
 	}
+	return cmp.Or(x.Orders.aborted(), x.mayGoOn(ctx))
 }
 
-// sample takes one sample of one gate and acts on its verdict, once it has one.
-func (x *execution) sample(ctx context.Context, b *baking) error {
-	var s Sample
-	err := fmt.Errorf("cluster %s samples no gates", x.step.Cluster)
-	if sampler := x.Targets[x.step.Cluster].Sampler; sampler != nil {
-		s, err = sampler.Sample(ctx, Question{Gate: b.gate, Component: x.step.Component, Began: x.began, Baking: b.began, At: time.Now()})
+// sampleDue takes a sample of every gate that is due and acts on the verdicts
+// there are.
+func (x *execution) sampleDue(ctx context.Context, p *baking) error {
+	now := time.Now()
+	var due []*oneBake
+	for _, b := range p.open {
+		if !b.next.After(now) {
+			due = append(due, b)
+		}
 	}
+	samples := make([]Sample, len(due))
+	each(len(due), func(i int) { samples[i] = x.sample(ctx, p, due[i], now) })
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	if err != nil {
-		s = Sample{Verdict: Inconclusive, Reason: err.Error()}
+	for i, b := range due {
+		b.last = samples[i]
+		b.Take(b.last, now)
+		p.note(b.gate.Name, b.last, now)
+		x.tell(GateSampled{Step: x.step.ID, Gate: b.gate, Sample: b.last, Elapsed: now.Sub(b.began), Of: b.Length()})
 	}
-	now := time.Now()
-	b.take(s, now)
-	x.tell(GateSampled{Step: x.step.ID, Gate: b.gate, Sample: s, Elapsed: now.Sub(b.began)})
-	if b.verdict == "" {
+	for _, b := range due {
+		if err := x.conclude(ctx, p, b); err != nil {
+			return err
+		}
+	}
+	if time.Since(p.flushed) < keepEvery {
 		return nil
 	}
-	entry := journal.Entry{Mark: journal.Baking, Gate: b.gate.Name, Verdict: string(b.verdict), Reason: s.Reason}
+	return x.keep(ctx, p)
+}
+
+// sample takes one sample of one gate. That none could be had is inconclusive.
+func (x *execution) sample(ctx context.Context, p *baking, b *oneBake, now time.Time) Sample {
+	if m := b.gate.Manual; m != nil {
+		return people(m.Prompt)
+	}
+	sampler := x.Targets[x.step.Cluster].Sampler
+	if sampler == nil {
+		return Sample{Verdict: Inconclusive, Reason: fmt.Sprintf("cluster %s samples no gates", x.step.Cluster)}
+	}
+	s, err := sampler.Sample(ctx, Question{Gate: b.gate, Component: x.step.Component, Began: x.first, Baking: p.began, At: now})
+	if err != nil {
+		return Sample{Verdict: Inconclusive, Reason: err.Error()}
+	}
+	if s.Verdict != Pass && s.Verdict != Fail {
+		s.Verdict = Inconclusive
+	}
+	return s
+}
+
+// conclude records a gate's verdict, once it has one, and acts on it.
+func (x *execution) conclude(ctx context.Context, p *baking, b *oneBake) error {
+	if b.verdict == "" || b.settled {
+		return nil
+	}
+	b.settled = true
+	entry := journal.Entry{Mark: journal.Baking, Gate: b.gate.Name, Verdict: string(b.verdict), Reason: b.last.Reason, Samples: p.take(time.Now())}
 	if err := x.record(ctx, entry); err != nil {
 		return err
 	}
-	switch b.verdict {
-	case Fail:
-		return fmt.Errorf("gate %s failed: %s", b.gate.Name, s.Reason)
-	case Inconclusive:
-		return &heldError{reason: fmt.Sprintf("gate %s is inconclusive: %s", b.gate.Name, s.Reason)}
+	switch {
+	case b.verdict == Pass:
+	case b.gate.Advisory:
+		x.tell(Warned{Text: fmt.Sprintf("%s: gate %s, which is advisory, %s: %s", x.step.ID, b.gate.Name, said[b.verdict], b.last.Reason)})
+	case b.verdict == Fail:
+		return fmt.Errorf("gate %s failed: %s", b.gate.Name, b.last.Reason)
+	case b.gate.OnInconclusive == plan.FailWhenUnclear:
+		return fmt.Errorf("gate %s is inconclusive, which fails it: %s", b.gate.Name, b.last.Reason)
+	default:
+		return &heldError{reason: fmt.Sprintf("gate %s is inconclusive: %s", b.gate.Name, b.last.Reason)}
 	}
 	return nil
 }
 
-// A baking is one gate while it is sampled. It is pure: samples and times in, a
-// verdict out.
-type baking struct {
-	gate    plan.Gate
-	began   time.Time
-	end     time.Time // it must hold until then
-	limit   time.Time // beyond which the bake is not extended
-	next    time.Time // when to sample
-	bad     int       // samples in a row
-	verdict Verdict   // empty while it is open
+var said = map[Verdict]string{Fail: "failed", Inconclusive: "is inconclusive"}
+
+// note adds a sample to those that are to be kept. What says the same as the one
+// before is kept with it: so a long bake stays small, and a resumed one counts
+// right.
+func (p *baking) note(gate string, s Sample, at time.Time) {
+	one := journal.Sample{
+		Gate: gate, Time: at.UTC().Truncate(time.Millisecond), Verdict: string(s.Verdict), Reason: s.Reason,
+		Value: s.Value, Bound: s.Bound, Evidence: s.Evidence, Early: s.Early,
+	}
+	if s.Verdict == Pass && s.Value != nil {
+		one.Reason = "" // the numbers say it
+	}
+	for i, k := range slices.Backward(p.kept) {
+		if k.Gate != gate {
+			continue
+		}
+		if k.Verdict == one.Verdict && k.Early == one.Early {
+			one.Times = max(k.Times, 1) + 1
+			p.kept = slices.Delete(p.kept, i, i+1)
+		}
+		break
+	}
+	p.kept = append(p.kept, one)
 }
 
-func newBaking(g plan.Gate, now time.Time) *baking {
-	patience := max(2*g.Bake, g.Bake+time.Duration(g.Failures+1)*g.Interval)
-	return &baking{gate: g, began: now, end: now.Add(g.Bake), limit: now.Add(patience), next: now}
+func (p *baking) take(now time.Time) []journal.Sample {
+	kept := p.kept
+	p.kept, p.flushed = nil, now
+	return kept
 }
 
-// take judges one sample taken at now. So many bad ones in a row fail the gate;
-// an inconclusive one makes it last longer, at most about twice its time; at the
-// end the last sample must be good.
-func (b *baking) take(s Sample, now time.Time) {
-	b.next = now.Add(b.gate.Interval)
-	switch s.Verdict {
+// keep makes the samples that wait durable.
+func (x *execution) keep(ctx context.Context, p *baking) error {
+	kept := p.take(time.Now())
+	if len(kept) == 0 {
+		return nil
+	}
+	return x.record(ctx, journal.Entry{Mark: journal.Baking, Samples: kept})
+}
+
+// resumedBake begins the bake, or goes on with the one that an earlier execution
+// began of the very same writes.
+func (x *execution) resumedBake() *baking {
+	now := time.Now()
+	past := journal.BakeOf(x.entries, x.step.ID)
+	if past.Began.IsZero() || !x.began.IsZero() {
+		past = journal.PastBake{} // this execution wrote: what was seen before was something else
+	}
+	p := &baking{began: cmp.Or(past.Began, now), flushed: now}
+	for _, g := range x.step.Gates {
+		if b := resumeGate(g, past, now); b != nil {
+			p.open = append(p.open, b)
+		}
+	}
+	return p
+}
+
+// resumeGate returns a gate as its samples left it, or nil when it has passed
+// already. One that could not tell gets its time anew.
+func resumeGate(g plan.Gate, past journal.PastBake, now time.Time) *oneBake {
+	switch Verdict(past.Verdicts[g.Name]) {
 	case Pass:
-		b.bad = 0
-	case Fail:
-		b.bad++
-	default:
-		s.Verdict = Inconclusive
-		b.end = b.end.Add(b.gate.Interval)
+		return nil
+	case Inconclusive:
+		b := &oneBake{Bake: NewBake(g, now)}
+		b.next = now
+		return b
 	}
-	switch {
-	case b.bad >= b.gate.Failures:
-		b.verdict = Fail
-	case s.Verdict == Pass && !now.Before(b.end):
-		b.verdict = Pass
-	case now.Before(b.limit):
-		// Still open.
-	case s.Verdict == Pass:
-		b.verdict = Inconclusive
-	default:
-		b.verdict = s.Verdict
+	b := &oneBake{Bake: NewBake(g, cmp.Or(past.Began, now))}
+	last := past.Began
+	for _, s := range past.Samples {
+		if s.Gate != g.Name {
+			continue
+		}
+		b.last = Sample{Verdict: Verdict(s.Verdict), Reason: s.Reason, Value: s.Value, Bound: s.Bound, Evidence: s.Evidence, Early: s.Early}
+		for range max(s.Times, 1) {
+			b.Take(b.last, s.Time)
+		}
+		last = s.Time
 	}
-	if b.next.After(b.end) && now.Before(b.end) {
-		b.next = b.end // the last sample is taken at the very end
+	if !past.Began.IsZero() {
+		b.goOn(last, now)
 	}
+	return b
 }

@@ -47,7 +47,35 @@ type GateSampled struct {
 	Gate    plan.Gate
 	Sample  Sample
 	Elapsed time.Duration // of the bake
+	Of      time.Duration // its length as things stand; missing evidence extends it
 }
+
+// GuardWaited says which guards a step waits for; it comes when what they say
+// changes, and at every look.
+type GuardWaited struct {
+	Step    plan.StepID
+	Since   time.Time // it waits
+	Limit   time.Time // it is held then
+	Reasons []string  // "guard.quiet: 34 launches per minute, at most 20 are allowed"
+}
+
+// GuardTold says what a guard that holds nothing has against a step.
+type GuardTold struct {
+	Step   plan.StepID
+	Guard  plan.Guard
+	Reason string
+	Why    Unheld
+}
+
+// Unheld says why a guard holds nothing.
+type Unheld string
+
+// Why a guard holds nothing.
+const (
+	IsAdvisory   Unheld = "advisory"
+	IsOverridden Unheld = "overridden"
+	IsRelaxed    Unheld = "relaxed during the incident"
+)
 
 // Noted is something worth a line and no worry: an operation of GKE's that is
 // waited for.
@@ -70,6 +98,8 @@ func (StepMoved) event()   {}
 func (ChangeMade) event()  {}
 func (Waited) event()      {}
 func (GateSampled) event() {}
+func (GuardWaited) event() {}
+func (GuardTold) event()   {}
 func (Noted) event()       {}
 func (Warned) event()      {}
 func (RunEnded) event()    {}

@@ -70,6 +70,7 @@ type Sample struct {
 	Value    *float64 // what was measured, where that is a number
 	Bound    *float64 // what it was held against
 	Evidence *float64 // how much work it rests on: launches, samples; nil when nothing was asked
+	Early    bool     // inconclusive because the bake is young: evidence is on its way
 }
 
 // Verdict is what a sample, or a whole gate, says.

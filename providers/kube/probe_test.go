@@ -86,7 +86,7 @@ func TestVerdict(t *testing.T) {
 		restarts, pending int
 		want              run.Verdict
 	}{{0, 0, run.Pass}, {2, 1, run.Pass}, {3, 0, run.Fail}, {0, 2, run.Fail}} {
-		if s := verdict(check, 3, tc.restarts, tc.pending, ""); s.Verdict != tc.want || s.Reason == "" {
+		if s := judgePods(check, podCount{of: "3 pods", restarts: tc.restarts, pending: tc.pending}); s.Verdict != tc.want || s.Reason == "" {
 			t.Errorf("%d restarts, %d pending: %+v", tc.restarts, tc.pending, s)
 		}
 	}

@@ -49,40 +49,47 @@ func (p *Provider) Sample(ctx context.Context, q run.Question) (run.Sample, erro
 	if gate.Pods == nil {
 		return run.Sample{}, fmt.Errorf("sample gate %s: it does not look at pods", gate.Name)
 	}
-	pods, err := p.sampledPods(ctx, gate.Pods.Block, component)
+	sample, err := p.samplePods(ctx, *gate.Pods, component)
 	if err != nil {
 		if ctx.Err() != nil {
 			return run.Sample{}, ctx.Err()
 		}
 		return run.Sample{Verdict: run.Inconclusive, Reason: p.scrub(p.Client.explain("list", "pods", err).Error())}, nil
 	}
-	if len(pods) == 0 {
-		return run.Sample{Verdict: run.Inconclusive, Reason: "no pods were found"}, nil
+	return sample, nil
+}
+
+func (p *Provider) samplePods(ctx context.Context, check plan.PodsCheck, component resource.Component) (run.Sample, error) {
+	if check.Users {
+		return p.sampleUsers(ctx, check)
 	}
-	restarts, worst := p.restartsSince(component, pods)
-	pending := 0
+	pods, err := p.sampledPods(ctx, check.Block, component)
+	if err != nil {
+		return run.Sample{}, err
+	}
+	count, now := podCount{}, p.now()
+	var alive []corev1.Pod
 	for _, pod := range pods {
-		if pod.Status.Phase == corev1.PodPending {
-			pending++
+		switch {
+		case pod.DeletionTimestamp == nil:
+			alive = append(alive, pod)
+			if isPendingFor(&pod, check.PendingAfter, now) {
+				count.pending++
+			}
+		case isStuck(&pod.ObjectMeta, check.TerminatingAfter, now):
+			count.terminating++
 		}
 	}
-	return verdict(*gate.Pods, len(pods), restarts, pending, worst), nil
+	if len(alive) == 0 {
+		return run.Sample{Verdict: run.Inconclusive, Reason: "no pods were found"}, nil
+	}
+	count.of = fmt.Sprintf("%d pods", len(alive))
+	count.restarts, count.worst = p.restartsSince(component, alive)
+	return judgePods(check, count), nil
 }
 
-func verdict(check plan.PodsCheck, pods, restarts, pending int, worst string) run.Sample {
-	s := run.Sample{
-		Verdict: run.Pass,
-		Reason: fmt.Sprintf("%d pods: %d restarts since the step began (at most %d), %d pending (at most %d)",
-			pods, restarts, check.MaxRestarts, pending, check.MaxPending),
-	}
-	if restarts > check.MaxRestarts || pending > check.MaxPending {
-		s.Verdict = run.Fail
-		s.Reason += worst
-	}
-	return s
-}
-
-// sampledPods returns the pods of the workloads, each once.
+// sampledPods returns the pods of the workloads, each once, those on their way out
+// included.
 func (p *Provider) sampledPods(ctx context.Context, block string, component resource.Component) ([]corev1.Pod, error) {
 	workloads, err := p.ownWorkloads(ctx)
 	if err != nil {
@@ -107,7 +114,7 @@ func (p *Provider) sampledPods(ctx context.Context, block string, component reso
 			return nil, err
 		}
 		for _, pod := range own {
-			if !seen[pod.UID] && pod.DeletionTimestamp == nil {
+			if !seen[pod.UID] {
 				seen[pod.UID] = true
 				pods = append(pods, pod)
 			}

@@ -1,7 +1,7 @@
-// Package probe takes the samples of gates that ask a URL.
+// Package probe takes the samples of gates that ask a URL or run a program.
 //
 // Place in the pipeline: a provider beside run; it satisfies run.Sampler for
-// gates with an HTTP check.
+// gates with an HTTP or exec check.
 package probe
 
 import (
@@ -116,7 +116,16 @@ func judge(check *plan.HTTPCheck, status int, body []byte, took time.Duration) r
 	if check.Contains != "" && !bytes.Contains(body, []byte(check.Contains)) {
 		return failed("status %d in %s, but the first %d bytes do not contain %q", status, took, len(body), check.Contains)
 	}
-	return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("status %d in %s", status, took)}
+	s := run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("status %d in %s", status, took)}
+	if most := check.MaxLatency; most > 0 {
+		value, bound := took.Seconds(), most.Seconds()
+		s.Value, s.Bound = &value, &bound
+		s.Reason += fmt.Sprintf(" (at most %s)", most)
+		if took > most {
+			s.Verdict = run.Fail
+		}
+	}
+	return s
 }
 
 func failed(format string, args ...any) run.Sample {

@@ -29,6 +29,7 @@ func (s *session) doctorCommand() *cobra.Command {
 meant, that the permissions suffice, that nobody holds the lock, and that no run is
 unfinished. Nothing is changed. Exit 1 when a check fails.`,
 	}
+	c.AddCommand(s.doctorMetricsCommand())
 	s.clusterFlags(c)
 	s.lockedFlag(c)
 	s.outputFlag(c, asText, asJSON)

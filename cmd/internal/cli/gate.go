@@ -1,24 +1,28 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"hubcap/cmd/internal/render"
+	"hubcap/engine"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
-	"hubcap/providers/probe"
 	"hubcap/schema"
 )
 
 func (s *session) gateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "gate", GroupID: groupRuns, Args: args(cobra.NoArgs),
-		Short: "List the gates, or try one now",
+		Short: "List the gates, try them now, or replay them over the past",
 	}
 	list := &cobra.Command{Use: "list", Args: args(cobra.NoArgs), Short: "List the gates of the config, offline"}
 	s.configFlags(list)
@@ -29,140 +33,352 @@ func (s *session) gateCommand() *cobra.Command {
 		}
 		var rows [][]string
 		for _, g := range config.Gates {
-			rows = append(rows, []string{g.Address.String(), check(g), render.Span(g.Bake), render.Span(g.Interval), usedBy(config, g)})
+			rows = append(rows, []string{g.Address.String(), checked(g), render.Span(g.Bake), render.Span(g.Interval), usedBy(config, g)})
 		}
 		return s.print(render.Table([]string{"GATE", "CHECK", "BAKE", "EVERY", "USED BY"}, rows, "No gate is in the config.", s.style(s.out)))
 	}
-	try := &cobra.Command{
-		Use: "test NAME", Args: args(cobra.ExactArgs(1)), Short: "Take one sample now",
-		Long: "Takes one sample of a gate now, and changes nothing. Exit 0 when it passes, 1 when it\nfails, 6 when it is inconclusive.",
-	}
-	var component string
-	s.clusterFlags(try)
-	try.Flags().StringVar(&component, "component", "", "the component (`address`) whose pods a pods gate looks at, where the gate names none")
-	try.ValidArgsFunction = s.complete(gateNames)
-	try.RunE = func(c *cobra.Command, given []string) error {
-		ctx, stop := s.interruptible(c.Context())
-		defer stop()
-		return s.tryGate(ctx, given[0], component)
-	}
-	c.AddCommand(list, try)
+	c.AddCommand(list, s.gateTestCommand())
 	return c
 }
 
-func check(g schema.Gate) string {
+func (s *session) gateTestCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "test [NAME…]", Args: args(cobra.ArbitraryArgs), Short: "Take one sample now, or replay a past window",
+		Long: `Takes one sample of each gate now, as at the end of a bake that began as long ago
+as the gate says, and changes nothing. Without names, all gates are tried; each on
+the hubs that the rollouts with it order, or on all.
+
+With --at, gates that ask a Prometheus are replayed over a bake that began then:
+what would they have said, when, and with which numbers.
+
+Exit 0 when all pass, 1 when one fails, 6 when one is inconclusive. Advisory gates
+do not count.`,
+		Example: `  hubcap gate test
+  hubcap gate test launch-success --component hub.prod
+  hubcap gate test hub-memory --at 2026-11-01T12:00Z --for 2h`,
+	}
+	var t trial
+	s.clusterFlags(c)
+	s.outputFlag(c, asText, asJSON)
+	c.Flags().StringVar(&t.component, "component", "", "try the gates on this block or component (`address`)")
+	c.Flags().StringVar(&t.at, "at", "", "replay a bake that began at this `time`, as in 2026-11-01T12:00Z")
+	c.Flags().DurationVar(&t.length, "for", 0, "how long the replayed bake is; default the gate's own")
+	c.Flags().StringVar(&t.began, "began", "", "when the step of the replayed bake began to write (`time`); default --at")
+	c.ValidArgsFunction = s.complete(gateNames)
+	c.RunE = func(c *cobra.Command, given []string) error {
+		ctx, stop := s.interruptible(c.Context())
+		defer stop()
+		t.names = given
+		return s.tryGates(ctx, t)
+	}
+	return c
+}
+
+// A trial is what is asked of "gate test".
+type trial struct {
+	names     []string
+	component string
+	at, began string
+	length    time.Duration
+}
+
+// An attempt is one gate on one block.
+type attempt struct {
+	address resource.Address
+	gate    plan.Gate
+	site    plan.Site
+	target  resource.Component
+}
+
+// label is how the attempt is called: by its gate, and where it looks when there
+// are several places.
+func (a attempt) label() string {
+	if a.site.Block.IsZero() {
+		return a.address.String()
+	}
+	return a.address.String() + " on " + a.site.Block.String()
+}
+
+func checked(g schema.Gate) string {
 	switch {
 	case g.HTTP != nil:
 		return "http " + g.HTTP.URL
+	case g.Pods != nil && g.Pods.Users:
+		return "user servers"
 	case g.Pods != nil && !g.Pods.Block.IsZero():
 		return "pods of " + g.Pods.Block.String()
 	case g.Pods != nil:
 		return "pods of the component"
+	case g.Prometheus != nil:
+		return "prometheus " + bounds(*g.Prometheus)
 	}
-	return ""
+	return engine.GateOf(g).Check()
+}
+
+// bounds names what the answer of a Prometheus is held against.
+func bounds(p schema.PrometheusCheck) string {
+	var all []string
+	for _, b := range []struct {
+		name string
+		set  bool
+	}{
+		{"max", p.Max != nil}, {"min", p.Min != nil}, {"before", p.Before != nil},
+		{"control", p.Control != nil}, {"slope", p.Slope != nil}, {"evidence", p.Evidence != nil},
+	} {
+		if b.set {
+			all = append(all, b.name)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func usedBy(config *schema.Config, g schema.Gate) string {
-	text := ""
+	var names []string
 	for _, r := range config.Rollouts {
 		if slices.Contains(r.Gates, g.Address) {
-			if text != "" {
-				text += ", "
-			}
-			text += r.Address.String()
+			names = append(names, r.Address.String())
 		}
 	}
-	return text
+	return strings.Join(names, ", ")
 }
 
-func (s *session) tryGate(ctx context.Context, name, component string) error {
+func (s *session) tryGates(ctx context.Context, t trial) error {
 	config, err := s.load()
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(config.Gates, func(g schema.Gate) bool { return g.Address.Name == name || g.Address.String() == name })
-	if i < 0 {
-		return usage("gate test: there is no gate %q in the config", name)
-	}
-	gate := planned(config.Gates[i])
-	sampler, target, err := s.sampler(ctx, config, config.Gates[i], component)
+	attempts, err := attemptsOf(config, t)
 	if err != nil {
 		return err
 	}
-	sample, err := sampler.Sample(ctx, run.Question{Gate: gate, Component: target})
+	if t.at != "" || t.began != "" || t.length != 0 {
+		return s.replayGates(ctx, config, t, attempts)
+	}
+	e, troubles := s.connectFor(ctx, config, attempts)
+	var results []tried
+	for _, a := range attempts {
+		if ctx.Err() != nil {
+			return silently(exitInterrupted)
+		}
+		results = append(results, s.try(ctx, e, troubles, a))
+	}
+	return s.tellTried(results)
+}
+
+// connectFor connects the clusters, if any of the gates needs their API servers.
+func (s *session) connectFor(ctx context.Context, config *schema.Config, attempts []attempt) (*engine.Engine, map[string]error) {
+	s.monitor(ctx, config)
+	if slices.ContainsFunc(attempts, func(a attempt) bool { return a.gate.HTTP == nil && a.gate.Prometheus == nil }) {
+		return s.connect(ctx, config)
+	}
+	return &engine.Engine{}, nil
+}
+
+// attemptsOf returns which gates are tried, and where.
+func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
+	var all []attempt
+	found := map[string]bool{}
+	for _, g := range config.Gates {
+		named := slices.ContainsFunc(t.names, func(n string) bool { return n == g.Address.Name || n == g.Address.String() })
+		if len(t.names) > 0 && !named {
+			continue
+		}
+		found[g.Address.Name], found[g.Address.String()] = true, true
+		own, problem := attemptsAt(config, g, t.component)
+		if len(own) == 0 && named {
+			return nil, usage("gate test %s: %s", g.Address.Name, problem)
+		}
+		all = append(all, own...)
+	}
+	for _, name := range t.names {
+		if !found[name] {
+			return nil, usage("gate test: there is no gate %q in the config", name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, usage("gate test: there is no gate that can be tried")
+	}
+	return all, nil
+}
+
+// attemptsAt returns the places of one gate, or why there is none.
+func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []attempt, problem string) {
+	gate, sites := engine.GateOf(g), engine.Sites(config)
+	places, err := placesOf(config, g, sites, component)
+	if err != nil {
+		return nil, err.Error()
+	}
+	problem = "there is no hub in the config to try it on"
+	seen := map[string]bool{}
+	for _, site := range places {
+		others := slices.DeleteFunc(slices.Clone(sites), func(o plan.Site) bool { return o.Type == "" || o.Block == site.Block })
+		filled, unfit := gate.For(site, others)
+		if unfit != "" {
+			problem = unfit
+			continue
+		}
+		a := attempt{address: g.Address, gate: filled, site: site}
+		if component != "" {
+			address := resource.ParseAddress(component)
+			a.target = resource.Component{Block: address.Block(), Name: address.Object}
+		} else if p := filled.Pods; p != nil && !p.Users && p.Block == "" {
+			return nil, "it looks at the pods of the component that was changed; name one with --component"
+		}
+		text, err := json.Marshal(filled)
+		if err != nil {
+			panic("cli: a gate that is no data: " + err.Error())
+		}
+		if !seen[string(text)] { // asked of one hub or of all, it is the same question
+			seen[string(text)] = true
+			all = append(all, a)
+		}
+	}
+	if len(all) == 1 && len(places) > 1 {
+		all[0].site.Block = resource.Address{}
+	}
+	return all, problem
+}
+
+// placesOf returns where a gate is tried: where it is told to, on the hubs that
+// the rollouts with it order, or on all hubs.
+func placesOf(config *schema.Config, g schema.Gate, sites []plan.Site, component string) ([]plan.Site, error) {
+	if component != "" {
+		block := resource.ParseAddress(component).Block()
+		for _, site := range sites {
+			if site.Block == block {
+				return []plan.Site{site}, nil
+			}
+		}
+		return nil, fmt.Errorf("there is no block %q with pods in the config", block)
+	}
+	if g.HTTP != nil || g.Pods != nil && !g.Pods.Block.IsZero() && !g.Pods.Users {
+		site := plan.Site{}
+		if g.Pods != nil {
+			site.Block = g.Pods.Block
+			site.Cluster = clusterOf(sites, site.Block)
+		}
+		return []plan.Site{site}, nil
+	}
+	var ordered []resource.Address
+	for _, r := range config.Rollouts {
+		if slices.Contains(r.Gates, g.Address) {
+			ordered = append(ordered, slices.Concat(r.Order...)...)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(sites), func(site plan.Site) bool {
+		return site.Type == "" || len(ordered) > 0 && !slices.Contains(ordered, site.Block)
+	}), nil
+}
+
+func clusterOf(sites []plan.Site, block resource.Address) string {
+	for _, s := range sites {
+		if s.Block == block {
+			return s.Cluster
+		}
+	}
+	return ""
+}
+
+// try takes one sample, as at the end of a bake.
+func (s *session) try(ctx context.Context, e *engine.Engine, troubles map[string]error, a attempt) tried {
+	now := s.now()
+	baking := now.Add(-max(a.gate.Bake, a.gate.Delay()))
+	result := tried{attempt: a, At: now}
+	sampler, err := s.samplerOf(e, troubles, a)
+	if err == nil {
+		result.Sample, err = sampler.Sample(ctx, run.Question{Gate: a.gate, Component: a.target, Began: baking, Baking: baking, At: now})
+	}
+	if err != nil {
+		result.Sample = run.Sample{Verdict: run.Inconclusive, Reason: err.Error()}
+	}
+	result.Verdict = result.Sample.Verdict
+	return result
+}
+
+// samplerOf returns who samples a gate. URLs and Prometheus need no API server.
+func (s *session) samplerOf(e *engine.Engine, troubles map[string]error, a attempt) (run.Sampler, error) {
+	if a.gate.HTTP != nil || a.gate.Prometheus != nil {
+		return s.samplers(nil, nil), nil
+	}
+	name := a.site.Cluster
+	if err := troubles[name]; err != nil {
+		return nil, err
+	}
+	if c := e.Clusters[name]; c != nil && c.Sampler != nil {
+		return c.Sampler, nil
+	}
+	return nil, fmt.Errorf("sample gate %s: cluster %q is not connected", a.gate.Name, name)
+}
+
+// tried is what a gate said.
+type tried struct {
+	attempt
+	At      time.Time
+	Sample  run.Sample  // the last one
+	Verdict run.Verdict // of the gate, or of the one sample
+	over    *replayed   // nil: it was tried now
+}
+
+func (s *session) tellTried(results []tried) error {
+	var err error
+	if s.output == asJSON {
+		err = s.writeJSON(map[string]any{"format_version": "1.0", "gates": triedJSON(results)})
+	} else {
+		var b strings.Builder
+		for _, r := range results {
+			b.WriteString(r.text())
+		}
+		err = s.print(b.String())
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.print(fmt.Sprintf("%s: %s: %s\n", config.Gates[i].Address, sample.Verdict, sample.Reason)); err != nil {
-		return err
+	return verdictCode(results)
+}
+
+// verdictCode is the exit of the worst verdict of the gates that decide.
+func verdictCode(results []tried) error {
+	worst := map[run.Verdict]bool{}
+	for _, r := range results {
+		if !r.gate.Advisory {
+			worst[r.Verdict] = true
+		}
 	}
-	switch sample.Verdict {
-	case run.Pass:
-		return nil
-	case run.Inconclusive:
+	switch {
+	case worst[run.Fail]:
+		return silently(exitError)
+	case worst[run.Inconclusive], worst[""]:
 		return silently(exitHeld)
 	}
-	return silently(exitError)
+	return nil
 }
 
-// sampler returns who samples a gate, and for which component.
-func (s *session) sampler(ctx context.Context, config *schema.Config, g schema.Gate, component string) (run.Sampler, resource.Component, error) {
-	if g.HTTP != nil {
-		return probe.New(), resource.Component{}, nil
+func (t tried) text() string {
+	advisory := ""
+	if t.gate.Advisory {
+		advisory = " (advisory)"
 	}
-	target := resource.Component{Block: g.Pods.Block}
-	if target.Block.IsZero() {
-		a := resource.ParseAddress(component)
-		if component == "" {
-			return nil, target, usage("gate test %s: it looks at the pods of the component that was changed; name one with --component", g.Address.Name)
-		}
-		target = resource.Component{Block: a.Block(), Name: a.Object}
+	if t.over == nil {
+		return fmt.Sprintf("%s%s: %s: %s\n", t.label(), advisory, t.Verdict, t.Sample.Reason)
 	}
-	cluster, err := clusterOf(config, target.Block)
-	if err != nil {
-		return nil, target, err
-	}
-	e, troubles := s.connect(ctx, config)
-	if err := troubles[cluster]; err != nil {
-		return nil, target, err
-	}
-	return e.Clusters[cluster].Sampler, target, nil
+	return t.label() + advisory + t.over.text(t.Verdict)
 }
 
-// clusterOf returns the name of the cluster that a block lives in.
-func clusterOf(config *schema.Config, block resource.Address) (string, error) {
-	for _, h := range config.Hubs {
-		if h.Address == block {
-			return h.Cluster.Name, nil
+func triedJSON(results []tried) []any {
+	all := []any{}
+	for _, r := range results {
+		one := map[string]any{
+			"gate": r.address.String(), "check": r.gate.Check(), "verdict": cmp.Or(string(r.Verdict), "open"), "reason": r.Sample.Reason,
+			"advisory": r.gate.Advisory, "time": r.At.UTC().Format(time.RFC3339),
+			"value": r.Sample.Value, "bound": r.Sample.Bound, "evidence": r.Sample.Evidence,
 		}
-	}
-	for _, c := range config.Charts {
-		if c.Address == block {
-			return c.Cluster.Name, nil
+		if !r.site.Block.IsZero() {
+			one["block"] = r.site.Block.String()
 		}
-	}
-	for _, m := range config.Manifests {
-		if m.Address == block {
-			return m.Cluster.Name, nil
+		if r.over != nil {
+			one["samples"] = r.over.json()
 		}
+		all = append(all, one)
 	}
-	return "", usage("gate test: there is no block %q with pods in the config", block)
-}
-
-// planned is a gate as a plan holds it.
-func planned(g schema.Gate) plan.Gate {
-	out := plan.Gate{Name: g.Address.Name, Bake: g.Bake, Interval: g.Interval, Failures: int(max(g.Failures, 1))}
-	if h := g.HTTP; h != nil {
-		out.HTTP = &plan.HTTPCheck{URL: h.URL, Contains: h.Contains, Timeout: h.Timeout}
-		for _, status := range h.Status {
-			out.HTTP.Status = append(out.HTTP.Status, int(status))
-		}
-	}
-	if p := g.Pods; p != nil {
-		out.Pods = &plan.PodsCheck{MaxRestarts: int(p.MaxRestarts), MaxPending: int(p.MaxPending)}
-		if !p.Block.IsZero() {
-			out.Pods.Block = p.Block.String()
-		}
-	}
-	return out
+	return all
 }

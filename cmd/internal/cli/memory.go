@@ -9,7 +9,6 @@ import (
 	"hubcap/engine"
 	"hubcap/engine/resource"
 	"hubcap/providers/memory"
-	"hubcap/providers/probe"
 	"hubcap/schema"
 )
 
@@ -45,7 +44,8 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 		}
 	}
 	cluster := world.Cluster()
-	cluster.Sampler = &router{objects: world, samples: world, probe: probe.New()}
+	s.monitoring.add(c, nil)
+	cluster.Sampler = s.samplers(world, nil)
 	cluster.Store = s.mirror(world, name)
 	cluster.Facts.Lookup = lookup(world, name)
 	s.peekAt(name, func(ctx context.Context) (*engine.LockedError, error) { return peek(ctx, world) })

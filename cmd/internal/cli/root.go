@@ -45,11 +45,12 @@ type session struct {
 	started bool // the command's own code has begun: an error is no longer one of usage
 	loaded  *loaded
 
-	permitted permit
-	mu        sync.Mutex
-	locks     map[string]peeker      // by name of the cluster
-	sinks     map[string]notify.Sink // of the clusters' own Events, by name of the cluster
-	notify    func(run.Event)        // of the run under way
+	permitted  permit
+	monitoring monitoring
+	mu         sync.Mutex
+	locks      map[string]peeker      // by name of the cluster
+	sinks      map[string]notify.Sink // of the clusters' own Events, by name of the cluster
+	notify     func(run.Event)        // of the run under way
 }
 
 // Main runs hubcap with the process's arguments and streams and returns its exit
@@ -148,8 +149,9 @@ func (s *session) root() *cobra.Command {
 		s.planCommand(), s.applyCommand(), s.driftCommand(),
 		s.validateCommand(), s.fmtCommand(), s.showCommand(),
 		s.statusCommand(), s.historyCommand(), s.rollbackCommand(), s.resumeCommand(), s.gateCommand(),
-		s.doctorCommand(), s.versionCommand(),
+		s.importCommand(), s.doctorCommand(), s.versionCommand(),
 	)
+	root.AddCommand(s.orderCommands()...)
 	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nExit codes:\n" + exitTable() + "{{end}}")
 	return root
 }

@@ -22,8 +22,6 @@ type router struct {
 		run.Writer
 		run.Prober
 	}
-	samples run.Sampler // of gates that look at pods
-	probe   run.Sampler // of gates that ask a URL
 }
 
 func (r *router) isPool(id resource.ID) bool { return id.Group == resource.GroupGKE && r.pools != nil }
@@ -81,12 +79,4 @@ func (r *router) Probe(ctx context.Context, c resource.Change) (resource.Health,
 		return r.pools.Probe(ctx, c)
 	}
 	return r.objects.Probe(ctx, c)
-}
-
-// Sample takes one sample of a gate.
-func (r *router) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
-	if q.Gate.HTTP != nil {
-		return r.probe.Sample(ctx, q)
-	}
-	return r.samples.Sample(ctx, q)
 }

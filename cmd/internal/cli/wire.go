@@ -16,7 +16,6 @@ import (
 	"hubcap/providers/gke"
 	"hubcap/providers/kube"
 	"hubcap/providers/notify"
-	"hubcap/providers/probe"
 	"hubcap/providers/records"
 	"hubcap/schema"
 )
@@ -109,16 +108,17 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	records := records.New(patient, namespace, name)
 	s.peekAt(name, records.Held)
 	s.sinkAt(name, &kube.Events{Client: client, Cluster: name, Now: s.now})
-	routes := &router{objects: objects, samples: objects, probe: probe.New()}
+	s.monitoring.add(c, client)
+	routes := &router{objects: objects}
 	if pools != nil {
 		routes.pools = pools
 	}
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
-		Reader: routes, Writer: routes, Prober: routes, Sampler: routes,
+		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds),
 		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)},
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
-		Locker:  records, Store: s.mirror(records, name), Keys: records,
+		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records,
 	}, nil
 }
 
