@@ -72,6 +72,10 @@ type Source struct {
 type Chart struct {
 	root   *helmchart.Chart
 	digest string
+
+	// What renderings share: it depends on no values.
+	definitions definitions
+	schemas     schemas
 }
 
 // Name returns the chart's name.

@@ -3,8 +3,10 @@ package chart
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"hubcap/engine/resource"
 )
@@ -15,45 +17,67 @@ import (
 // A chart that finds no live Secret draws its tokens at random, and where it
 // draws the same token in two places (once into a Secret, once into a checksum)
 // it draws twice. So the Secrets of the first pass are shown to a second one as
-// if they were live. To tell what depends on chance, the same is done twice more
-// with other draws: what differs does.
+// if they were live. To tell what depends on chance, the same is done once more
+// with other draws, at the same time: what differs does. Where other draws may
+// well come to the same, it is done a third time.
+//
+// A chart whose Secrets are live draws nothing, and is rendered once.
 func (r *rendering) settle() ([]Object, error) {
-	first, drawn, err := r.fixpoint(0)
-	if err != nil || !drawn {
-		return first, err
+	d, v := &draw{}, newView(r.live, nil)
+	objects, err := r.pass(d, v)
+	if err != nil || r.request.Draft {
+		return objects, err
 	}
-	for number := 1; number <= 2; number++ {
-		other, _, err := r.fixpoint(number)
-		if err != nil {
-			return nil, err
-		}
-		differs, err := r.mark(first, other)
-		if err != nil {
-			return nil, err
-		}
-		if !differs {
-			// Something was drawn and not used: live Secrets decided.
-			break
-		}
+	var twins []Object
+	var twinErr error
+	var twinning sync.WaitGroup
+	twin := func() { twins, twinErr = r.fixpoint(&draw{number: 1}) }
+	early := d.drawn
+	if early {
+		twinning.Go(twin)
 	}
-	return first, nil
+	objects, err = r.again(objects, d, v)
+	twinning.Wait()
+	if err != nil || !d.drawn {
+		return objects, err
+	}
+	if !early {
+		twin()
+	}
+	if twinErr != nil {
+		return nil, twinErr
+	}
+	differs, err := r.mark(objects, twins)
+	// When nothing differs, something was drawn and not used: live Secrets decided.
+	if err != nil || !differs || !d.narrow {
+		return objects, err
+	}
+	thirds, err := r.fixpoint(&draw{number: 2})
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.mark(objects, thirds)
+	return objects, err
 }
 
-// fixpoint renders, and renders again with the Secrets that it made, if it
-// looked for them. drawn reports whether chance was asked at all.
-func (r *rendering) fixpoint(number int) (objects []Object, drawn bool, err error) {
-	d := &draw{number: number}
+// fixpoint renders, and renders again where that shows more.
+func (r *rendering) fixpoint(d *draw) ([]Object, error) {
 	v := newView(r.live, nil)
-	objects, err = r.pass(d, v)
+	objects, err := r.pass(d, v)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
+	return r.again(objects, d, v)
+}
+
+// again renders with the Secrets among the objects of a pass, if that pass, which
+// v served, looked for them.
+func (r *rendering) again(objects []Object, d *draw, v *view) ([]Object, error) {
 	made := r.secrets(objects)
 	if !v.needs(made) {
-		return objects, d.drawn, nil
+		return objects, nil
 	}
-	objects, err = r.pass(d, newView(r.live, made))
-	return objects, d.drawn, err
+	return r.pass(d, newView(r.live, made))
 }
 
 // secrets returns the Secrets among the objects, hooks included, by the query
@@ -62,7 +86,7 @@ func (r *rendering) secrets(objects []Object) map[query]map[string]any {
 	made := map[query]map[string]any{}
 	for _, o := range objects {
 		if o.Object.Text("apiVersion") == "v1" && o.Object.Text("kind") == "Secret" {
-			made[secretQuery(o.Object, r.request.Namespace)] = o.Object.Copy()
+			made[secretQuery(o.Object, r.request.Namespace)] = resource.Reveal(map[string]any(o.Object)).(map[string]any)
 		}
 	}
 	return made
@@ -82,13 +106,19 @@ func (r *rendering) mark(objects, other []Object) (differs bool, err error) {
 			return true, &TemplateError{File: o.Source, Cause: fmt.Sprintf(
 				"draws at random which %s there is (%s), so that every plan would have another", o.Object.Text("kind"), o.Object.Text("metadata", "name"))}
 		}
-		if isThere {
+		if isThere && !same(o.Object, twin) {
 			m := marker{rendering: r}
 			m.table(o.Object, twin, nameOf(o))
 			differs = differs || m.differs
 		}
 	}
 	return differs, nil
+}
+
+// same reports whether two objects are one, as those of a template are that
+// rendered one text in two passes.
+func same(a, b resource.Object) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 // nameOf tells an object from the others of its render.

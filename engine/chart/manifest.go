@@ -1,20 +1,13 @@
 package chart
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-
-	helmchart "helm.sh/helm/v4/pkg/chart/v2"
-	"sigs.k8s.io/yaml"
+	"sync"
 
 	"hubcap/engine/resource"
 )
@@ -81,6 +74,39 @@ func firstLine(doc document) int {
 	return line
 }
 
+// decoded is what one rendering has decoded, by template and what it rendered:
+// most templates render the same text in every pass.
+type decoded struct {
+	mu    sync.Mutex
+	known map[[2]string][]Object
+}
+
+// file returns the objects of one rendered template: the same ones for the same
+// text.
+func (d *decoded) file(source, text string) ([]Object, error) {
+	key := [2]string{source, text}
+	d.mu.Lock()
+	known, isKnown := d.known[key]
+	d.mu.Unlock()
+	if isKnown {
+		return known, nil
+	}
+	objects, err := decodeFile(source, text)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil {
+		d.known = map[[2]string][]Object{}
+	}
+	if known, isKnown := d.known[key]; isKnown { // another pass was faster
+		return known, nil
+	}
+	d.known[key] = objects
+	return objects, nil
+}
+
 // decodeFile returns the objects of one rendered template.
 func decodeFile(source, text string) ([]Object, error) {
 	var objects []Object
@@ -108,46 +134,6 @@ func decodeFile(source, text string) ([]Object, error) {
 		}
 	}
 	return objects, nil
-}
-
-// decode parses YAML as Kubernetes does, with whole numbers as int64.
-func decode(text string) (any, error) {
-	asJSON, err := yaml.YAMLToJSON([]byte(text))
-	if err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(asJSON))
-	decoder.UseNumber()
-	var tree any
-	if err := decoder.Decode(&tree); err != nil {
-		return nil, err
-	}
-	return numbers(tree)
-}
-
-// numbers replaces every json.Number by int64 or float64.
-func numbers(v any) (any, error) {
-	var err error
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			if v[k], err = numbers(e); err != nil {
-				return nil, err
-			}
-		}
-	case []any:
-		for i, e := range v {
-			if v[i], err = numbers(e); err != nil {
-				return nil, err
-			}
-		}
-	case json.Number:
-		if i, err := v.Int64(); err == nil {
-			return i, nil
-		}
-		return v.Float64()
-	}
-	return v, nil
 }
 
 // unpack returns the object, or those of a List, and checks what every object
@@ -232,31 +218,6 @@ func words(list string) []string {
 		}
 	}
 	return out
-}
-
-// crds returns the definitions in the crds folders of c and its dependencies.
-// Whatever else lies there is no object (a kustomization.yaml).
-func crds(c *helmchart.Chart) ([]Object, error) {
-	var all []Object
-	for _, crd := range c.CRDObjects() {
-		found, err := decodeFile(crd.Filename, string(crd.File.Data))
-		var broken *TemplateError
-		if errors.As(err, &broken) && path.Base(crd.Filename) == "kustomization.yaml" {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range found {
-			if o.Object.Text("kind") == "CustomResourceDefinition" {
-				all = append(all, o)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Object) int {
-		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Index, b.Index))
-	})
-	return all, nil
 }
 
 // yamlLine finds the line in a message of the YAML parser.

@@ -16,10 +16,14 @@ var drawing = []string{
 	"genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey",
 }
 
-// A draw counts what one pass left to chance. Its number tells the passes apart.
+// wide is how many bytes a drawn text has that no other draw will equal.
+const wide = 16
+
+// A draw notes what one pass left to chance. Its number tells the passes apart.
 type draw struct {
 	number int
 	drawn  bool
+	narrow bool // another draw may come to the same
 }
 
 // functions returns the drawing functions, which tell d when they are used. The
@@ -32,14 +36,18 @@ func (d *draw) functions() template.FuncMap {
 		f := reflect.ValueOf(all[name])
 		funcs[name] = reflect.MakeFunc(f.Type(), func(args []reflect.Value) []reflect.Value {
 			d.drawn = true
+			call := f.Call
 			if f.Type().IsVariadic() {
-				return f.CallSlice(args)
+				call = f.CallSlice
 			}
-			return f.Call(args)
+			results := call(args)
+			text, isText := results[0].Interface().(string)
+			d.narrow = d.narrow || isText && len(text) < wide || name == "randInt" || name == "shuffle"
+			return results
 		}).Interface()
 	}
 	funcs["now"] = func() time.Time {
-		d.drawn = true
+		d.drawn, d.narrow = true, true
 		return time.Now().AddDate(d.number, d.number, d.number).Add(time.Duration(d.number) * 3661 * time.Second)
 	}
 	return funcs

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -27,6 +28,10 @@ type Request struct {
 	KubeVersion string   // "v1.36.3-gke.1"; empty: DefaultKubeVersion
 	APIVersions []string // "apps/v1", "apps/v1/Deployment"; empty: the built-in ones
 	Lookup      Lookup   // nil: nothing is live
+
+	// Draft renders once, to see that the chart renders: which leaves depend on
+	// chance is not found out, and neither is a name that does.
+	Draft bool
 }
 
 // Rendered is what a chart made of a request, in a fixed order. Leaves that
@@ -46,6 +51,7 @@ type rendering struct {
 	request      Request
 	capabilities *common.Capabilities
 	live         *live
+	decoded      decoded
 	warnings     warnings
 }
 
@@ -69,14 +75,19 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 	if err := checkKube(r.chart, r.capabilities.KubeVersion); err != nil {
 		return Rendered{}, err
 	}
-	if err := check(r.chart, r.values, nil, &r.warnings); err != nil {
+	if err := c.schemas.check(r.chart, r.values, nil, &r.warnings); err != nil {
 		return Rendered{}, err
 	}
+	var defined []Object
+	var undefined error
+	var defining sync.WaitGroup
+	defining.Go(func() { defined, undefined = c.definitions.of(r.chart) })
 	objects, err := r.settle()
-	if err != nil {
+	defining.Wait()
+	if err := cmp.Or(err, undefined); err != nil {
 		return Rendered{}, err
 	}
-	out := Rendered{Warnings: compact(r.warnings), Parts: parts(r.chart, "")}
+	out := Rendered{CRDs: defined, Warnings: compact(r.warnings), Parts: parts(r.chart, "")}
 	for _, o := range objects {
 		if o.Hook == nil {
 			out.Objects = append(out.Objects, o)
@@ -84,8 +95,7 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 			out.Hooks = append(out.Hooks, o)
 		}
 	}
-	out.CRDs, err = crds(r.chart)
-	return out, err
+	return out, nil
 }
 
 // prepare resolves the dependencies and finishes the values.
@@ -192,18 +202,12 @@ func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 	if err != nil {
 		return nil, templateError(err)
 	}
-	var objects []Object
-	for _, source := range sortedKeys(files) {
-		if path.Base(source) == "NOTES.txt" {
-			continue
-		}
-		found, err := decodeFile(source, files[source])
-		if err != nil {
-			return nil, locate(r.chart, err, files[source])
-		}
-		objects = append(objects, found...)
-	}
-	return objects, nil
+	sources := slices.DeleteFunc(sortedKeys(files), func(source string) bool { return path.Base(source) == "NOTES.txt" })
+	found, err := each(len(sources), func(i int) ([]Object, error) {
+		objects, err := r.decoded.file(sources[i], files[sources[i]])
+		return objects, locate(r.chart, err, files[sources[i]])
+	})
+	return slices.Concat(found...), err
 }
 
 func sortedKeys[V any](m map[string]V) []string {

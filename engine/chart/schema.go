@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -14,12 +15,26 @@ import (
 // schemaURL is where a chart's schema says it is.
 const schemaURL = "file:///values.schema.json"
 
+// schemas is the compiled schemas of a chart and its dependencies, by text: all
+// renderings of a chart share them.
+type schemas struct {
+	mu    sync.Mutex
+	known map[string]compiled
+}
+
+// A compiled is one schema, or why it is none, and what compiling it had to ignore.
+type compiled struct {
+	schema   *jsonschema.Schema
+	err      error
+	warnings warnings
+}
+
 // check holds the values against the schema of c and of each dependency. at is
 // the path of c's own values.
-func check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) error {
+func (s *schemas) check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) error {
 	var problems []Problem
 	if len(c.Schema) > 0 {
-		found, err := validate(c, values, w)
+		found, err := s.validate(c, values, w)
 		if err != nil {
 			return fmt.Errorf("read schema of chart %s: %w", c.Name(), err)
 		}
@@ -33,7 +48,7 @@ func check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) 
 		if !isTable {
 			continue
 		}
-		err := check(child, table, append(append([]string{}, at...), child.Name()), w)
+		err := s.check(child, table, append(append([]string{}, at...), child.Name()), w)
 		var inner *ValuesError
 		switch {
 		case errors.As(err, &inner):
@@ -48,7 +63,38 @@ func check(c *helmchart.Chart, values map[string]any, at []string, w *warnings) 
 	return nil
 }
 
-func validate(c *helmchart.Chart, values map[string]any, w *warnings) ([]Problem, error) {
+func (s *schemas) validate(c *helmchart.Chart, values map[string]any, w *warnings) ([]Problem, error) {
+	is := s.of(c)
+	*w = append(*w, is.warnings...)
+	if is.err != nil {
+		return nil, is.err
+	}
+	err := is.schema.Validate(values)
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return nil, err
+	}
+	return leaves(*invalid.DetailedOutput()), nil
+}
+
+// of returns the schema of c itself.
+func (s *schemas) of(c *helmchart.Chart) compiled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Under an alias, what is said about a schema names another chart.
+	key := c.Name() + "\x00" + string(c.Schema)
+	is, isKnown := s.known[key]
+	if !isKnown {
+		is.schema, is.err = compile(c, &is.warnings)
+		if s.known == nil {
+			s.known = map[string]compiled{}
+		}
+		s.known[key] = is
+	}
+	return is
+}
+
+func compile(c *helmchart.Chart, w *warnings) (*jsonschema.Schema, error) {
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(c.Schema))
 	if err != nil {
 		return nil, err
@@ -58,16 +104,7 @@ func validate(c *helmchart.Chart, values map[string]any, w *warnings) ([]Problem
 	if err := compiler.AddResource(schemaURL, document); err != nil {
 		return nil, err
 	}
-	schema, err := compiler.Compile(schemaURL)
-	if err != nil {
-		return nil, err
-	}
-	err = schema.Validate(values)
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return nil, err
-	}
-	return leaves(*invalid.DetailedOutput()), nil
+	return compiler.Compile(schemaURL)
 }
 
 // leaves returns the errors that have no cause of their own. What stands above

@@ -1,0 +1,4 @@
+{{- define "metrics.labels" -}}
+app: metrics
+release: {{ .Release.Name }}
+{{- end }}
