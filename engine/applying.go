@@ -69,6 +69,9 @@ func runnable(p *plan.Plan, kind journal.Kind) error {
 		r := p.Refused[0]
 		return fmt.Errorf("%w: %s: %s", ErrRefused, r.Address, r.Reason)
 	}
+	if kind == journal.ApplyRun {
+		return denied(p)
+	}
 	return nil
 }
 

@@ -46,6 +46,7 @@ func decodeHub(b *body, header Block) entry {
 	h.URL = b.address("url")
 	h.Images = b.images()
 	h.Profiles = b.profiles()
+	h.DatabaseBackup = DatabaseBackup(b.word("database_backup", string(BackupJob), string(BackupByHand)))
 	h.Protected = b.flag("protected")
 	h.Adopt = b.flag("adopt")
 	b.hubRefs(h)

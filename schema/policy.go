@@ -75,7 +75,7 @@ func (b *body) versionsRule() *VersionsRule {
 	for _, t := range v.refs("blocks", "hub", "chart") {
 		rule.Blocks = append(rule.Blocks, t.address)
 	}
-	if len(rule.Forbid) == 0 && len(rule.Allowed) == 0 && !*v.bad {
+	if len(rule.Forbid) == 0 && len(rule.Allowed) == 0 && !v.has("forbid") && !v.has("allowed") {
 		v.errorAt(v.header, "Rule that forbids nothing", "A versions block needs forbid = [ … ], or allowed = { chart = \"constraint\" }.")
 	}
 	v.done()
@@ -148,3 +148,12 @@ func (k *KnownBad) addTo(config *Config) { config.KnownBad = append(config.Known
 func (k *KnownBad) fields() map[string]cty.Value {
 	return map[string]cty.Value{"chart": textValue(k.Chart), "versions": textValue(k.Versions)}
 }
+
+// DatabaseBackup says who backs up a hub's database before it is upgraded.
+type DatabaseBackup string
+
+// The ways to back up a database.
+const (
+	BackupJob    DatabaseBackup = "job"     // hubcap, in a step before the hub's
+	BackupByHand DatabaseBackup = "by-hand" // somebody, who says so
+)

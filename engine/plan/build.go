@@ -24,11 +24,12 @@ func Build(in Input) (*Plan, error) {
 		return nil, err
 	}
 	b.notice()
-	changes := b.permit(b.selected(in.Changes))
+	changes := b.permit(b.withoutBackups(b.selected(in.Changes)))
 	restarted := restarts(changes)
 	for i := range changes {
 		b.classify(&changes[i], restarted)
 	}
+	changes = b.backups(changes)
 	for i := range changes {
 		changes[i].Impact = b.impact(changes[i])
 	}
@@ -37,6 +38,8 @@ func Build(in Input) (*Plan, error) {
 		return nil, err
 	}
 	b.takeOver()
+	b.versions(changes)
+	b.judge()
 	b.warn()
 	id, err := identify(b.plan, in.Mask)
 	if err != nil {
@@ -53,6 +56,7 @@ type builder struct {
 	observed map[resource.ID]resource.Observation
 	orphans  map[resource.ID]resource.Live
 	gone     map[resource.Address]int // see sessionsOf
+	said     []Verdict                // hubcap's own
 	hooks    lineups
 	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
 }

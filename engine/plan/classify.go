@@ -59,7 +59,7 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	case onlyOwner(c):
 		c.Class = resource.ClassAdopt
 	case workloads[c.ID.Kind]:
-		c.Class = workloadClass(c)
+		c.Class = b.workloadClass(c)
 	case len(c.Fields) == 0 && c.Action == resource.Update:
 		c.Class = resource.ClassNoop
 		c.Notes = append(c.Notes, "only its ownership changes")
@@ -94,7 +94,7 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 }
 
 // workloadClass tells a change of the pods from one beside them.
-func workloadClass(c *resource.Change) resource.Class {
+func (b *builder) workloadClass(c *resource.Change) resource.Class {
 	switch {
 	case len(c.Fields) == 0 && c.Action == resource.Update:
 		c.Notes = append(c.Notes, "only its ownership changes")
@@ -102,9 +102,15 @@ func workloadClass(c *resource.Change) resource.Class {
 	case c.Action != resource.Replace && !touchesTemplate(c):
 		return resource.ClassLive
 	}
-	if from, to, migrates := migration(c); migrates {
-		c.Notes = append(c.Notes, fmt.Sprintf("the hub upgrades its database from %s to %s: there is no way back but a backup", from, to))
-		return resource.ClassOneWay
+	if m, migrates := b.migrationOf(c); migrates {
+		_, isFile := databaseClaim(c.Before)
+		if upgradesDB(c.After) || m.back && (isFile || upgradesDB(c.Before)) {
+			c.Notes = append(c.Notes, m.words())
+			return resource.ClassOneWay
+		}
+		if m.sure {
+			c.Notes = append(c.Notes, fmt.Sprintf("JupyterHub %s does not start with the database of %s, and the hub does not upgrade it (hub.db.upgrade)", m.to, m.from))
+		}
 	}
 	return restartClass(c.Component)
 }
@@ -130,22 +136,6 @@ func restartClass(c resource.Component) resource.Class {
 		return resource.ClassBinder
 	}
 	return resource.ClassRestart
-}
-
-var release = regexp.MustCompile(`:v?(\d+\.\d+)(\.\d+)?$`)
-
-// migration reports whether the hub comes to a version with another database
-// schema, as far as that can be told: it upgrades its database at start, and its
-// image is of another minor release.
-func migration(c *resource.Change) (from, to string, migrates bool) {
-	if c.Component.Name != hubComponent || c.ID.Kind != "Deployment" || !upgradesDB(c.After) {
-		return "", "", false
-	}
-	was, is := release.FindStringSubmatch(image(c.Before)), release.FindStringSubmatch(image(c.After))
-	if was == nil || is == nil || was[1] == is[1] {
-		return "", "", false
-	}
-	return was[1] + was[2], is[1] + is[2], true
 }
 
 func upgradesDB(o resource.Object) bool {

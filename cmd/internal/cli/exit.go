@@ -99,7 +99,7 @@ func codeOf(err error) code {
 		return exitLocked
 	case errors.Is(err, engine.ErrStale), errors.Is(err, engine.ErrUsed):
 		return exitStale
-	case errors.Is(err, plan.ErrEmptyConfig), errors.Is(err, engine.ErrRefused):
+	case errors.Is(err, plan.ErrEmptyConfig), errors.Is(err, engine.ErrRefused), errors.Is(err, engine.ErrPolicy):
 		return exitDenied
 	case errors.Is(err, engine.ErrIncomplete):
 		return exitIncomplete
@@ -134,7 +134,7 @@ func codeOfOutcome(o journal.Outcome) code {
 // it unusable outranks that it differs.
 func codeOfPlan(p *plan.Plan, differs code) code {
 	switch {
-	case len(p.Refused) > 0:
+	case len(p.Refused) > 0, len(p.Denied()) > 0:
 		return exitDenied
 	case len(p.Unreadable) > 0:
 		return exitIncomplete

@@ -92,6 +92,8 @@ func (s *session) explain(p *plan.Plan, out string) {
 	switch {
 	case len(p.Refused) > 0:
 		s.warn("hubcap: apply would refuse this plan: %d of its objects may not be written.", len(p.Refused))
+	case len(p.Denied()) > 0:
+		s.warn("hubcap: apply would refuse this plan: %s denies it, see above.", p.Denied()[0].Name)
 	case len(p.Unreadable) > 0:
 		s.warn("hubcap: the plan is incomplete; not to be read: %d, named above.", len(p.Unreadable))
 	case p.Empty():

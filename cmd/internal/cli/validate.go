@@ -38,8 +38,9 @@ repositories are fetched, unless the cache has what the lock file names.`,
 			diags = append(diags, more...)
 		}
 		if !diags.HasErrors() {
-			desired, more := expand.Config(l.config, nil)
-			diags, objects = append(diags, more...), len(desired)
+			all, more := expand.All(l.config, nil)
+			diags, objects = append(diags, more...), len(all.Desired)
+			diags = append(diags, expand.Warnings(l.config, expand.Faults(l.config, all.Charts))...)
 		}
 		if s.output == asJSON {
 			if err := s.writeJSON(validationOf(diags)); err != nil {

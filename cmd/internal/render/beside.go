@@ -26,12 +26,14 @@ func (s Style) beside(b *strings.Builder, n secrets, p *plan.Plan) {
 		s.section(b, "Left out", "by --only or --except")
 		b.WriteString(wrap(clean(strings.Join(p.LeftOut, ", ")), "    ", s.width()))
 	}
+	s.faults(b, p)
 	if len(p.Warnings) > 0 {
 		s.section(b, "Warnings", "")
 		for _, w := range p.Warnings {
 			s.item(b, w, "")
 		}
 	}
+	s.verdicts(b, p)
 	if len(p.Unreadable) > 0 {
 		s.section(b, "Unreadable", "this plan is incomplete")
 		for _, u := range p.Unreadable {

@@ -65,9 +65,13 @@ func markdownHead(p *plan.Plan) string {
 	for _, u := range p.Unreadable {
 		unreadable = append(unreadable, u.What+": "+u.Reason)
 	}
+	moves, faults, verdicts := versionLines(p)
 	list("Refused", refused)
+	list("Policies", verdicts)
 	list("Unreadable: this plan is incomplete", unreadable)
+	list("Charts with a version to look at", faults)
 	list("Warnings", p.Warnings)
+	list("Versions that move", moves)
 	return b.String()
 }
 
@@ -78,6 +82,8 @@ func verdict(p *plan.Plan) string {
 	switch {
 	case len(p.Refused) > 0:
 		return "⛔ " + count(len(p.Refused), "object") + " refused"
+	case len(p.Denied()) > 0:
+		return "⛔ denied by " + md(p.Denied()[0].Name)
 	case len(p.Unreadable) > 0:
 		return "⛔ incomplete: " + count(len(p.Unreadable), "thing") + " could not be read"
 	case p.Empty():

@@ -21,6 +21,7 @@ func Plan(p *plan.Plan, s Style) string {
 	if p.Empty() {
 		fmt.Fprintf(&b, "\n  No changes: %s as desired.\n", were(p.Unchanged, "object"))
 	} else {
+		s.moves(&b, p)
 		b.WriteString("\n")
 		s.takeovers(&b, p)
 		s.steps(&b, n, p)

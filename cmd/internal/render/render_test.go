@@ -47,6 +47,7 @@ func TestPlan(t *testing.T) {
 		{"plan-narrow.txt", full(), Style{Width: 48}},
 		{"plan-empty.txt", empty, Style{}},
 		{"plan-hostile.txt", hostile(), Style{Verbose: true}},
+		{"plan-versions.txt", upgraded(), Style{}},
 	} {
 		t.Run(test.name, func(t *testing.T) { golden(t, test.name, Plan(test.plan, test.style)) })
 	}
@@ -54,7 +55,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanFitsItsWidth(t *testing.T) {
 	for _, width := range []int{48, 60, 80, 81, 100, 200} {
-		for _, p := range []*plan.Plan{full(), hostile()} {
+		for _, p := range []*plan.Plan{full(), hostile(), upgraded()} {
 			for _, style := range []Style{{Width: width}, {Width: width, Verbose: true}} {
 				for line := range strings.SplitSeq(Plan(p, style), "\n") {
 					if cells(line) > width {
@@ -69,12 +70,13 @@ func TestPlanFitsItsWidth(t *testing.T) {
 func TestDrift(t *testing.T) {
 	golden(t, "drift.txt", Drift(full(), Style{}))
 	golden(t, "plan.md", Markdown(full()))
+	golden(t, "plan-versions.md", Markdown(upgraded()))
 	golden(t, "drift-none.txt", Drift(&plan.Plan{Clusters: full().Clusters, Unchanged: 7}, Style{}))
 }
 
 // Nothing that is printed holds a secret, or a byte that a terminal obeys.
 func TestNothingLeaks(t *testing.T) {
-	for _, p := range []*plan.Plan{full(), hostile()} {
+	for _, p := range []*plan.Plan{full(), hostile(), upgraded()} {
 		json, err := JSON(p)
 		if err != nil {
 			t.Fatal(err)

@@ -122,3 +122,31 @@ func hostile() *plan.Plan {
 	c.Notes = []string{evil}
 	return p
 }
+
+// upgraded is a plan that moves versions, some of them to ones with faults.
+func upgraded() *plan.Plan {
+	p := full()
+	block, at := hub("").Block, resource.Range{File: "main.hcl", Line: 14, Column: 3}
+	second := resource.ParseAddress("hub.staging")
+	for _, b := range []resource.Address{block, second} {
+		p.Versions.Moves = append(p.Versions.Moves,
+			plan.Move{Block: b, Kind: plan.ChartMove, Name: "jupyterhub", Was: "3.3.8", Is: "4.3.4-0.dev.git.7031.h1a2b3c4"},
+			plan.Move{Block: b, Kind: plan.AppMove, Name: "JupyterHub", Was: "4.1.6", Is: "5.4.5"},
+			plan.Move{Block: b, Kind: plan.ImageMove, Name: "k8s-hub", Components: []string{"hub"}, Was: "3.3.8", Is: "4.3.4-0.dev.git.7031.h1a2b3c4"},
+		)
+		p.Versions.Faults = append(p.Versions.Faults, resource.Fault{
+			Chart: resource.Chart{Address: b, Parent: "binderhub", Chart: "jupyterhub", Version: "4.3.4-0.dev.git.7031.h1a2b3c4"}, Kind: resource.PreRelease, Origin: at,
+		})
+	}
+	bad := resource.Fault{
+		Chart: resource.Chart{Address: block, Chart: "binderhub", Version: "0.1.0-517ab7c"}, Kind: resource.KnownBad, Name: "known_bad.image-cleaner-start",
+		Reason: "The image cleaner does not start", FixedIn: "0.1.0-3c21fde", Link: "https://example.org/incident", Origin: at,
+	}
+	p.Versions.Faults = append(p.Versions.Faults, bad)
+	p.Verdicts = []plan.Verdict{
+		{Name: "policy.released_charts", Level: plan.Deny, About: block, Text: bad.String(), Reason: "launch day of 2018", Origin: at},
+		{Name: "policy.stable", Level: plan.Hold, About: second, Text: p.Versions.Faults[1].String(), Origin: at},
+	}
+	p.Refused, p.Unreadable = nil, nil
+	return p
+}
