@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,31 +33,70 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 	if p.Empty() {
 		return Outcome{Outcome: journal.Succeeded}, nil
 	}
+	s, sights, err := e.begin(ctx, p, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	ctx = run.WithID(ctx, s.run.ID)
+	defer s.close(ctx)
+	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: p})
+	runner := s.runner(s)
+	runner.Sights = sights
+	return s.conclude(ctx, runner.Execute(ctx, p, nil))
+}
+
+// Prepare begins a run of p and does nothing of it: it checks what [Engine.Apply]
+// checks, makes the run durable, and lets go of the locks. Whoever resumes the run
+// carries it out, on this machine or on another. It returns the run's ID.
+func (e *Engine) Prepare(ctx context.Context, p *plan.Plan) (string, error) {
+	if err := runnable(p, journal.ApplyRun); err != nil {
+		return "", err
+	}
+	if p.Empty() {
+		return "", fmt.Errorf("prepare: %w", ErrNothing)
+	}
+	s, _, err := e.begin(ctx, p, journal.Run{Kind: journal.ApplyRun})
+	if err != nil {
+		return "", err
+	}
+	s.close(run.WithID(ctx, s.run.ID))
+	return s.run.ID, nil
+}
+
+// begin locks, makes sure that p can be carried out, and makes its run durable.
+// Unless it fails, the session has to be closed.
+func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*session, map[resource.ID]run.Sight, error) {
 	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
 	r.PlanID, r.PlanCreated, r.Plan, r.Config = p.ID, p.Created, p, p.Config
 	ctx = run.WithID(ctx, r.ID)
 	s, err := e.open(ctx, p, r)
 	if err != nil {
-		return Outcome{}, err
+		return nil, nil, err
 	}
-	defer s.close(ctx)
-	if err := s.unused(ctx); err != nil {
-		return Outcome{}, err
+	sights, err := s.ready(ctx)
+	if err != nil {
+		s.close(ctx)
+		return nil, nil, err
 	}
-	if err := s.allowed(ctx); err != nil {
-		return Outcome{}, err
+	return s, sights, nil
+}
+
+// ready checks everything that can be checked before the first write, and then
+// makes the run durable.
+func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) {
+	for _, check := range []func(context.Context) error{s.unused, s.allowed, s.permits} {
+		if err := check(ctx); err != nil {
+			return nil, err
+		}
 	}
 	sights, err := s.sights(ctx)
 	if err != nil {
-		return Outcome{}, err
+		return nil, err
 	}
 	if err := s.create(ctx); err != nil {
-		return Outcome{}, err
+		return nil, err
 	}
-	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: p})
-	runner := s.runner(s)
-	runner.Sights = sights
-	return s.conclude(ctx, runner.Execute(ctx, p, nil))
+	return sights, s.confess(ctx)
 }
 
 // runnable refuses a plan with holes. The way back takes what it can.
@@ -168,46 +208,90 @@ func (e *Engine) lookAt(ctx context.Context, changes []resource.Change) (map[res
 	return seen, errors.Join(errs...)
 }
 
-// conclude ends the run, after undoing the step that failed, if one did.
+// conclude ends the run, after undoing what more a failed step takes with it.
 func (s *session) conclude(ctx context.Context, r run.Result) (Outcome, error) {
 	switch {
-	case r.HasFailed():
-		return s.finish(ctx, s.rollBack(ctx, r))
+	case r.Outcome == journal.WasRolledBack, r.Outcome == journal.Incomplete:
+		r = s.widen(ctx, r)
 	case s.run.Kind == journal.RollbackRun && r.Outcome == journal.WasHeld:
 		r.Outcome = journal.Incomplete
 	}
 	return s.finish(ctx, r)
 }
 
-// rollBack undoes the step that failed by wanting what was before it.
-func (s *session) rollBack(ctx context.Context, r run.Result) run.Result {
-	step := *r.Failed
+// rollBack undoes a step by wanting what was before it.
+func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
+	step := f.Step
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*step.Timeout+cleanupTime)
 	defer cancel()
 	b := &backRecorder{session: s, step: step.ID}
 	if err := s.mark(ctx, step, journal.RollingBack, ""); err != nil {
-		r.Outcome, r.Err = "", errors.Join(err, r.Err)
-		return r
+		return run.Undone{Err: err}
 	}
 	back := s.goBack(ctx, step, b)
 	switch {
 	case b.broken != nil:
-		r.Outcome, r.Err = "", errors.Join(b.broken, r.Err)
-		return r
+		return run.Undone{Err: b.broken}
 	case errors.Is(back, ErrInterrupted): // the lock is lost: whoever resumes goes on
-		r.Outcome, r.Err = journal.WasInterrupted, errors.Join(r.Err, back)
-		return r
+		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
 	mark, reason := journal.RolledBack, ""
-	r.Outcome = journal.WasRolledBack
+	undone := run.Undone{Outcome: journal.WasRolledBack}
 	if back != nil {
-		mark, reason, r.Outcome = journal.Stuck, back.Error(), journal.Incomplete
-		r.Err = fmt.Errorf("%w; rolling back: %w", r.Err, back)
+		mark, reason = journal.Stuck, back.Error()
+		undone = run.Undone{Outcome: journal.Incomplete, Err: back}
 	}
 	if err := s.mark(ctx, step, mark, reason); err != nil {
-		r.Outcome, r.Err = "", errors.Join(err, r.Err)
+		return run.Undone{Err: err}
+	}
+	return undone
+}
+
+// widen undoes what else of its wave, or of the run, a failed step takes with it,
+// last things first. What cannot be undone stays, and is told.
+func (s *session) widen(ctx context.Context, r run.Result) run.Result {
+	for _, step := range s.widened() {
+		if step.Class == resource.ClassOneWay {
+			s.tell(run.Warned{Text: fmt.Sprintf("%s stays: there is no way back from it", step.ID)})
+			continue
+		}
+		undone := s.rollBack(ctx, run.Failure{Step: step})
+		if undone.Err == nil {
+			continue
+		}
+		r.Err = fmt.Errorf("%w; rolling back %s: %w", r.Err, step.ID, undone.Err)
+		r.Outcome = undone.Outcome
+		if undone.Outcome != journal.Incomplete {
+			return r
+		}
 	}
 	return r
+}
+
+// widened returns the steps that are to be undone because another one was, in the
+// order in which to do it.
+func (s *session) widened() []plan.Step {
+	states := journal.States(s.entries())
+	whole := false
+	for _, step := range s.plan.Steps() {
+		whole = whole || step.Extent == plan.WholeRun && isUndone(states[step.ID])
+	}
+	var all []plan.Step
+	for _, w := range slices.Backward(s.plan.Waves) {
+		takes := whole || slices.ContainsFunc(w.Steps, func(step plan.Step) bool {
+			return step.Extent == plan.WholeWave && isUndone(states[step.ID])
+		})
+		for _, step := range slices.Backward(w.Steps) {
+			if state := states[step.ID]; takes && len(state.Intended) > 0 && !isUndone(state) {
+				all = append(all, step)
+			}
+		}
+	}
+	return all
+}
+
+func isUndone(state journal.StepState) bool {
+	return state.Mark == journal.RolledBack || state.Mark == journal.Stuck
 }
 
 // mark records that a step came to a new state, then tells.
@@ -249,6 +333,7 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 		}
 	}
 	runner := s.runner(b)
+	runner.Undo, runner.Orders = nil, nil // whoever aborts wants the way back to be gone
 	runner.Notify = func(e run.Event) { s.tellBack(step.ID, e) }
 	result := runner.Execute(ctx, back, nil)
 	if result.Outcome == journal.WasInterrupted {

@@ -32,11 +32,13 @@ type Cluster struct {
 	Writer  run.Writer
 	Prober  run.Prober
 	Sampler run.Sampler
+	Watcher run.Watcher // may be nil: then guards that ask it hold
 	Census  Census
 	Checker Checker
 	Locker  Locker
 	Store   Store
-	Keys    Keys // nil: secrets leave no digests in plans
+	Keys    Keys   // nil: secrets leave no digests in plans
+	Orders  Orders // may be nil: then nobody can tell a run anything
 }
 
 // Keys keeps the random key under which secrets are digested in the cluster.
@@ -134,6 +136,7 @@ type Engine struct {
 	Clusters map[string]*Cluster // by name of the cluster block
 	Now      func() time.Time    // nil: time.Now
 	Notify   func(run.Event)     // may be nil; must not block
+	Leave    Leave
 
 	expand func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) // nil: expand.All
 }

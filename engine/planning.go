@@ -35,6 +35,9 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, diags, err
 	}
+	if _, err := e.next(ctx, &in, want); err != nil {
+		return nil, diags, err
+	}
 	p, err := plan.Build(in)
 	if err != nil {
 		return nil, diags, fmt.Errorf("plan: %w", err)
@@ -43,11 +46,12 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 }
 
 // desired returns what the config asks for, and refuses clusters of
-// another identity than the config pins.
-func (e *Engine) desired() (expand.Expanded, hcl.Diagnostics) {
+// another identity than the config pins. Blocks that change are rendered as the next
+// revision of their releases.
+func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Diagnostics) {
 	facts := make(map[string]expand.Facts, len(e.Clusters))
 	for name, c := range e.Clusters {
-		facts[name] = c.Facts
+		facts[name] = changingIn(c.Facts, changing)
 	}
 	objects := expand.All
 	if e.expand != nil {
@@ -215,6 +219,9 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 	}
 	in := e.input()
 	if err := e.look(ctx, &in, want.Desired); err != nil {
+		return nil, err
+	}
+	if want, err = e.next(ctx, &in, want); err != nil {
 		return nil, err
 	}
 	places := make(map[string]string)

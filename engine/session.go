@@ -28,8 +28,13 @@ type session struct {
 	lost  chan struct{}
 	done  chan struct{} // ends the watch over the locks
 	store Store
-	mu    sync.Mutex
+	mu    sync.Mutex // of run.Entries
 	began time.Time
+
+	digests plan.Mask // under which the digests of steps are made
+	desk    run.Desk
+	telling sync.Mutex
+	week    weekly
 }
 
 // runID returns a new run's name: it sorts by time.
@@ -89,6 +94,7 @@ func (s *session) lock(ctx context.Context) error {
 		s.locks = append(s.locks, l)
 	}
 	s.watch()
+	s.listen(ctx, len(s.run.Entries) > 0)
 	return nil
 }
 
@@ -118,10 +124,21 @@ func (s *session) close(ctx context.Context) {
 	}
 }
 
+// tell passes an event on: one at a time, although lanes run side by side.
 func (s *session) tell(e run.Event) {
-	if s.Notify != nil {
-		s.Notify(e)
+	if s.Notify == nil {
+		return
 	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.Notify(e)
+}
+
+// entries returns what the journal has by now.
+func (s *session) entries() []journal.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.run.Entries)
 }
 
 // create makes the run durable, with its plan and what the plan hides.
@@ -136,6 +153,7 @@ func (s *session) create(ctx context.Context) error {
 			return fmt.Errorf("draw the key of digests: %w", err)
 		}
 	}
+	s.digests = m
 	document, secrets, err := plan.Encode(s.plan, m)
 	if err != nil {
 		return err
@@ -162,6 +180,9 @@ func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
 		if entries[i].Time.IsZero() {
 			entries[i].Time = s.now().UTC()
 		}
+		if entries[i].Mark == journal.Failed || entries[i].Mark == journal.Done {
+			entries[i].Digest = s.digest(entries[i].Step)
+		}
 	}
 	if err := s.store.Append(ctx, s.run.ID, entries...); err != nil {
 		return err
@@ -170,12 +191,25 @@ func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
 	return nil
 }
 
+// digest returns the digest of what a step wants.
+func (s *session) digest(id plan.StepID) string {
+	for _, step := range s.plan.Steps() {
+		if step.ID == id {
+			return step.Digest(s.digests)
+		}
+	}
+	return ""
+}
+
 func (s *session) runner(r run.Recorder) *run.Runner {
 	targets := make(map[string]run.Target, len(s.Clusters))
 	for name, c := range s.Clusters {
-		targets[name] = run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler}
+		targets[name] = run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler, Watcher: c.Watcher}
 	}
-	return &run.Runner{Targets: targets, Recorder: r, Notify: s.Notify, Lost: s.lost, Guard: s.guard, Now: s.now}
+	return &run.Runner{
+		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Guard: s.guard, Now: s.now,
+		Undo: s.rollBack, Orders: &s.desk, Guarding: s.guarding(),
+	}
 }
 
 // guard counts the user servers on a pool's nodes once more right before the
@@ -223,6 +257,8 @@ func (s *session) finish(ctx context.Context, r run.Result) (Outcome, error) {
 	switch {
 	case r.Outcome == journal.WasInterrupted:
 		return o, fmt.Errorf("%w: %w", ErrInterrupted, r.Err)
+	case r.Barred && r.Outcome == journal.WasHeld:
+		return o, fmt.Errorf("%w: %w", ErrGuarded, r.Err)
 	case r.Outcome == journal.Refused && errors.Is(r.Err, run.ErrMoved):
 		return o, fmt.Errorf("%w: %w", ErrStale, r.Err)
 	}

@@ -116,15 +116,24 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("load run %s: %w", id, err)
 	}
 	s.run.Entries = record.Run.Entries
+	if s.digests, err = s.mask(ctx); err != nil {
+		return Outcome{}, err
+	}
 	if !journal.Resumable(s.run.Entries) {
 		outcome, _ := journal.Ended(s.run.Entries)
 		return Outcome{}, fmt.Errorf("resume: %w: run %s %s", ErrNothing, id, ending(outcome))
 	}
+	if err := s.permits(ctx); err != nil {
+		return Outcome{}, err
+	}
 	if err := s.Record(ctx, journal.Entry{Mark: journal.RunStarted, Reason: "resumed by " + e.Holder}); err != nil {
 		return Outcome{}, fmt.Errorf("write journal: %w", err)
 	}
+	if err := s.confess(ctx); err != nil {
+		return Outcome{}, err
+	}
 	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: s.plan})
-	return s.goOn(ctx)
+	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
 }
 
 func ending(o journal.Outcome) string {
@@ -132,30 +141,6 @@ func ending(o journal.Outcome) string {
 		return "succeeded"
 	}
 	return "ended: " + string(o)
-}
-
-// goOn goes on where the journal ends: with the way back from a step that failed,
-// or with the steps.
-func (s *session) goOn(ctx context.Context) (Outcome, error) {
-	states := journal.States(s.run.Entries)
-	done := 0
-	for _, step := range s.plan.Steps() {
-		state := states[step.ID]
-		r := run.Result{Done: done, Failed: &step, Wrote: true, Err: fmt.Errorf("%s: %s", step.ID, cmp.Or(state.Reason, "failed before"))}
-		switch state.Mark {
-		case journal.Done:
-			done++
-		case journal.Failed, journal.RollingBack:
-			return s.finish(ctx, s.rollBack(ctx, r))
-		case journal.RolledBack:
-			r.Outcome = journal.WasRolledBack
-			return s.finish(ctx, r)
-		case journal.Stuck:
-			r.Outcome = journal.Incomplete
-			return s.finish(ctx, r)
-		}
-	}
-	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
 }
 
 // Undo works out how to undo the run id, or the last one that changed anything

@@ -43,6 +43,8 @@ func init() {
 		"manifest":    {decodeManifest},
 		"gate":        {decodeGate},
 		"rollout":     {decodeRollout},
+		"guard":       {decodeGuard},
+		"event":       {decodeEvent},
 		"notify":      {decodeNotify},
 		"policy":      {decodePolicy},
 		"known_bad":   {decodeKnownBad},

@@ -25,7 +25,9 @@ func (l *loader) check() {
 	l.checkPools(hubs, pools)
 	l.checkBinders(hubs)
 	l.checkRepeated()
+	l.resolveOrders()
 	l.checkRollouts()
+	l.checkGuards()
 }
 
 // once reports the second block with the same key.

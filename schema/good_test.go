@@ -127,11 +127,26 @@ func TestGoodRest(t *testing.T) {
 			{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s"}, "stringData": map[string]any{"a": resource.Secret("only-a-default")}},
 		},
 		"gates": []Gate{
-			{Block: block("gate.up"), Bake: 5 * time.Minute, Interval: 30 * time.Second, Failures: 2, HTTP: &HTTPCheck{URL: "https://a.example.org/health", Status: []int64{200, 204}, Contains: "ok", Timeout: 3 * time.Second}},
-			{Block: block("gate.steady"), Interval: 10 * time.Second, Failures: 1, Pods: &PodsCheck{Block: b, MaxRestarts: 1, MaxPending: 2}},
+			{Block: block("gate.up"), Bake: 5 * time.Minute, Interval: 30 * time.Second, Failures: 2, HTTP: &HTTPCheck{URL: "https://a.example.org/health", Status: []int64{200, 204}, Contains: "ok", Timeout: 3 * time.Second, MaxLatency: 800 * time.Millisecond}},
+			{Block: block("gate.steady"), Interval: 10 * time.Second, Failures: 1, Pods: &PodsCheck{Block: b, MaxRestarts: 1, MaxPending: 2, PendingAfter: 5 * time.Minute, MaxTerminating: ptr[int64](3), TerminatingAfter: 15 * time.Minute}},
+			{
+				Block: block("gate.launches"), Bake: 20 * time.Minute, MaxBake: time.Hour, WarmUp: 2 * time.Minute, Interval: 10 * time.Second,
+				Failures: 3, Of: 5, OnInconclusive: "fail", Advisory: true, Components: []string{"hub", "binder"},
+				Prometheus: &PrometheusCheck{
+					Cluster: address("cluster.prod"), Query: `sum(rate(launches{namespace="$namespace"}[$window]))`, Min: ptr(0.95), Max: ptr(1073741824.0), Window: 5 * time.Minute,
+					Before:   &BeforeCheck{Bounds: Bounds{MaxRatio: ptr(3.0), Floor: 0.1}, Window: 30 * time.Minute},
+					Control:  &ControlCheck{Bounds: Bounds{MaxDifference: ptr(2.0)}, Hubs: []resource.Address{b}},
+					Slope:    &SlopeCheck{Per: `sum(spawns{namespace="$namespace"})`, Max: ptr(1.5), Limit: ptr(2147483648.0), Within: 12 * time.Hour, MinPoints: 20, MinWork: 30, Confidence: 0.9},
+					Evidence: &Evidence{Query: "sum(increase(launches[$bake]))", AtLeast: 200, Unit: "launches"},
+				},
+			},
+			{
+				Block: block("gate.builds"), Interval: 10 * time.Second, Failures: 1,
+				Builds: &BuildsCheck{Cluster: address("cluster.prod"), InProgress: "sum(builds)", MaxPerPod: ptr(4.0), MaxPending: ptr[int64](5), MaxShare: ptr(0.5), MinBuilds: 6},
+			},
 		},
 		"rollout": Rollout{
-			Block: block("rollout.all"), Order: [][]resource.Address{{address("node_pool.user"), address("node_pool.emergency")}, {a, b}},
+			Block: block("rollout.all"), Order: [][]resource.Address{{address("node_pool.user"), address("node_pool.emergency")}, {a, b}}, Names: []string{"", ""},
 			Gates: []resource.Address{address("gate.up"), address("gate.steady")}, StepTimeout: 10 * time.Minute, OnFailure: "stop",
 		},
 		"outputs": []Output{
@@ -141,7 +156,7 @@ func TestGoodRest(t *testing.T) {
 		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default")},
 		"cluster": Cluster{
 			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
-			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: &Prometheus{URL: "http://prometheus.example.org"},
+			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: &Prometheus{URL: "http://prometheus.example.org", BearerToken: resource.Secret("only-a-default")},
 		},
 		"policy": Policy{Block: block("policy.released_charts"), Level: "deny", Reason: "launch day of 2018", Versions: &VersionsRule{
 			Forbid: []string{"known-bad", "pre-release"}, Allowed: map[string]string{"jupyterhub": ">= 4.2"}, Blocks: []resource.Address{a},

@@ -65,6 +65,7 @@ type loader struct {
 	given   map[string]given   // values of the root's variables, by name
 	stack   []*node            // under evaluation, for naming a cycle
 	bad     map[resource.Address]bool
+	orders  map[resource.Address][]selector // of rollouts, until all hubs are known
 	printed map[string]printed // by command, to run each once
 	secrets map[string]bool    // sensitive values seen, to list each once
 
@@ -83,6 +84,7 @@ func newLoader(opts Options) *loader {
 		sources: map[string]*source{},
 		given:   map[string]given{},
 		bad:     map[resource.Address]bool{},
+		orders:  map[resource.Address][]selector{},
 		printed: map[string]printed{},
 		secrets: map[string]bool{},
 	}

@@ -3,8 +3,6 @@ package schema
 import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-
-	"hubcap/engine/resource"
 )
 
 // rolledOut are the kinds whose blocks a rollout can order.
@@ -16,20 +14,48 @@ func decodeRollout(b *body, header Block) entry {
 		Block:       header,
 		StepTimeout: b.positive("step_timeout"),
 		OnFailure:   b.word("on_failure", "rollback", "stop"),
+		Rollback:    b.word("rollback", "component", "wave", "run"),
+		MaxParallel: b.number("max_parallel", span{1, 1000}, 0),
+		Components:  b.componentOrder(),
 	}
 	if r.OnFailure == "" {
 		r.OnFailure = "rollback"
 	}
+	if r.OnFailure == "stop" && b.has("rollback") {
+		b.errorIn("rollback", "Contradictory attributes", "With on_failure = \"stop\" nothing is undone, so rollback has no meaning. Remove one of the two.")
+	}
 	for _, t := range b.refs("gates", "gate") {
 		r.Gates = append(r.Gates, t.address)
 	}
-	r.Order = b.order()
+	for _, t := range b.refs("guards", "guard") {
+		r.Guards = append(r.Guards, t.address)
+	}
+	b.l.orders[header.Address] = b.order()
+	if b.has("max_parallel") && !b.has("order") {
+		b.errorIn("max_parallel", "Parallel hubs without an order", "Without an order every hub is a wave of its own. To change all hubs side by side write order = [\"rest\"].")
+	}
 	return r
 }
 
-// order decodes waves: each is a block, a list of blocks, or all instances of a
-// block with for_each.
-func (b *body) order() [][]resource.Address {
+// componentOrder decodes the order of components within a block.
+func (b *body) componentOrder() []string {
+	names := b.texts("components")
+	seen := map[string]bool{}
+	for i, name := range names {
+		switch {
+		case !componentName.MatchString(name):
+			b.errorAt(b.elementAt("components", i), "Invalid component", `%q is not the name of a component: write it as the plan does after the slash, as in ["hub", "binder"].`, name)
+		case seen[name]:
+			b.errorAt(b.elementAt("components", i), "Duplicate component", "%q is in the order already.", name)
+		}
+		seen[name] = true
+	}
+	return names
+}
+
+// order decodes waves: each is a block, a list of blocks, all instances of a
+// block with for_each, or a selector of hubs.
+func (b *body) order() []selector {
 	res := b.reference("order")
 	if res == nil {
 		return nil
@@ -40,22 +66,19 @@ func (b *body) order() [][]resource.Address {
 		b.errorIn("order", "Wrong type of value", "%s.order must be a list of waves, as in [[hub.staging], [hub.prod]].", b.where)
 		return nil
 	}
-	var waves [][]resource.Address
-	seen := map[resource.Address]bool{}
+	var waves []selector
 	i := 0
 	for it := value.ElementIterator(); it.Next(); i++ {
 		_, v := it.Element()
 		at := b.elementAt("order", i)
-		var wave []resource.Address
-		for _, t := range b.wave(v, at) {
-			if seen[t.address] {
-				b.errorAt(at, "Block in two waves", "%s is in the order already. Name each block once.", t.address)
+		s, isSelector := b.selector(v, at)
+		if !isSelector {
+			for _, t := range b.wave(v, at) {
+				s.blocks = append(s.blocks, t.address)
 			}
-			seen[t.address] = true
-			wave = append(wave, t.address)
 		}
-		if len(wave) > 0 {
-			waves = append(waves, wave)
+		if s.at = at; s.means() {
+			waves = append(waves, s)
 		}
 	}
 	return waves

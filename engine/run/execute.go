@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"hubcap/engine/journal"
@@ -16,33 +17,50 @@ type Target struct {
 	Writer  Writer
 	Prober  Prober
 	Sampler Sampler // may be nil when no step has gates
+	Watcher Watcher // may be nil: then guards that ask it hold
 }
 
 // A Runner carries out plans.
 type Runner struct {
 	Targets  map[string]Target // by name of the cluster
 	Recorder Recorder
-	Notify   func(Event)     // may be nil; must not block
+	Notify   func(Event)     // may be nil; must not block; is called by one goroutine at a time
 	Lost     <-chan struct{} // closed when the lock was lost; may be nil
-
 	// Guard is asked right before a change is written; an error means that it
 	// must not be. May be nil.
 	Guard func(ctx context.Context, c resource.Change) error
-
-	Now func() time.Time // stamps entries; nil: time.Now
-
+	Now   func() time.Time // stamps entries; nil: time.Now
 	// Sights are what was seen of objects right before the run began: they save
 	// a second look.
 	Sights map[resource.ID]Sight
+	// Undo takes back a step that failed, while other lanes still come to the edge
+	// of their steps. May be nil: then the caller does.
+	Undo func(ctx context.Context, f Failure) Undone
+	// Orders are what people tell the run while it is under way. May be nil.
+	Orders *Desk
+	Guarding
+}
+
+// A Failure is a step that failed, and why.
+type Failure struct {
+	Step plan.Step
+	Err  error
+}
+
+// Undone is how taking back a step ended.
+type Undone struct {
+	Outcome journal.Outcome // WasRolledBack, Incomplete, WasInterrupted; empty when the journal failed
+	Err     error           // nil when it was taken back
 }
 
 // A Result is how an execution went.
 type Result struct {
 	Outcome journal.Outcome // empty when the journal failed: nothing more was done
-	Failed  *plan.Step      // the step that failed or is held
+	Failed  *plan.Step      // the first step that failed or is held
 	Err     error           // why; nil when the outcome is Succeeded
 	Done    int             // steps that are done, earlier executions included
 	Wrote   bool            // something may have been changed
+	Barred  bool            // it is held by a guard that must not be overridden, and nobody waits
 }
 
 // Outcomes that are not the end of a run: the caller decides how it ends.
@@ -66,185 +84,203 @@ func (e *heldError) Error() string { return e.reason }
 // Hold returns an error with which a Guard holds a step instead of failing it.
 func Hold(reason string) error { return &heldError{reason: reason} }
 
-// Execute runs the steps of p in order and stops at the first that fails. entries
-// are those of an earlier execution that this one goes on with: what they show
-// as done is skipped, what they leave open is looked at again. Cancelling ctx
-// finishes the writes of the current step, waits a little for it to converge, and
-// stops at its edge.
+// Execute runs the waves of p in order, the steps of a wave in lanes: one for each
+// block, as many at once as the wave says. A wave begins when all steps of the one
+// before have passed. When a step fails no other begins; those under way come to
+// their end.
+//
+// entries are those of an earlier execution that this one goes on with: what they
+// show as done is skipped, what they leave open is looked at again, and when they
+// show that a step failed then nothing new begins. Cancelling ctx finishes the
+// writes of the current steps, waits a little for them to converge, and stops at
+// their edge.
 func (r *Runner) Execute(ctx context.Context, p *plan.Plan, entries []journal.Entry) Result {
-	states := journal.States(entries)
-	x := &execution{Runner: r, total: len(p.Steps()), states: states, result: Result{Wrote: journal.Touched(entries)}}
-	for i, s := range p.Steps() {
-		if states[s.ID].Mark == journal.Done {
-			x.result.Done++
-			continue
+	c := newCourse(r, p, entries)
+	draining := c.failing // then what an earlier execution left open is in any wave
+	for _, w := range p.Waves {
+		if !c.wave(ctx, w) && !draining {
+			break
 		}
-		x.step, x.index = s, i+1
-		if err := x.run(ctx); err != nil {
-			return x.stopped(ctx, err)
-		}
-		x.result.Done++
 	}
-	x.result.Outcome = journal.Succeeded
-	if err := x.flush(ctx); err != nil {
-		x.result.Outcome, x.result.Err = "", err
-	}
-	return x.result
+	return c.conclude(ctx)
 }
 
-// An execution is one call of Execute, at one step.
-type execution struct {
+// A course is what the steps of one Execute share.
+type course struct {
 	*Runner
-	states map[plan.StepID]journal.StepState
+	plan    *plan.Plan
+	states  map[plan.StepID]journal.StepState
+	index   map[plan.StepID]int // from 1
+	entries []journal.Entry     // of an earlier execution
 
-	deferred []journal.Entry // that the journal does not have yet
+	// Of the loop that starts steps, and of nobody else.
+	tasks   map[plan.StepID]*task
+	failing bool // no step begins any more
+	held    bool // a step is held: only what is harmless begins
+	begun   bool // what was seen before the run is too old for the steps that follow
+	// widening says that more is undone than the step that failed: then nothing
+	// that is under way needs to come to its end.
+	widening bool
 
-	step   plan.Step
-	index  int
-	total  int
-	began  time.Time // of the step's last write
-	result Result
+	mu       sync.Mutex // for what the steps under way share
+	deferred []journal.Entry
+	broken   error // the journal failed
+	touched  bool  // something may have been changed
+	telling  sync.Mutex
 }
 
-func (x *execution) run(ctx context.Context) error {
-	if err := x.mayGoOn(ctx); err != nil {
-		return err
+func newCourse(r *Runner, p *plan.Plan, entries []journal.Entry) *course {
+	c := &course{
+		Runner: r, plan: p, states: journal.States(entries), touched: journal.Touched(entries),
+		index: make(map[plan.StepID]int), tasks: make(map[plan.StepID]*task),
 	}
-	x.began = time.Time{}
-	if err := x.move(ctx, journal.Applying, ""); err != nil {
-		return err
+	for i, s := range p.Steps() {
+		c.index[s.ID] = i + 1
+		t := newTask(c, s)
+		c.tasks[s.ID] = t
+		c.failing = c.failing || t.phase == failed || t.phase == undone
+		c.widening = c.widening || c.failing && s.Extent != "" && (t.phase == failed || t.phase == undone)
 	}
-	if err := x.write(ctx); err != nil {
-		return err
-	}
-	if err := x.move(ctx, journal.Converging, ""); err != nil {
-		return err
-	}
-	if err := x.converge(ctx); err != nil {
-		return err
-	}
-	measured := x.measure()
-	if len(x.step.Gates) > 0 {
-		if err := x.move(ctx, journal.Baking, ""); err != nil {
-			return err
-		}
-		if err := x.bake(ctx); err != nil {
-			return err
-		}
-	}
-	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class})
+	return c
 }
 
-// mayGoOn returns why the run must not go on, if it must not.
-func (x *execution) mayGoOn(ctx context.Context) error {
-	if err := x.mayWrite(); err != nil {
-		return err
+// record appends entries of one step. What announces nothing that could not be
+// seen by looking again waits for the next entry that does, so that a step costs
+// the journal one call.
+func (c *course) record(ctx context.Context, e journal.Entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.Time = c.clock()
+	c.deferred = append(c.deferred, e)
+	switch e.Mark {
+	case journal.Applying, journal.Written, journal.Converging, journal.Done:
+		return c.broken
 	}
-	if ctx.Err() != nil {
-		return errInterrupted
+	return c.flushLocked(ctx)
+}
+
+// flush makes durable what still waits.
+func (c *course) flush(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushLocked(ctx)
+}
+
+// flushLocked records what waits, of all lanes, in its order. Once that has failed
+// nothing is recorded any more, and so nothing is begun.
+func (c *course) flushLocked(ctx context.Context) error {
+	if c.broken != nil || len(c.deferred) == 0 {
+		return c.broken
 	}
+	if err := c.Recorder.Record(context.WithoutCancel(ctx), c.deferred...); err != nil {
+		c.broken = fmt.Errorf("%w: %w", errJournal, err)
+		return c.broken
+	}
+	c.deferred = nil
 	return nil
+}
+
+// breakOff notes that the journal failed.
+func (c *course) breakOff(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken == nil {
+		c.broken = fmt.Errorf("%w: %w", errJournal, err)
+	}
+}
+
+// clock reads the runner's clock.
+func (c *course) clock() time.Time {
+	if c.Now == nil {
+		return time.Now().UTC()
+	}
+	return c.Now().UTC()
+}
+
+func (c *course) tell(e Event) {
+	if c.Notify == nil {
+		return
+	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.Notify(e)
+}
+
+// wroteAny notes that something may have been changed.
+func (c *course) wroteAny() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.touched = true
+}
+
+func (c *course) hasWritten() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.touched
+}
+
+// conclude sums up what became of the steps. What has to be gone on with outranks
+// what failed and was undone; that outranks what is held.
+func (c *course) conclude(ctx context.Context) Result {
+	result := Result{Outcome: journal.Succeeded, Wrote: c.hasWritten()}
+	if err := c.flush(ctx); err != nil {
+		result.Outcome, result.Err = "", err
+	}
+	rank := 0
+	for _, s := range c.plan.Steps() {
+		t := c.tasks[s.ID]
+		if t.phase == done {
+			result.Done++
+		}
+		outcome := t.outcome()
+		if r := ranks[outcome]; r > rank {
+			rank = r
+			result.Outcome, result.Failed, result.Err = outcome, &s, &StepError{Step: s, Err: t.err}
+			result.Barred = t.watch != nil && t.watch.barred
+		}
+	}
+	switch {
+	case c.broken != nil:
+		result.Outcome = ""
+		if result.Err == nil || !errors.Is(result.Err, errJournal) {
+			result.Err = c.broken
+		}
+	case rank == 0 && result.Done < len(c.plan.Steps()):
+		step := c.firstOpen()
+		err := c.mayWrite()
+		result.Outcome = journal.WasInterrupted
+		if aborted := c.Orders.aborted(); err == nil && aborted != nil {
+			result.Outcome, err = journal.WasHeld, aborted
+		} else if err == nil {
+			err = errInterrupted
+		}
+		result.Failed, result.Err = &step, &StepError{Step: step, Err: err}
+	}
+	return result
+}
+
+// firstOpen returns the first step that is not done.
+func (c *course) firstOpen() plan.Step {
+	for _, s := range c.plan.Steps() {
+		if c.tasks[s.ID].phase != done {
+			return s
+		}
+	}
+	panic("run: every step is done")
+}
+
+// ranks say which outcome of a step is that of the run.
+var ranks = map[journal.Outcome]int{
+	journal.WasInterrupted: 5, journal.Incomplete: 4, outcomeFailed: 3, journal.WasRolledBack: 3, journal.WasHeld: 2, journal.Refused: 1,
 }
 
 // mayWrite returns an error when the lock is lost: then not even the current
 // step may be finished.
-func (x *execution) mayWrite() error {
+func (c *course) mayWrite() error {
 	select {
-	case <-x.Lost:
+	case <-c.Lost:
 		return errLost
 	default:
 		return nil
 	}
-}
-
-// move records that the step comes to a new state, then tells.
-func (x *execution) move(ctx context.Context, m journal.Mark, reason string) error {
-	return x.record(ctx, journal.Entry{Mark: m, Reason: reason})
-}
-
-// record records an entry of the step. What announces nothing that could not be
-// seen by looking again waits for the next entry that does, so that a step costs
-// the journal one call.
-func (x *execution) record(ctx context.Context, e journal.Entry) error {
-	e.Step, e.Time = x.step.ID, x.clock()
-	x.deferred = append(x.deferred, e)
-	switch e.Mark {
-	case journal.Applying, journal.Written, journal.Converging, journal.Done:
-	default:
-		if err := x.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if len(e.Objects()) == 0 && e.Gate == "" {
-		x.tell(StepMoved{Step: x.step, Index: x.index, Total: x.total, Mark: e.Mark, Reason: e.Reason, Time: time.Now()})
-	}
-	return nil
-}
-
-// flush makes durable what still waits.
-func (x *execution) flush(ctx context.Context) error {
-	if len(x.deferred) == 0 {
-		return nil
-	}
-	if err := x.Recorder.Record(context.WithoutCancel(ctx), x.deferred...); err != nil {
-		return fmt.Errorf("%w: %w", errJournal, err)
-	}
-	x.deferred = nil
-	return nil
-}
-
-// clock reads the runner's clock.
-func (x *execution) clock() time.Time {
-	if x.Now == nil {
-		return time.Now().UTC()
-	}
-	return x.Now().UTC()
-}
-
-func (x *execution) tell(e Event) {
-	if x.Notify != nil {
-		x.Notify(e)
-	}
-}
-
-// stopped turns the error that stopped a step into a result, and records what
-// became of the step.
-func (x *execution) stopped(ctx context.Context, err error) Result {
-	step := x.step
-	x.result.Failed, x.result.Err = &step, &StepError{Step: step, Err: err}
-	var held *heldError
-	switch {
-	case errors.Is(err, errJournal):
-		return x.result
-	case errors.Is(err, errInterrupted), errors.Is(err, errLost):
-		x.result.Outcome = journal.WasInterrupted
-		err = x.flush(ctx)
-	case errors.Is(err, ErrMoved) && !x.result.Wrote:
-		x.result.Outcome = journal.Refused
-		err = x.flush(ctx)
-	case errors.As(err, &held), step.OnFailure == plan.Stop:
-		x.result.Outcome = journal.WasHeld
-		err = x.move(ctx, journal.Held, err.Error())
-	default:
-		x.result.Outcome = outcomeFailed
-		err = x.move(ctx, journal.Failed, err.Error())
-	}
-	if err != nil {
-		x.result.Outcome, x.result.Err = "", &StepError{Step: step, Err: err}
-	}
-	return x.result
-}
-
-// measure returns the impact of the step as it came out: what could be observed
-// is how long its pods were away.
-func (x *execution) measure() *resource.Impact {
-	if x.began.IsZero() {
-		return nil
-	}
-	measured := x.step.Impact
-	measured.Basis = "measured"
-	if measured.LaunchGap > 0 {
-		measured.LaunchGap = time.Since(x.began)
-	}
-	return &measured
 }

@@ -29,7 +29,6 @@ func (x *execution) write(ctx context.Context) error {
 			return err
 		}
 	}
-	x.Sights = nil // what was seen before this step is too old for the next
 	return nil
 }
 
@@ -65,7 +64,7 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 		return err
 	}
 	var open, made []resource.Change // to be made; made by an execution that was cut off
-	state := x.states[x.step.ID]
+	state := x.state
 	for i, c := range batch {
 		switch s := sights[i]; s.State {
 		case AtBefore:
@@ -120,7 +119,7 @@ func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sigh
 	sights, errs := make([]Sight, len(batch)), make([]error, len(batch))
 	each(len(batch), func(i int) {
 		c := batch[i]
-		if s, has := x.Sights[c.ID]; has {
+		if s, has := x.sights[c.ID]; has {
 			sights[i] = s
 			return
 		}
@@ -134,7 +133,7 @@ func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sigh
 		}
 	})
 	for _, c := range batch {
-		delete(x.Sights, c.ID)
+		delete(x.sights, c.ID)
 	}
 	return sights, first(errs)
 }
@@ -154,9 +153,9 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 		switch {
 		case errs[i] == nil:
 			written = append(written, c)
-			x.result.Wrote = true
+			x.wroteAny()
 		case !errors.Is(errs[i], ErrMoved) && !errors.Is(errs[i], errLost):
-			x.result.Wrote = true // it may have been
+			x.wroteAny() // it may have been
 		}
 	}
 	if err := x.wrote(ctx, written); err != nil {

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+// Leave is what a person who starts or resumes a run takes the responsibility
+// for. It is recorded in the journal.
+type Leave struct {
+	Overrides   map[string]string // address of a guard or policy → why it does not count
+	AcceptDrift []string          // addresses whose drift is acknowledged
+	Incident    string            // why this is done although the hubs are busy; empty: it is no incident
+	NoWait      bool              // do not wait for guards
+}
+
+// ErrGuarded says that a guard does not let a plan through.
+var ErrGuarded = errors.New("denied by a guard")
+
+// permits refuses what the leave asks for and may not have: to override what does
+// not exist, or what nobody may override, or to do during an incident what is not
+// meant for one.
+func (s *session) permits(ctx context.Context) error {
+	levels := make(map[string]plan.GuardLevel)
+	for _, step := range s.plan.Steps() {
+		for _, g := range step.Guards {
+			levels[g.Address()] = g.Level
+		}
+	}
+	for _, v := range s.plan.Verdicts {
+		levels[v.Name] = plan.Soft
+	}
+	for _, name := range sortedKeys(s.Leave.Overrides) {
+		if levels[name] == "" {
+			s.tell(run.Warned{Text: "nothing that is left to do has anything to do with " + name + ": overriding it has no effect"})
+		}
+		if strings.TrimSpace(s.Leave.Overrides[name]) == "" {
+			return fmt.Errorf("%w: override %s: a reason is needed", ErrGuarded, name)
+		}
+		if levels[name] == plan.Hard {
+			return fmt.Errorf("%w: %s is hard, and cannot be overridden", ErrGuarded, name)
+		}
+	}
+	if s.Leave.Incident == "" {
+		return nil
+	}
+	return s.Engine.DuringIncident(ctx, s.plan)
+}
+
+// confess records what a person took the responsibility for.
+func (s *session) confess(ctx context.Context) error {
+	var entries []journal.Entry
+	note := func(what, why string) {
+		entries = append(entries, journal.Entry{Mark: journal.Overridden, Guard: what, Reason: why + " (by " + s.Holder + ")"})
+	}
+	for _, name := range sortedKeys(s.Leave.Overrides) {
+		note(name, s.Leave.Overrides[name])
+	}
+	for _, address := range s.Leave.AcceptDrift {
+		note("drift of "+address, "accepted")
+	}
+	if s.Leave.Incident != "" {
+		note("load", s.Leave.Incident)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := s.Record(ctx, entries...); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	return nil
+}
+
+// guarding is what the runner needs to know when it asks guards.
+func (s *session) guarding() run.Guarding {
+	return run.Guarding{
+		Overrides: s.Leave.Overrides, Accepted: s.Leave.AcceptDrift, Incident: s.Leave.Incident,
+		NoWait: s.Leave.NoWait, Spent: s.spent,
+	}
+}
+
+// weekly is how many sessions the other runs of the last days cut off, by cluster.
+// It is read once, when a guard asks first.
+type weekly struct {
+	once  sync.Once
+	spent map[string]int
+	err   error
+}
+
+// week is what a weekly budget is about.
+const week = 7 * 24 * time.Hour
+
+// spent returns how many sessions were cut off on a cluster by what was done.
+func (s *session) spent(cluster string) (plan.Spent, error) {
+	s.week.once.Do(func() { s.week.spent, s.week.err = s.others(context.Background()) })
+	if s.week.err != nil {
+		return plan.Spent{}, fmt.Errorf("read what other runs interrupted: %w", s.week.err)
+	}
+	mine := 0
+	for _, e := range s.entries() {
+		if e.Cluster == cluster {
+			mine += cutOff(e)
+		}
+	}
+	return plan.Spent{Run: mine, Week: mine + s.week.spent[cluster]}, nil
+}
+
+// others adds up what all other runs of the last week cut off, of whichever config.
+func (s *session) others(ctx context.Context) (map[string]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTime)
+	defer cancel()
+	since, spent := s.now().Add(-week), make(map[string]int)
+	for _, name := range s.names() {
+		runs, err := s.Clusters[name].Store.Runs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			for _, e := range r.Entries {
+				cluster := e.Cluster
+				if cluster == "" || r.Config != s.plan.Config { // another config may call its clusters otherwise
+					cluster = name
+				}
+				if r.ID != s.run.ID && e.Time.After(since) {
+					spent[cluster] += cutOff(e)
+				}
+			}
+		}
+	}
+	return spent, nil
+}
+
+// cutOff returns how many sessions an entry says were interrupted or lost.
+func cutOff(e journal.Entry) int {
+	if e.Mark != journal.Done || e.Impact == nil {
+		return 0
+	}
+	return e.Impact.SessionsInterrupted + e.Impact.SessionsLost
+}
+
+func sortedKeys(m map[string]string) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,118 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+// An execution is one step while it is under way. Only one goroutine has it.
+type execution struct {
+	*course
+	step   plan.Step
+	index  int // from 1
+	total  int
+	state  journal.StepState // as an earlier execution left it
+	sights map[resource.ID]Sight
+	began  time.Time // of the step's last write
+	first  time.Time // right before its first, in whichever execution
+}
+
+func (x *execution) run(ctx context.Context) error {
+	if err := x.mayGoOn(ctx); err != nil {
+		return err
+	}
+	x.began, x.first = time.Time{}, journal.Begun(x.entries, x.step.ID)
+	if x.first.IsZero() {
+		x.first = time.Now()
+	}
+	if err := x.move(ctx, journal.Applying, ""); err != nil {
+		return err
+	}
+	if err := x.write(ctx); err != nil {
+		return err
+	}
+	if err := x.move(ctx, journal.Converging, ""); err != nil {
+		return err
+	}
+	if err := x.converge(ctx); err != nil {
+		return err
+	}
+	measured := x.measure()
+	if len(x.step.Gates) > 0 {
+		if err := x.move(ctx, journal.Baking, ""); err != nil {
+			return err
+		}
+		if err := x.bake(ctx); err != nil {
+			return err
+		}
+	}
+	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class, Cluster: x.step.Cluster})
+}
+
+// mayGoOn returns why the run must not go on, if it must not.
+func (x *execution) mayGoOn(ctx context.Context) error {
+	if err := x.mayWrite(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+// move records that the step comes to a new state, then tells.
+func (x *execution) move(ctx context.Context, m journal.Mark, reason string) error {
+	return x.record(ctx, journal.Entry{Mark: m, Reason: reason})
+}
+
+// record records an entry of the step, and tells when the step comes to a new
+// state.
+func (x *execution) record(ctx context.Context, e journal.Entry) error {
+	e.Step = x.step.ID
+	if err := x.course.record(ctx, e); err != nil {
+		return err
+	}
+	if len(e.Objects()) == 0 && e.Gate == "" && len(e.Samples) == 0 && e.Mark != journal.Overridden && e.Mark != journal.Advised {
+		x.tell(StepMoved{Step: x.step, Index: x.index, Total: x.total, Mark: e.Mark, Reason: e.Reason, Time: time.Now()})
+	}
+	return nil
+}
+
+// stopped says what becomes of the step that err stopped, and records it.
+func (x *execution) stopped(ctx context.Context, err error) (phase, error) {
+	var held *heldError
+	next, mark := failed, journal.Failed
+	switch {
+	case errors.Is(err, errJournal):
+		return cut, err
+	case errors.Is(err, errInterrupted), errors.Is(err, errLost):
+		return cut, errors.Join(err, x.flush(ctx))
+	case errors.Is(err, ErrMoved) && !x.hasWritten():
+		return refused, errors.Join(err, x.flush(ctx))
+	case errors.As(err, &held), x.step.OnFailure == plan.Stop:
+		next, mark = stopped, journal.Held
+	}
+	if broken := x.move(ctx, mark, err.Error()); broken != nil {
+		return cut, broken
+	}
+	return next, err
+}
+
+// measure returns the impact of the step as it came out: what could be observed
+// is how long its pods were away.
+func (x *execution) measure() *resource.Impact {
+	if x.began.IsZero() {
+		return nil
+	}
+	measured := x.step.Impact
+	measured.Basis = "measured"
+	if measured.LaunchGap > 0 {
+		measured.LaunchGap = time.Since(x.began)
+	}
+	return &measured
+}
