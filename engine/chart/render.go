@@ -24,6 +24,7 @@ type Request struct {
 	Release   string
 	Namespace string
 	Values    map[string]any // the author's, merged; never changed
+	Revision  int            // of the release: up to 1 its installation, more an upgrade
 
 	KubeVersion string   // "v1.36.3-gke.1"; empty: DefaultKubeVersion
 	APIVersions []string // "apps/v1", "apps/v1/Deployment"; empty: the built-in ones
@@ -192,7 +193,7 @@ func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 		"Capabilities": r.capabilities,
 		"Release": map[string]any{
 			"Name": r.request.Release, "Namespace": r.request.Namespace, "Service": "Helm",
-			"IsInstall": true, "IsUpgrade": false, "Revision": 1,
+			"IsInstall": r.request.Revision <= 1, "IsUpgrade": r.request.Revision > 1, "Revision": max(r.request.Revision, 1),
 		},
 		// Templates may change the values they are given.
 		"Values": common.Values(copyTable(r.values)),

@@ -29,6 +29,11 @@ type Facts struct {
 	// that nothing exists. With an empty name it returns a List. It is never
 	// called by two goroutines at once.
 	Lookup func(apiVersion, kind, namespace, name string) (map[string]any, error)
+
+	// Changing are blocks that something changes in: charts that ask are told that
+	// they render the next revision. Others are told the one that lives, so that
+	// where nothing changes nothing looks changed.
+	Changing map[resource.Address]bool
 }
 
 // Config returns the objects cfg asks for, in a fixed order that does not depend
@@ -47,6 +52,10 @@ type Expanded struct {
 	Desired []resource.Desired
 	Hooks   []resource.Desired // of the charts, one of several events once for each
 	Charts  []resource.Chart   // that rendered them, by block, parents first
+
+	// Asking are the blocks whose charts ask which revision of their release they
+	// render. What is here is the revision that lives, see [Facts.Changing].
+	Asking []resource.Address
 }
 
 // All is [Config] with what stands beside the objects.
@@ -66,6 +75,7 @@ func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics)
 		out.Desired = append(out.Desired, r.desired...)
 		out.Hooks = append(out.Hooks, r.hooks...)
 		out.Charts = append(out.Charts, r.charts...)
+		out.Asking = append(out.Asking, r.asking...)
 		diags = append(diags, r.diags...)
 	}
 	var found hcl.Diagnostics
@@ -91,6 +101,7 @@ type result struct {
 	desired []resource.Desired
 	hooks   []resource.Desired
 	charts  []resource.Chart
+	asking  []resource.Address
 	diags   hcl.Diagnostics
 }
 

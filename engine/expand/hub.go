@@ -52,8 +52,12 @@ func (e *expansion) load(b schema.Block, source schema.ChartSource) (*chart.Char
 func (e *expansion) render(m *maker, c *chart.Chart, release string, values layers) hcl.Diagnostics {
 	m.subject = at(m.block, "chart")
 	facts := e.facts[m.cluster]
+	revision, err := e.revision(m, c, release)
+	if err != nil {
+		return e.renderError(m.block, c, values, err)
+	}
 	out, err := c.Render(chart.Request{
-		Release: release, Namespace: m.namespace, Values: values.merged(),
+		Release: release, Namespace: m.namespace, Values: values.merged(), Revision: revision,
 		KubeVersion: facts.KubeVersion, APIVersions: facts.APIVersions, Lookup: facts.Lookup,
 	})
 	if err != nil {
@@ -81,6 +85,9 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	}
 	for _, h := range out.Hooks {
 		m.hook(h, m.component(h, c), h.Source)
+	}
+	if c.AsksRevision() {
+		m.recordRevision(release, revision)
 	}
 	return diags
 }

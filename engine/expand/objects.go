@@ -40,12 +40,17 @@ type maker struct {
 	desired []resource.Desired
 	hooks   []resource.Desired
 	charts  []resource.Chart
+	asks    bool // the chart asks which revision of its release it renders
 	diags   hcl.Diagnostics
 }
 
 // result returns what was made, with the diagnostics found before.
 func (m *maker) result(diags hcl.Diagnostics) result {
-	return result{desired: m.desired, hooks: m.hooks, charts: m.charts, diags: append(diags, m.diags...)}
+	r := result{desired: m.desired, hooks: m.hooks, charts: m.charts, diags: append(diags, m.diags...)}
+	if m.asks {
+		r.asking = append(r.asking, m.block.Address)
+	}
+	return r
 }
 
 // note notes the charts of which the objects are.

@@ -27,12 +27,7 @@ type lineup struct{ before, after []*draft }
 // have stayed, or something else of its block changes too.
 func (b *builder) hookDrafts(changes []resource.Change) (lineups, []resource.Change) {
 	changes, left := b.splitLeft(changes)
-	changed := make(map[resource.Address]bool)
-	for _, c := range changes {
-		if substantial(c) {
-			changed[c.Component.Block] = true
-		}
-	}
+	changed := Changed(changes)
 	all := make(lineups)
 	running := make(map[resource.ID]bool)
 	for block := range b.blocks {
@@ -60,16 +55,22 @@ func (b *builder) hookDrafts(changes []resource.Change) (lineups, []resource.Cha
 	return all, changes
 }
 
-// substantial reports whether a change is one for which a chart's hooks run: more
-// than a change of owner, or of our own marks.
-func substantial(c resource.Change) bool {
-	if c.Class < resource.ClassLive {
-		return false
+// Changed returns the blocks for which a chart's hooks run: those with more than a
+// change of owner, of our own marks or records, or of what a hook left.
+func Changed(changes []resource.Change) map[resource.Address]bool {
+	changed := make(map[resource.Address]bool)
+	for _, c := range changes {
+		isRecord := resource.IsRecord(c.Before) || resource.IsRecord(c.After)
+		left := c.Action == resource.Delete && resource.HookMark(c.Before) != ""
+		if !isRecord && !left && (c.Action != resource.Update || slices.ContainsFunc(c.Fields, isTheirs)) {
+			changed[c.Component.Block] = true
+		}
 	}
-	return c.Action != resource.Update || slices.ContainsFunc(c.Fields, func(f resource.Field) bool {
-		return !strings.Contains(f.Path, "hubcap.dev/")
-	})
+	return changed
 }
+
+// isTheirs reports whether a field is of the author's, and not a mark of ours.
+func isTheirs(f resource.Field) bool { return !strings.Contains(f.Path, "hubcap.dev/") }
 
 // operation says what happens to a block: "install" when nothing of it lives, or
 // when what its installation ends with is still owed.

@@ -72,3 +72,10 @@ func installRank(kind string) int {
 	}
 	return len(installOrder)
 }
+
+// AnnotationRecord is on an object in which hubcap keeps what it must know of a
+// block and can read nowhere else. That one changes is no change of the block.
+const AnnotationRecord = "hubcap.dev/record"
+
+// IsRecord reports whether an object is such a record.
+func IsRecord(o Object) bool { return o.Text("metadata", "annotations", AnnotationRecord) != "" }
