@@ -9,6 +9,7 @@
 //	ConfigMap hubcap-run-ID-entries-N  further entries of a long run
 //	ConfigMap hubcap-run-ID-plan-N     the plan's document, compressed, in parts
 //	Secret    hubcap-run-ID-secrets-N  what the document hides, in parts
+//	ConfigMap hubcap-run-ID-orders     what people tell the run while it is under way
 //	Secret    hubcap-key               the key of the digests
 //	Lease     hubcap                   the lock
 package records

@@ -346,6 +346,9 @@ func (r *Records) delete(ctx context.Context, id string) error {
 	if err := core.ConfigMaps(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("plan", id)); err != nil {
 		return fmt.Errorf("delete plan of run %s: %w", id, err)
 	}
+	if err := core.ConfigMaps(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("orders", id)); err != nil {
+		return fmt.Errorf("delete orders for run %s: %w", id, err)
+	}
 	err := core.ConfigMaps(r.namespace).Delete(ctx, runName(id), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete journal of run %s: %w", id, err)
