@@ -86,9 +86,13 @@ type Draft struct {
 	Secrets []SecretSet
 	Unsaid  []Unsaid
 	Blocks  map[Key]resource.Address // of each release
+	FileOf  map[Key]string           // in which its block is
 
 	owners map[Key][]owner
 }
+
+// PoolFile is the file of the node pools.
+const PoolFile = "node_pools.hcl"
 
 // A File is one file of a draft, laid out as hubcap fmt does.
 type File struct {
@@ -121,7 +125,7 @@ type owner struct {
 
 // Write returns the HCL for f. The same facts give the same text.
 func Write(f Facts) (*Draft, error) {
-	d := &Draft{Blocks: map[Key]resource.Address{}, owners: map[Key][]owner{}}
+	d := &Draft{Blocks: map[Key]resource.Address{}, FileOf: map[Key]string{}, owners: map[Key][]owner{}}
 	n := &naming{taken: map[string]bool{}}
 	for address := range f.Taken {
 		n.taken[address] = true
@@ -173,10 +177,10 @@ func (w *writing) unsaid(block, field, why string) {
 }
 
 // save keeps a file, unless nothing is in it. Of two files with one name the
-// second gets a number.
-func (w *writing) save(name string, t *text) {
+// second gets a number. It returns the name.
+func (w *writing) save(name string, t *text) string {
 	if t.b.Len() == 0 {
-		return
+		return ""
 	}
 	taken := func(n string) bool {
 		return slices.ContainsFunc(w.draft.Files, func(f File) bool { return f.Name == n })
@@ -186,6 +190,7 @@ func (w *writing) save(name string, t *text) {
 		full = fmt.Sprintf("%s-%d.hcl", stem, i)
 	}
 	w.draft.Files = append(w.draft.Files, File{Name: full, Text: []byte(t.b.String())})
+	return full
 }
 
 // cluster writes the cluster block.

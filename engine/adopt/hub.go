@@ -47,7 +47,7 @@ func (w *writing) hub(r *Release, address resource.Address) {
 	for _, write := range h.beside {
 		write(t)
 	}
-	w.save("hub-"+address.Name+".hcl", t)
+	w.draft.FileOf[r.Key] = w.save("hub-"+address.Name+".hcl", t)
 }
 
 // variable writes the sensitive variable of a vault that is not empty.
@@ -138,7 +138,7 @@ func (w *writing) chart(r *Release, address resource.Address) {
 		t.value("values", values)
 	}
 	t.end()
-	w.save("chart-"+address.Name+".hcl", t)
+	w.draft.FileOf[r.Key] = w.save("chart-"+address.Name+".hcl", t)
 }
 
 // try runs a recogniser, unless its group is to stay in values. What it takes is

@@ -27,6 +27,14 @@ const (
 	groupQoS        Group = "qos"
 )
 
+// Groups returns all groups.
+func Groups() []Group {
+	return []Group{
+		groupImages, groupProfiles, groupCulling, groupSpawn, groupRouting, groupLimits, groupSlots, groupCleaner,
+		groupCache, groupRepoLimits, groupRepoBans, groupQoS,
+	}
+}
+
 // recognise takes from the values what typed attributes can say, in the order in
 // which it is written.
 func (h *hub) recognise() {

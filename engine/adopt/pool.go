@@ -63,7 +63,7 @@ func (w *writing) pools() {
 			w.unsaid("node_pool."+name, field, "the language has no word for it; it stays as it is, and a new pool of this shape would lack it")
 		}
 	}
-	w.save("node_pools.hcl", t)
+	w.save(PoolFile, t)
 }
 
 // A pool is one node pool being written. What is understood is taken from left.

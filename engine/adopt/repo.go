@@ -69,7 +69,7 @@ func (h *hub) expressible(list []repository, class, trait string) bool {
 	seen := map[string]int{}
 	for i, r := range list {
 		if problem := schema.PatternProblem(r.pattern); problem != "" {
-			h.say(h.root, "pattern "+strconv.Itoa(i)+" "+strings.TrimSuffix(problem, "."), "config", class, trait)
+			h.say(h.root, "pattern "+strconv.Itoa(i)+" "+firstSentence(problem), "config", class, trait)
 			return false
 		}
 		if first, isTwice := seen[r.pattern]; isTwice {
@@ -79,6 +79,12 @@ func (h *hub) expressible(list []repository, class, trait string) bool {
 		seen[r.pattern] = i
 	}
 	return len(list) > 0
+}
+
+// firstSentence returns what is wrong, without what to do about it.
+func firstSentence(s string) string {
+	first, _, _ := strings.Cut(s, ". ")
+	return strings.TrimSuffix(first, ".")
 }
 
 // repositories adds a block for each.

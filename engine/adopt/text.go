@@ -149,7 +149,7 @@ func list(l []any, depth int) string {
 // same.
 func literal(s string, depth int) string {
 	body, hasEnd := strings.CutSuffix(s, "\n")
-	if !strings.Contains(body, "\n") || !plainLines(s) {
+	if strings.TrimSpace(body) == "" || !strings.Contains(s, "\n") || !plainLines(s) {
 		return quote(s)
 	}
 	marker := "EOT"

@@ -56,6 +56,10 @@ type RevisionNote struct {
 // Helm itself then refuses to go on.
 func (r *Release) Pending() bool { return strings.HasPrefix(r.Status, "pending-") }
 
+// Where names the cluster for people: the context, or the host where there is
+// none.
+func (c *Client) Where() string { return c.where }
+
 // Releases are the releases of a cluster that could be read, by namespace and
 // name, and what could not.
 type Releases struct {
