@@ -38,7 +38,8 @@ type Facts struct {
 
 // Config returns the objects cfg asks for, in a fixed order that does not depend
 // on the order of its blocks. facts are by name of the cluster block; a cluster
-// without any is rendered offline.
+// without any is rendered offline. nil facts are for a look at whether a config
+// expands at all: what charts draw at random is not told from the rest.
 //
 // Every value of a Secret, and every text in which a sensitive value turns up,
 // is [resource.Sensitive].
@@ -62,6 +63,7 @@ type Expanded struct {
 func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics) {
 	e := &expansion{
 		config:  cfg,
+		draft:   facts == nil,
 		facts:   serial(facts),
 		library: chart.NewLibrary(modules.Chart),
 		shield:  newShield(cfg),
@@ -87,6 +89,7 @@ func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics)
 type expansion struct {
 	config  *schema.Config
 	facts   map[string]Facts
+	draft   bool // only to see that it expands
 	library *chart.Library
 	shield  *shield
 }

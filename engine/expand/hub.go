@@ -58,7 +58,7 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	}
 	out, err := c.Render(chart.Request{
 		Release: release, Namespace: m.namespace, Values: values.merged(), Revision: revision,
-		KubeVersion: facts.KubeVersion, APIVersions: facts.APIVersions, Lookup: facts.Lookup,
+		KubeVersion: facts.KubeVersion, APIVersions: facts.APIVersions, Lookup: facts.Lookup, Draft: e.draft,
 	})
 	if err != nil {
 		return e.renderError(m.block, c, values, err)
