@@ -88,7 +88,9 @@ func (f *fakeHub) show(w http.ResponseWriter, name string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"name": name, "servers": servers})
 }
 
-func token(context.Context, plan.Gate) (resource.Sensitive, error) { return resource.Secret("secret"), nil }
+func token(context.Context, plan.Gate) (resource.Sensitive, error) {
+	return resource.Secret("secret"), nil
+}
 
 func TestViaHub(t *testing.T) {
 	for _, test := range []struct {

@@ -297,8 +297,8 @@ func (s *session) try(ctx context.Context, e *engine.Engine, troubles map[string
 
 // samplerOf returns who samples a gate. URLs and Prometheus need no API server.
 func (s *session) samplerOf(e *engine.Engine, troubles map[string]error, a attempt) (run.Sampler, error) {
-	if a.gate.HTTP != nil || a.gate.Prometheus != nil {
-		return s.samplers(nil, nil), nil
+	if a.gate.HTTP != nil || a.gate.Prometheus != nil || a.gate.Exec != nil {
+		return s.samplers(nil, nil).people(e.Config, nil), nil
 	}
 	name := a.site.Cluster
 	if err := troubles[name]; err != nil {

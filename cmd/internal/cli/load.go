@@ -42,6 +42,9 @@ func (s *session) read() (*loaded, error) {
 // load reads the config and says what is wrong with it; with errors in it the
 // command ends.
 func (s *session) load() (*schema.Config, error) {
+	if config, err := s.attached(); config != nil || err != nil {
+		return config, err
+	}
 	l, err := s.read()
 	if err != nil {
 		return nil, err

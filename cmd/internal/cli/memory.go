@@ -45,7 +45,7 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 	}
 	cluster := world.Cluster()
 	s.monitoring.add(c, nil)
-	cluster.Sampler = s.samplers(world, nil)
+	cluster.Sampler = s.samplers(world, nil).people(config, nil)
 	cluster.Store = s.mirror(world, name)
 	cluster.Facts.Lookup = lookup(world, name)
 	s.peekAt(name, func(ctx context.Context) (*engine.LockedError, error) { return peek(ctx, world) })

@@ -8,6 +8,7 @@ import (
 	"hubcap/engine/gate"
 	"hubcap/engine/run"
 	"hubcap/providers/kube"
+	"hubcap/providers/launch"
 	"hubcap/providers/probe"
 	"hubcap/providers/prometheus"
 	"hubcap/schema"
@@ -101,6 +102,14 @@ func (s *session) samplers(pods run.Sampler, builds func(ctx context.Context, na
 		all["builds"] = &prometheus.BuildSampler{Sampler: asks, Pods: builds}
 	}
 	return all
+}
+
+// people adds the samplers of gates that speak to a hub, or run a program, as
+// somebody: client finds their tokens, and may be nil.
+func (s samplers) people(config *schema.Config, client *kube.Client) samplers {
+	s["launch"] = launch.New(gateToken(config, client))
+	s["exec"] = &probe.Exec{Hide: hiding(config)}
+	return s
 }
 
 // A samplers sends each gate to who samples its kind of check.

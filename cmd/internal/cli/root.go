@@ -41,6 +41,7 @@ type session struct {
 	verbose     bool
 	output      string
 	charts      chartFlags
+	inside      string // cluster in which this process is a detached run; empty: none
 
 	started bool // the command's own code has begun: an error is no longer one of usage
 	loaded  *loaded

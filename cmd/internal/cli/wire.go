@@ -69,7 +69,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if path, _ := s.env(memoryVariable); path != "" {
 		return s.memoryCluster(config, c, path)
 	}
-	options := s.kubeOptions(c)
+	options, name := s.kubeOptions(c), c.Address.Name
 	where := options.Context
 	pools, err := s.gkeProvider(config, c)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	}
 	if pools != nil {
 		where = pools.Where()
-		if options.Kubeconfig == "" && options.Context == "" {
+		if options.Kubeconfig == "" && options.Context == "" && s.inside != name {
 			if err := viaGKE(ctx, pools, &options); err != nil {
 				return nil, err
 			}
@@ -91,7 +91,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if err != nil {
 		return nil, err
 	}
-	name, namespace := c.Address.Name, config.Settings.JournalNamespace
+	namespace := config.Settings.JournalNamespace
 	objects := &kube.Provider{
 		Client: client, Cluster: name, Owner: config.Settings.Name,
 		FieldManager: config.Settings.FieldManager, Deletable: s.permitted.has, Now: s.now,
@@ -115,7 +115,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	}
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
-		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds),
+		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)},
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records,
