@@ -133,7 +133,11 @@ func (t Takeover) String() string {
 		b.WriteString("; restarts nothing")
 	}
 	if t.Changed > 0 {
-		fmt.Fprintf(&b, "; %d of them get other values", t.Changed)
+		verb := "get"
+		if t.Changed == 1 {
+			verb = "gets"
+		}
+		fmt.Fprintf(&b, "; %d of them %s other values", t.Changed, verb)
 	}
 	return b.String()
 }

@@ -101,7 +101,7 @@ hub "lab" {
 
 	w.run("the plan shows it", func(t *testing.T) {
 		r := w.hubcap(reader, 2, "plan", "--detailed-exitcode")
-		r.has(t, "hub.lab takes over", "objects of Helm release takeover/lab", "revision 1", "jupyterhub-", "by Helm 3", "restarts nothing", "Plan: 0 to add, 0 to change, 0 to remove", "to change owner only")
+		r.says(t, "hub.lab takes over", "objects of Helm release takeover/lab", "revision 1, chart jupyterhub-", "by Helm 3", "restarts nothing", "Plan: 0 to add, 0 to change, 0 to remove", "to change owner only")
 		var document struct {
 			Takeovers []struct{ Objects, Changed, Pods int }
 		}
