@@ -92,7 +92,7 @@ func (b *body) prometheusCheck() *PrometheusCheck {
 	if check.Window == 0 {
 		check.Window = promWindow
 	}
-	if check.Max != nil && check.Min != nil && *check.Min > *check.Max && !*b.bad {
+	if check.Max != nil && check.Min != nil && *check.Min > *check.Max {
 		p.errorIn("min", "Contradictory bounds", "Nothing is at least %g and at most %g.", *check.Min, *check.Max)
 	}
 	check.Before = p.beforeCheck(check.Window)
@@ -108,9 +108,10 @@ func (b *body) prometheusCheck() *PrometheusCheck {
 
 // bounds decodes what a comparison allows.
 func (b *body) bounds() Bounds {
-	var floor float64
-	if f := b.amount("floor"); f != nil {
-		floor = *f
+	floor := 0.0
+	given := b.amount("floor")
+	if given != nil {
+		floor = *given
 	}
 	out := Bounds{
 		MaxRatio: b.amount("max_ratio"), MinRatio: b.amount("min_ratio"),
@@ -121,7 +122,7 @@ func (b *body) bounds() Bounds {
 	switch {
 	case !isRatio && !b.has("max_difference") && !b.has("min_difference"):
 		b.errorAt(b.header, "Check without a bound", "A %s block needs max_ratio, min_ratio, max_difference or min_difference.", b.where)
-	case isRatio && (!b.has("floor") || floor <= 0) && !*b.bad:
+	case isRatio && (!b.has("floor") || given != nil && floor <= 0):
 		b.errorAt(b.header, "Ratio without a floor", "From 0 to 1 is infinitely much. Write floor, the value below which a difference does not matter, as in floor = 0.1: smaller values count as this.")
 	case !isRatio && b.has("floor"):
 		b.errorIn("floor", "Attribute without effect", "A floor is for max_ratio and min_ratio.")

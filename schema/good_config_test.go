@@ -33,7 +33,10 @@ cluster "prod" {
   kubeconfig = "prod.yaml"
   context    = "prod"
   identity   = "4d1b8c4e"
-  prometheus = "http://prometheus.example.org"
+  prometheus {
+    url          = "http://prometheus.example.org"
+    bearer_token = var.password
+  }
 }
 
 qos_class "core" {
@@ -242,14 +245,70 @@ gate "up" {
     status   = [200, 204]
     contains = "ok"
     timeout  = "3s"
+    max_latency = "800ms"
   }
 }
 
 gate "steady" {
   pods {
     block        = hub.prod["b"]
-    max_restarts = 1
-    max_pending  = 2
+    max_restarts      = 1
+    max_pending       = 2
+    pending_after     = "5m"
+    max_terminating   = 3
+    terminating_after = "15m"
+  }
+}
+
+gate "launches" {
+  bake            = "20m"
+  max_bake        = "1h"
+  warm_up         = "2m"
+  failures        = 3
+  of              = 5
+  on_inconclusive = "fail"
+  advisory        = true
+  components      = ["hub", "binder"]
+  prometheus {
+    cluster = cluster.prod
+    query   = "sum(rate(launches{namespace=\"$namespace\"}[$window]))"
+    min     = 0.95
+    max     = "1Gi"
+    window  = "5m"
+    before {
+      max_ratio = 3
+      floor     = "100m"
+      window    = "30m"
+    }
+    control {
+      hubs           = [hub.prod["b"]]
+      max_difference = 2
+    }
+    slope {
+      per        = "sum(spawns{namespace=\"$namespace\"})"
+      max        = 1.5
+      limit      = "2Gi"
+      within     = "12h"
+      min_points = 20
+      min_work   = 30
+      confidence = 0.9
+    }
+    evidence {
+      query    = "sum(increase(launches[$bake]))"
+      at_least = 200
+      unit     = "launches"
+    }
+  }
+}
+
+gate "builds" {
+  builds {
+    cluster     = cluster.prod
+    in_progress = "sum(builds)"
+    max_per_pod = 4
+    max_pending = 5
+    max_share   = 0.5
+    min_builds  = 6
   }
 }
 

@@ -122,8 +122,8 @@ func finite(points []Point) []Point {
 func (j *judgement) projected(s series, l Line, check *plan.SlopeCheck) finding {
 	limit, last := *check.Limit, s.xs[len(s.xs)-1]
 	now, ahead := l.At(last), s.perHour*check.Within.Hours()
-	f := certain(now+l.Slope*ahead, now+l.Low*ahead, now+l.High*ahead, limit, "")
-	f.reason = fmt.Sprintf("%s: from %s to %s in %s (limit %s)", s.grows(l, check.Confidence), Number(now), Number(now+l.Slope*ahead), span(check.Within), Number(limit))
+	f := certain(now+l.Slope*ahead, now+l.Low*ahead, now+l.High*ahead, limit,
+		fmt.Sprintf("%s: from %s to %s in %s (limit %s)", s.grows(l, check.Confidence), Number(now), Number(now+l.Slope*ahead), span(check.Within), Number(limit)))
 	if now > limit {
 		f.verdict, f.early = run.Fail, false
 		f.reason = fmt.Sprintf("%s is beyond the limit of %s already", Number(now), Number(limit))
@@ -176,9 +176,17 @@ func Fit(xs, ys []float64, confidence float64) (Line, bool) {
 		return Line{}, false
 	}
 	l.Slope = sxy / sxx
+	// What is smaller than the digits that the numbers have is nothing.
+	nothing := 1e-12 * math.Abs(l.y)
+	if math.Abs(l.Slope)*math.Sqrt(sxx/n) < nothing {
+		l.Slope = 0
+	}
 	var squares, neighbours, previous float64
 	for i := range xs {
 		r := ys[i] - l.At(xs[i])
+		if math.Abs(r) < nothing {
+			r = 0
+		}
 		squares += r * r
 		neighbours += r * previous
 		previous = r
