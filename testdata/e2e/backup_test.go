@@ -34,15 +34,15 @@ hub "prod" {
 `
 
 // chartVersion writes the built-in chart beside the config, as a release of
-// upstream's.
-func (w *world) chartVersion(version string) string {
+// upstream's, with the JupyterHub in it.
+func (w *world) chartVersion(version, hub string) string {
 	w.t.Helper()
 	dir := filepath.Join(w.dir, "chart-"+version)
 	if err := os.CopyFS(dir, os.DirFS("../../modules/charts/jupyterhub")); err != nil {
 		w.t.Fatal(err)
 	}
 	file := filepath.Join(dir, "Chart.yaml")
-	text := strings.Replace(read(w.t, file), "version: 0.1.0", "version: "+version, 1)
+	text := strings.NewReplacer("version: 0.1.0", "version: "+version, `appVersion: "5.3.0"`, `appVersion: "`+hub+`"`).Replace(read(w.t, file))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func (w *world) chartVersion(version string) string {
 // the backup comes first, and the hub is not touched when it fails.
 func TestBackup(t *testing.T) {
 	w := newWorld(t, "backup", "backup", map[string]string{"main.hcl": upgraded})
-	old, next := w.chartVersion("3.3.8"), w.chartVersion("4.2.0")
+	old, next := w.chartVersion("3.3.8", "4.1.6"), w.chartVersion("4.2.0", "5.3.0")
 	at := func(chart, tag string, more ...string) []string {
 		return append(more, "--var=chart="+chart, "--var=tag="+tag)
 	}
@@ -79,7 +79,7 @@ func TestBackup(t *testing.T) {
 	w.hubcap(applier, 0, at(old, "1", "apply", "--auto-approve")...)
 	w.run("a backup that succeeds", func(t *testing.T) {
 		r := w.hubcap(reader, 2, at(next, "2", "plan", "--detailed-exitcode")...)
-		r.has(t, "one-way", "there is no way back but a backup", "hub.prod/database-backup", "annotations.hubcap\\.dev/restore")
+		r.has(t, "one-way", "the hub upgrades its database from JupyterHub 4.1.6 to 5.3.0", "hub.prod/database-backup", "annotations.hubcap\\.dev/restore")
 		w.hubcap(applier, 0, at(next, "2", "apply", "--auto-approve")...)
 		job := jobs()
 		if image() != "example.org/own-hub:2" || !strings.HasPrefix(job, "hub-database-backup-") {
