@@ -59,8 +59,8 @@ FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:F
 fuzz: ## 30 s for each fuzz target
 	$(foreach f,$(FUZZ),$(GO) test -trimpath -run '^$$' -fuzz '^$(lastword $(subst :, ,$(f)))$$' -fuzztime 30s ./$(firstword $(subst :, ,$(f))) &&) true
 
-bench: build sandbox ## ratios against floors and peers
-	HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -run '^$$' -bench . -benchtime 3x -p 1 ./...
+bench: build sandbox helmpeer ## ratios against floors and peers
+	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -run '^$$' -bench . -benchtime 3x -p 1 ./... ./testdata/e2e
 
 golden: ## rewrite expected output
 	$(GO) test -trimpath ./schema ./cmd/... ./engine/... -update
