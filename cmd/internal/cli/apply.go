@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,12 @@ The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 	s.outputFlag(c, asText, asJSON)
 	s.upgradeFlag(c)
 	sc, a := s.scopeFlags(c), approvalFlags(c)
+	c.Flags().BoolVar(&a.retry, "retry", false, "try again what an earlier run tried and rolled back")
+	a.leave, a.handing = leaveFlags(c), handingFlags(c)
 	c.RunE = func(c *cobra.Command, given []string) error {
+		if err := cmp.Or(a.leave.check(), a.handing.check(s)); err != nil {
+			return err
+		}
 		if len(given) == 1 {
 			for _, name := range []string{"only", "except", "dangerous-delete", "upgrade-charts"} {
 				if c.Flags().Changed(name) {
@@ -55,6 +61,7 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if err != nil {
 		return err
 	}
+	a.apply(p)
 	if err := s.fit(p); err != nil {
 		return err
 	}
@@ -70,8 +77,9 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if p, err = e.Open(asking, document); err != nil {
 		return err
 	}
+	a.apply(p)
 	stop()
-	return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Apply(ctx, p) })
+	return s.carry(ctx, e, a, p)
 }
 
 // applyNew plans, shows, asks and carries out the same plan.
@@ -86,6 +94,7 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	if err != nil {
 		return err
 	}
+	a.apply(p)
 	if s.output == asText {
 		if err := s.showPlan(p); err != nil {
 			return err
@@ -101,6 +110,14 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 		return err
 	}
 	stop()
+	return s.carry(ctx, e, a, p)
+}
+
+// carry carries a plan out here, or has it carried out in the cluster.
+func (s *session) carry(ctx context.Context, e *engine.Engine, a *approval, p *plan.Plan) error {
+	if a.handing.detach {
+		return s.carryOver(ctx, e, a, p)
+	}
 	return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Apply(ctx, p) })
 }
 
@@ -133,6 +150,9 @@ func (s *session) nothing() error {
 
 // carryOut runs act while showing how it goes, and words how it ended.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) error {
+	if a.leave != nil {
+		e.Leave = a.leave.engine()
+	}
 	w := s.watch()
 	others := s.crowd(e.Config, func(text string) { w.notify(run.Warned{Text: text}) })
 	e.Notify = func(event run.Event) {

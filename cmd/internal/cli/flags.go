@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"hubcap/engine/plan"
 )
 
 // The formats of -o.
@@ -71,7 +73,17 @@ func (s *session) scopeFlags(c *cobra.Command) *scope {
 type approval struct {
 	auto        bool
 	input       bool
+	retry       bool
 	lockTimeout time.Duration
+	handing     *handing
+	leave       *leave // nil when the command has no flags for it
+}
+
+// apply lets the plan do what was agreed to beside it.
+func (a *approval) apply(p *plan.Plan) {
+	if a.retry {
+		p.Retry()
+	}
 }
 
 func approvalFlags(c *cobra.Command) *approval {

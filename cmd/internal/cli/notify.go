@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hubcap/engine/run"
+	"hubcap/providers/kube"
 	"hubcap/providers/notify"
 	"hubcap/schema"
 )
@@ -56,8 +57,9 @@ func (s *session) events() []notify.Target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var targets []notify.Target
-	for cluster, sink := range s.sinks {
-		targets = append(targets, notify.Target{Name: "events of cluster " + cluster, Sink: sink})
+	for cluster, client := range s.clients {
+		events := &kube.Events{Client: client, Cluster: cluster, Now: s.now}
+		targets = append(targets, notify.Target{Name: "events of cluster " + cluster, Sink: events})
 	}
 	return targets
 }

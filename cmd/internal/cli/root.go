@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hubcap/engine/run"
-	"hubcap/providers/notify"
+	"hubcap/providers/kube"
 )
 
 // version is set by the linker.
@@ -49,9 +49,9 @@ type session struct {
 	permitted  permit
 	monitoring monitoring
 	mu         sync.Mutex
-	locks      map[string]peeker      // by name of the cluster
-	sinks      map[string]notify.Sink // of the clusters' own Events, by name of the cluster
-	notify     func(run.Event)        // of the run under way
+	clients    map[string]*kube.Client // by name of the cluster
+	locks      map[string]peeker       // by name of the cluster
+	notify     func(run.Event)         // of the run under way
 }
 
 // Main runs hubcap with the process's arguments and streams and returns its exit

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,14 +16,24 @@ import (
 
 func (s *session) statusCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "status", GroupID: groupRuns, Args: args(cobra.NoArgs),
+		Use: "status [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show the clusters, and how the last run ended",
+		Long: `Shows who is on the clusters, who holds their locks, and how the last run of this config
+ended. With --watch it follows a run from anywhere (RUN, or the last one) until it has
+ended, and exits as the run did. Ctrl-C stops watching; the run goes on.`,
 	}
+	follows := c.Flags().Bool("watch", false, "follow a run until it has ended")
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, given []string) error {
 		ctx, stop := s.interruptible(c.Context())
 		defer stop()
+		if *follows {
+			return s.watchRun(ctx, given)
+		}
+		if len(given) > 0 {
+			return usage("status %s: a run is followed with --watch, and told by history", given[0])
+		}
 		config, err := s.load()
 		if err != nil {
 			return err
@@ -47,6 +59,31 @@ func (s *session) statusCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// watchRun follows the run that was named, or the last one of this config.
+func (s *session) watchRun(ctx context.Context, given []string) error {
+	e, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := s.runID(ctx, e, given)
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		return s.follow(ctx, e, id)
+	}
+	runs, err := e.History(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range slices.Backward(runs) {
+		if r.Config == "" || r.Config == e.Config.Settings.Name {
+			return s.follow(ctx, e, r.ID)
+		}
+	}
+	return errors.New("status --watch: there is no run")
 }
 
 // status asks each cluster for what status shows; what cannot be asked is said

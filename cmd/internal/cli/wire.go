@@ -15,7 +15,6 @@ import (
 	"hubcap/engine/run"
 	"hubcap/providers/gke"
 	"hubcap/providers/kube"
-	"hubcap/providers/notify"
 	"hubcap/providers/records"
 	"hubcap/schema"
 )
@@ -107,7 +106,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	}
 	records := records.New(patient, namespace, name)
 	s.peekAt(name, records.Held)
-	s.sinkAt(name, &kube.Events{Client: client, Cluster: name, Now: s.now})
+	s.connected(name, client)
 	s.monitoring.add(c, client)
 	routes := &router{objects: objects}
 	if pools != nil {
@@ -116,7 +115,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
-		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)},
+		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: &kube.Room{Client: client},
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records,
 	}, nil
@@ -157,14 +156,14 @@ func (s *session) peekAt(cluster string, p peeker) {
 	s.locks[cluster] = p
 }
 
-// sinkAt remembers where the Events of a cluster go.
-func (s *session) sinkAt(cluster string, events notify.Sink) {
+// connected remembers the connection to a cluster.
+func (s *session) connected(cluster string, client *kube.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sinks == nil {
-		s.sinks = map[string]notify.Sink{}
+	if s.clients == nil {
+		s.clients = map[string]*kube.Client{}
 	}
-	s.sinks[cluster] = events
+	s.clients[cluster] = client
 }
 
 // viaGKE points options at the API server that the GKE API names.
