@@ -116,28 +116,34 @@ func compareDrafts(x, y *draft) int {
 }
 
 // pullForward moves a configuration into the first step whose pods cannot start
-// without it, when that comes before its own.
+// without it, when that comes before its own, or start because of it: the two are
+// made, checked and undone together.
 func pullForward(drafts []*draft) []*draft {
 	readers := findReaders(drafts)
+	taken := make([][]resource.Change, len(drafts))
 	for own, d := range drafts {
 		if d.phase != rollout {
 			continue
 		}
 		var stay []resource.Change
 		for _, c := range d.changes {
-			if first, has := readers.first(c); has && first < own {
-				drafts[first].changes = append(drafts[first].changes, c)
+			if first, has := readers.first(c); has && (first < own || first > own && c.Action == resource.Update && drafts[first].component.Block == d.component.Block) {
+				taken[first] = append(taken[first], c)
 				continue
 			}
 			stay = append(stay, c)
 		}
 		d.changes = stay
 	}
+	for i, d := range drafts {
+		d.changes = append(d.changes, taken[i]...)
+	}
 	return slices.DeleteFunc(drafts, func(d *draft) bool { return len(d.changes) == 0 })
 }
 
 // readers are the places of the first drafts that cannot do without an object:
-// because it does not exist yet, or because they are stamped with its content.
+// because it does not exist yet, or because they are stamped with its content, or
+// start anew and read what changes of it.
 type readers struct {
 	absent  map[resource.ID]int
 	stamped map[resource.ID]int
@@ -150,6 +156,7 @@ func findReaders(drafts []*draft) readers {
 			first[id] = at
 		}
 	}
+	changed := changedConfigs(drafts)
 	for at, d := range drafts {
 		if d.phase != rollout {
 			continue
@@ -157,6 +164,13 @@ func findReaders(drafts []*draft) readers {
 		for _, w := range d.changes {
 			if w.ID.Namespace != "" {
 				note(r.absent, resource.ID{Cluster: w.ID.Cluster, Kind: "Namespace", Name: w.ID.Namespace}, at)
+			}
+			if renews(w) {
+				for _, take := range reads(w.After) {
+					if id := take.configID(w.ID); take.touches(changed[id]) {
+						note(r.stamped, id, at)
+					}
+				}
 			}
 			for _, ref := range references(w.After) {
 				id := resource.ID{Cluster: w.ID.Cluster, Kind: ref.kind, Namespace: w.ID.Namespace, Name: ref.name}

@@ -37,6 +37,7 @@ func Build(in Input) (*Plan, error) {
 	if err := b.arrange(changes); err != nil {
 		return nil, err
 	}
+	b.unrestarted(changes)
 	b.takeOver()
 	b.versions(changes)
 	b.judge()

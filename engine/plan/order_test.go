@@ -52,15 +52,27 @@ func TestOrder(t *testing.T) {
 			},
 		},
 		{
-			"an update of a secret stays with its component, unless an earlier one is stamped with it",
+			"an update of a secret stays with its component, unless an earlier one is stamped with it or reads what changes",
 			[]object{
-				{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "new"), live: data("k", "old")},
+				{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "v", "other", "new"), live: data("k", "v", "other", "old")},
 				{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:1", "b", "hub"), live: pods("h:1", "a", "hub")},
 				{block: "hub.prod", component: "proxy", kind: "Deployment", name: "proxy", want: pods("p:2", "a", "hub"), live: pods("p:1", "a", "hub")},
 			}, nil,
 			[]string{
 				"hub.prod | 01-hub.prod/proxy | restart of proxy: ~Deployment/proxy",
 				"hub.prod | 02-hub.prod/hub | restart of hub: ~Secret/hub ~Deployment/hub",
+			},
+		},
+		{
+			"pods that start anew for another reason start with what changes of what they read",
+			[]object{
+				{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: data("k", "new"), live: data("k", "old")},
+				{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:1", "b", "hub"), live: pods("h:1", "a", "hub")},
+				{block: "hub.prod", component: "proxy", kind: "Deployment", name: "proxy", want: pods("p:2", "a", "hub"), live: pods("p:1", "a", "hub")},
+			}, nil,
+			[]string{
+				"hub.prod | 01-hub.prod/proxy | restart of proxy: ~Secret/hub ~Deployment/proxy",
+				"hub.prod | 02-hub.prod/hub | restart of hub: ~Deployment/hub",
 			},
 		},
 		{
