@@ -56,20 +56,27 @@ func (s *session) permits(ctx context.Context) error {
 	return s.Engine.DuringIncident(ctx, s.plan)
 }
 
+// How the journal calls what a person took the responsibility for, beside guards
+// and policies.
+const (
+	acceptedDrift = "drift of "
+	relaxedLoad   = "load"
+)
+
 // confess records what a person took the responsibility for.
 func (s *session) confess(ctx context.Context) error {
 	var entries []journal.Entry
 	note := func(what, why string) {
-		entries = append(entries, journal.Entry{Mark: journal.Overridden, Guard: what, Reason: why + " (by " + s.Holder + ")"})
+		entries = append(entries, journal.Entry{Mark: journal.Overridden, Guard: what, Reason: why})
 	}
 	for _, name := range sortedKeys(s.Leave.Overrides) {
 		note(name, s.Leave.Overrides[name])
 	}
 	for _, address := range s.Leave.AcceptDrift {
-		note("drift of "+address, "accepted")
+		note(acceptedDrift+address, "accepted by "+s.Holder)
 	}
 	if s.Leave.Incident != "" {
-		note("load", s.Leave.Incident)
+		note(relaxedLoad, s.Leave.Incident)
 	}
 	if len(entries) == 0 {
 		return nil
@@ -80,12 +87,25 @@ func (s *session) confess(ctx context.Context) error {
 	return nil
 }
 
-// guarding is what the runner needs to know when it asks guards.
+// guarding is what the runner needs to know when it asks guards: what was given
+// leave for now, and by whoever began the run or resumed it before.
 func (s *session) guarding() run.Guarding {
-	return run.Guarding{
-		Overrides: s.Leave.Overrides, Accepted: s.Leave.AcceptDrift, Incident: s.Leave.Incident,
-		NoWait: s.Leave.NoWait, Spent: s.spent,
+	g := run.Guarding{Overrides: make(map[string]string), NoWait: s.Leave.NoWait, Spent: s.spent}
+	for _, e := range s.entries() {
+		if e.Mark != journal.Overridden || e.Step != "" {
+			continue
+		}
+		address, isDrift := strings.CutPrefix(e.Guard, acceptedDrift)
+		switch {
+		case isDrift:
+			g.Accepted = append(g.Accepted, address)
+		case e.Guard == relaxedLoad:
+			g.Incident = e.Reason
+		default:
+			g.Overrides[e.Guard] = e.Reason
+		}
 	}
+	return g
 }
 
 // weekly is how many sessions the other runs of the last days cut off, by cluster.

@@ -73,6 +73,8 @@ func (s *stage) Sample(context.Context, run.Question) (run.Sample, error) {
 }
 
 func (s *stage) Record(_ context.Context, entries ...journal.Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.records++
 	for _, e := range entries {
 		line := string(e.Mark)

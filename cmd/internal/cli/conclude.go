@@ -28,6 +28,8 @@ func (f finished) code() code {
 		return codeOf(f.err)
 	case errors.Is(f.err, engine.ErrStale):
 		return exitStale
+	case errors.Is(f.err, engine.ErrGuarded):
+		return exitDenied
 	}
 	return codeOfOutcome(f.Outcome.Outcome)
 }
@@ -106,7 +108,7 @@ func failedStep(p *plan.Plan, id plan.StepID) (plan.Step, bool) {
 func (s *session) next(c code, id string) {
 	switch {
 	case id == "":
-	case c == exitHeld, c == exitInterrupted:
+	case c == exitHeld, c == exitInterrupted, c == exitDenied:
 		s.hint("To go on: hubcap resume %s. To go back: hubcap rollback %s", id, id)
 	case c == exitStuck:
 		s.warn("A person is needed: hubcap history %s shows what was done, hubcap rollback %s tries again.", id, id)

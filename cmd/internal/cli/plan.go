@@ -25,7 +25,7 @@ is written to a file that apply carries out exactly; it holds no secrets.`,
 	s.verboseFlag(c)
 	s.outputFlag(c, asText, asJSON, asMarkdown)
 	s.upgradeFlag(c)
-	sc := s.scopeFlags(c)
+	sc, l := s.scopeFlags(c), incidentFlags(c)
 	c.Flags().StringVar(&out, "out", "", "write the plan to this `file`")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -48,6 +48,11 @@ is written to a file that apply carries out exactly; it holds no secrets.`,
 			}
 		}
 		s.explain(p, out)
+		if l.incident {
+			if err := e.DuringIncident(ctx, p); err != nil {
+				return err
+			}
+		}
 		differs := exitOK
 		if detailed {
 			differs = exitDiffers

@@ -85,7 +85,11 @@ nothing: its plan was approved.`,
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
 	a := approvalFlags(c)
+	a.leave = leaveFlags(c)
 	c.RunE = func(c *cobra.Command, given []string) error {
+		if err := a.leave.check(); err != nil {
+			return err
+		}
 		asking, stop := s.interruptible(c.Context())
 		defer stop()
 		e, err := s.open(asking)

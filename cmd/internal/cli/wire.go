@@ -115,7 +115,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
-		Census:  &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: &kube.Room{Client: client},
+		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: &kube.Room{Client: client},
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records,
 	}, nil

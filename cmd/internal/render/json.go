@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"time"
 
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -21,6 +22,8 @@ type Summary struct {
 	Drifted  int             `json:"drifted"`
 	Pending  int             `json:"pending"`
 	Complete bool            `json:"complete"` // everything could be read
+	Waves    []WaveSummary   `json:"waves"`
+	Bake     time.Duration   `json:"bake_ns"` // expected, of all waves
 }
 
 // document is the JSON of a plan: the plan's own keys and the summary.
@@ -43,6 +46,8 @@ func JSON(p *plan.Plan) ([]byte, error) {
 func summarize(p *plan.Plan) Summary {
 	s := Summary{Steps: len(p.Steps()), Impact: total(p), Drifted: len(p.Drift), Complete: len(p.Unreadable) == 0}
 	s.Add, s.Change, s.Remove = Count(p)
+	s.Waves = Waves(p)
+	s.Bake = totalBake(s.Waves)
 	s.Owners = ownersOnly(p)
 	for _, c := range p.Clusters {
 		s.Sessions += c.Sessions
@@ -62,7 +67,8 @@ func masked(p *plan.Plan) *plan.Plan {
 	c := *p
 	c.Waves = make([]plan.Wave, len(p.Waves))
 	for i, w := range p.Waves {
-		c.Waves[i] = plan.Wave{Name: w.Name, Steps: make([]plan.Step, len(w.Steps))}
+		c.Waves[i] = w
+		c.Waves[i].Steps = make([]plan.Step, len(w.Steps))
 		for j, step := range w.Steps {
 			changes := make([]resource.Change, len(step.Changes))
 			for k, change := range step.Changes {

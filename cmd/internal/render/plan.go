@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -139,7 +138,7 @@ func (s Style) steps(b *strings.Builder, n secrets, p *plan.Plan) {
 			b.WriteString(strings.Repeat(" ", address-cells(name)+gap))
 			s.columns(b, n, step, room)
 		}
-		for _, note := range notes(step) {
+		for _, note := range append(notes(step), holdsOf(p, step)...) {
 			b.WriteString(wrap(note, strings.Repeat(" ", symbolCells+2), s.width()))
 		}
 		if s.Verbose {
@@ -244,27 +243,21 @@ func (s Style) totals(b *strings.Builder, p *plan.Plan) {
 	if worst, hurts := worstStep(p); hurts {
 		s.row(b, "Worst", worst)
 	}
-	gates, bake := 0, time.Duration(0)
-	var waves []string
-	for _, w := range p.Waves {
-		if len(w.Steps) == 0 {
-			continue
-		}
-		waves = append(waves, fmt.Sprintf("%s (%d)", clean(w.Name), len(w.Steps)))
-		for _, step := range w.Steps {
-			for _, g := range step.Gates {
-				gates++
-				bake += g.Bake
-			}
-		}
+	gates := 0
+	for _, step := range p.Steps() {
+		gates += len(step.Gates)
 	}
+	waves := Waves(p)
 	line := count(len(waves), "wave") + ", " + count(len(p.Steps()), "step") + ", " + count(gates, "gate")
-	if bake > 0 {
+	if bake := totalBake(waves); bake > 0 {
 		line += " · bakes " + span(bake)
 	}
 	s.row(b, "Waves", line)
-	if len(waves) > 1 {
-		s.row(b, "", strings.Join(waves, " → "))
+	for _, line := range waveLines(waves) {
+		s.row(b, "", line)
+	}
+	if guards := guardLine(p); guards != "" {
+		s.row(b, "Guards", guards)
 	}
 	if p.Unchanged > 0 {
 		s.row(b, "Same", were(p.Unchanged, "object")+" as desired")

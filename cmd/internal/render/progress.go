@@ -88,6 +88,12 @@ func (p *Progress) take(e run.Event, now time.Time) []string {
 		return p.waited(e, now)
 	case run.GateSampled:
 		return p.sampled(e, now)
+	case run.GuardWaited:
+		return p.guarded(e, now)
+	case run.GuardTold:
+		if i := p.index(e.Step); i >= 0 {
+			return []string{fmt.Sprintf("%s %s (%s): %s", p.label(i), clean(e.Guard.Address()), e.Why, clean(e.Reason))}
+		}
 	case run.Warned:
 		return []string{"warning: " + clean(e.Text)}
 	case run.Noted:
@@ -147,6 +153,22 @@ func (p *Progress) waited(e run.Waited, now time.Time) []string {
 	return []string{fmt.Sprintf("%s waits (%s): %s", p.label(i), span(e.For), reasons(e.Unready))}
 }
 
+// guarded tells what a step waits for and since when, when that changed or after a
+// heartbeat.
+func (p *Progress) guarded(e run.GuardWaited, now time.Time) []string {
+	i := p.index(e.Step)
+	if i < 0 {
+		return nil
+	}
+	s := &p.steps[i]
+	changed := len(s.unready) == 0
+	s.unready = slices.Clone(e.Reasons)
+	if !changed && now.Sub(p.said) < Heartbeat {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s waits since %s, until %s at most: %s", p.label(i), clock(e.Since), clock(e.Limit), reasons(e.Reasons))}
+}
+
 // sampled tells what a gate saw when its verdict changed, or after a heartbeat.
 func (p *Progress) sampled(e run.GateSampled, now time.Time) []string {
 	i := p.index(e.Step)
@@ -173,8 +195,10 @@ func (p *Progress) index(id plan.StepID) int {
 
 // current is the step that is under way, or -1.
 func (p *Progress) current() int {
-	return slices.IndexFunc(p.steps, func(s stepState) bool { return s.mark != "" && !settled(s.mark) })
+	return slices.IndexFunc(p.steps, func(s stepState) bool { return isUnderWay(s.mark) })
 }
+
+func isUnderWay(m journal.Mark) bool { return m != "" && !settled(m) }
 
 func settled(m journal.Mark) bool {
 	return m == journal.Done || m == journal.RolledBack || m == journal.Stuck || m == journal.Held
@@ -210,11 +234,14 @@ func (p *Progress) Frame(now time.Time, s Style, height int) []string {
 			done++
 		}
 	}
-	var below []string
-	if i := p.current(); i >= 0 {
-		below = p.below(p.steps[i], s)
+	below, extra := map[int][]string{}, 0
+	for i, st := range p.steps {
+		if isUnderWay(st.mark) && extra < height/2 { // blocks may be changed side by side
+			below[i] = p.below(st, s)
+			extra += len(below[i])
+		}
 	}
-	room := max(height-len(below)-2, 1)
+	room := max(height-extra-2, 1)
 	from, to := window(len(p.steps), max(p.current(), 0), room)
 	lines := []string{cut(fmt.Sprintf("%s %s · %d of %s done · %s", p.kind, clean(p.run), done,
 		count(len(p.steps), "step"), span(now.Sub(p.started))), s.width())}
@@ -223,9 +250,7 @@ func (p *Progress) Frame(now time.Time, s Style, height int) []string {
 	}
 	for i := from; i < to; i++ {
 		lines = append(lines, p.liveLine(i, now, s))
-		if i == p.current() {
-			lines = append(lines, below...)
-		}
+		lines = append(lines, below[i]...)
 	}
 	return lines
 }

@@ -1,0 +1,171 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hubcap/engine/plan"
+)
+
+// A WaveSummary is one wave of a plan in numbers; it stands in the JSON.
+type WaveSummary struct {
+	Name        string        `json:"name"`
+	Rollout     string        `json:"rollout,omitempty"`
+	Blocks      []string      `json:"blocks"`
+	Steps       int           `json:"steps"`
+	Gates       []string      `json:"gates"`
+	Guards      []string      `json:"guards"`
+	MaxParallel int           `json:"max_parallel"`
+	Bake        time.Duration `json:"bake_ns"` // expected, with blocks side by side
+}
+
+// Waves sums up the waves of a plan.
+func Waves(p *plan.Plan) []WaveSummary {
+	waves := []WaveSummary{}
+	for _, w := range p.Waves {
+		if len(w.Steps) == 0 {
+			continue
+		}
+		sum := WaveSummary{
+			Name: w.Name, Rollout: w.Rollout, Steps: len(w.Steps), MaxParallel: max(w.MaxParallel, 1),
+			Blocks: []string{}, Gates: []string{}, Guards: []string{}, Bake: bakeOf(w),
+		}
+		for _, step := range w.Steps {
+			sum.Blocks = addOnce(sum.Blocks, step.Component.Block.String())
+			for _, g := range step.Gates {
+				sum.Gates = addOnce(sum.Gates, g.Name)
+			}
+			for _, g := range step.Guards {
+				sum.Guards = addOnce(sum.Guards, g.Address())
+			}
+		}
+		waves = append(waves, sum)
+	}
+	return waves
+}
+
+func addOnce(list []string, one string) []string {
+	if slices.Contains(list, one) {
+		return list
+	}
+	return append(list, one)
+}
+
+// bakeOf estimates how long the gates of a wave keep it, when the blocks that may
+// be changed side by side are.
+func bakeOf(w plan.Wave) time.Duration {
+	var order []string
+	lanes := map[string]time.Duration{}
+	for _, step := range w.Steps {
+		block := step.Component.Block.String()
+		order = addOnce(order, block)
+		longest := time.Duration(0)
+		for _, g := range step.Gates {
+			longest = max(longest, g.Delay()+g.Bake)
+		}
+		lanes[block] += longest
+	}
+	places := make([]time.Duration, max(w.MaxParallel, 1))
+	for _, block := range order {
+		places[slices.Index(places, slices.Min(places))] += lanes[block]
+	}
+	return slices.Max(places)
+}
+
+// totalBake estimates how long the gates of all waves keep a run.
+func totalBake(waves []WaveSummary) time.Duration {
+	var sum time.Duration
+	for _, w := range waves {
+		sum += w.Bake
+	}
+	return sum
+}
+
+// waveLines tells each wave of a plan in which a rollout has a say; of other plans
+// their order is enough.
+func waveLines(waves []WaveSummary) []string {
+	isStaged := slices.ContainsFunc(waves, func(w WaveSummary) bool { return w.Rollout != "" })
+	if !isStaged {
+		if len(waves) < 2 {
+			return nil
+		}
+		var names []string
+		for _, w := range waves {
+			names = append(names, fmt.Sprintf("%s (%d)", clean(w.Name), w.Steps))
+		}
+		return []string{strings.Join(names, " → ")}
+	}
+	var lines []string
+	for i, w := range waves {
+		lines = append(lines, fmt.Sprintf("%d. %s", i+1, w.line()))
+	}
+	return lines
+}
+
+func (w WaveSummary) line() string {
+	line := clean(w.Name)
+	if blocks := strings.Join(w.Blocks, ", "); blocks != w.Name {
+		line += ": " + reasons(w.Blocks)
+	}
+	line += fmt.Sprintf(" (%s)", count(w.Steps, "step"))
+	if w.MaxParallel > 1 && len(w.Blocks) > 1 {
+		line += fmt.Sprintf(" · %d at once", min(w.MaxParallel, len(w.Blocks)))
+	}
+	if len(w.Gates) > 0 {
+		line += " · gates " + clean(strings.Join(w.Gates, ", "))
+	}
+	if w.Bake > 0 {
+		line += " · bakes " + span(w.Bake)
+	}
+	return line
+}
+
+// holdsOf says what the guards of a step have against it as things stood when the
+// plan was made, as far as that is known without asking anyone.
+func holdsOf(p *plan.Plan, step plan.Step) []string {
+	var lines []string
+	for _, g := range step.Guards {
+		stand, known := g.Stand(plan.Asked{At: p.Created, Step: step, Drift: p.Drift})
+		if !known || !stand.Holds || g.Verdict != nil {
+			continue
+		}
+		word := "held"
+		if g.Level == plan.Advisory {
+			word = "advised against"
+		}
+		lines = append(lines, fmt.Sprintf("%s by %s: %s", word, clean(g.Address()), clean(stand.Reason)))
+	}
+	return lines
+}
+
+// guardLine sums up the guards of a plan; empty when it has none.
+func guardLine(p *plan.Plan) string {
+	var names []string
+	levels := map[string]plan.Guard{}
+	held := 0
+	for _, step := range p.Steps() {
+		for _, g := range step.Guards {
+			if g.Verdict == nil {
+				names = addOnce(names, g.Address())
+				levels[g.Address()] = g
+			}
+		}
+		if slices.ContainsFunc(holdsOf(p, step), func(line string) bool { return strings.HasPrefix(line, "held") }) {
+			held++
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s (%s, %s)", clean(name), levels[name].Check(), levels[name].Level)
+	}
+	line := strings.Join(names, ", ")
+	if held > 0 {
+		line += fmt.Sprintf(" · %s would be held now", count(held, "step"))
+	}
+	return line
+}
