@@ -83,8 +83,8 @@ func New(c Config) (*Client, error) {
 	return out, nil
 }
 
-// polite authenticates requests, to the Prometheus itself and to nobody that it
-// redirects to, and ends answers that are too large.
+// polite authenticates requests, follows no redirect to elsewhere, where the
+// credentials would go too, and ends answers that are too large.
 type polite struct {
 	Config
 	host string
@@ -93,16 +93,17 @@ type polite struct {
 
 // RoundTrip implements http.RoundTripper.
 func (p *polite) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != p.host {
+		return nil, fmt.Errorf("it sends to %s, which may be a login: give a URL that answers itself", r.URL.Host)
+	}
 	r = r.Clone(r.Context())
 	if p.UserAgent != "" {
 		r.Header.Set("User-Agent", p.UserAgent)
 	}
-	if r.URL.Host == p.host {
-		if token := p.BearerToken.Reveal(); token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
-		} else if p.Username != "" {
-			r.SetBasicAuth(p.Username, p.Password.Reveal())
-		}
+	if token := p.BearerToken.Reveal(); token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	} else if p.Username != "" {
+		r.SetBasicAuth(p.Username, p.Password.Reveal())
 	}
 	response, err := p.next.RoundTrip(r)
 	if err != nil {
