@@ -72,8 +72,7 @@ func TestWaves(t *testing.T) {
 // and that needs which turn the order of a rollout round are told.
 func TestAfter(t *testing.T) {
 	shared := object{block: "hub.b", component: "hub", kind: "Secret", name: "shared", want: data("k", "v")}
-	reader := restarted("hub.a", "hub")
-	reader.want, reader.line = pods("x:2", "b", "shared"), 9 // after hub.b, as the files have them
+	reader := restarted("hub.a", "hub", shared.id())
 	in := input(shared, restarted("hub.b", "hub"), reader, restarted("hub.c", "hub", object{block: "hub.d", component: "hub", kind: "Deployment", name: "hub.d-hub"}.id()), restarted("hub.d", "hub"))
 	in.Rollouts = []plan.Rollout{{Address: resource.ParseAddress("rollout.all"), Order: [][]resource.Address{hubs("b", "a"), hubs("c"), hubs("d")}}}
 	p := build(t, in)
