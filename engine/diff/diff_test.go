@@ -165,3 +165,27 @@ func TestCompareSame(t *testing.T) {
 		t.Errorf("Compare of the same = %v", got)
 	}
 }
+
+// Our marks coming or going are what a take-over is, and no difference beside it.
+func TestTakeoverHidesMarks(t *testing.T) {
+	before := resource.Object{"metadata": map[string]any{"name": "a"}, "data": map[string]any{"a": "1"}}
+	after := before.Copy()
+	after.Set("conf", "metadata", "labels", "hubcap.dev/config")
+	after.Set("hub.prod", "metadata", "annotations", "hubcap.dev/address")
+	after.Set("x", "metadata", "annotations", "note")
+	reading := func(from *resource.Takeover) resource.Reading {
+		return resource.Reading{Observations: []resource.Observation{{
+			Desired: resource.Desired{ID: resource.ID{Name: "a"}, Object: after}, Live: &resource.Live{}, Before: before, Preview: after, TakesOver: from,
+		}}}
+	}
+	taken := Compare(reading(&resource.Takeover{From: "helm"}))
+	if len(taken) != 1 || len(taken[0].Fields) != 1 || taken[0].TakesOver == nil || taken[0].Action != resource.Update {
+		t.Errorf("a take-over: %+v", taken)
+	}
+	if fields := Compare(reading(nil))[0].Fields; len(fields) != 3 {
+		t.Errorf("no take-over: %+v", fields)
+	}
+	if _, marked := after.Value("metadata", "labels", "hubcap.dev/config"); !marked {
+		t.Error("comparing changed the object")
+	}
+}

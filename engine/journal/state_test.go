@@ -124,3 +124,32 @@ func TestMeasured(t *testing.T) {
 		t.Errorf("measured (-want +got):\n%s", diff)
 	}
 }
+
+// What was taken over goes back to whose it was, but not what was only taken back;
+// what was given back is taken over once more.
+func TestBeforeTakeover(t *testing.T) {
+	release := &resource.Release{Namespace: "prod", Name: "hub"}
+	first, again := &resource.Takeover{From: "Helm release prod/hub", Release: release}, &resource.Takeover{Release: release, Again: true}
+	was := resource.Object{"a": "1"}
+	p := &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{{ID: "1", Changes: []resource.Change{
+		{ID: id("taken"), Action: resource.Update, Before: was, After: was, TakesOver: first},
+		{ID: id("taken again"), Action: resource.Update, Before: was, After: was, TakesOver: again},
+		{ID: id("given"), Action: resource.Update, Before: was, After: was, GivesBack: first},
+		{ID: id("given to kubectl"), Action: resource.Update, Before: was, After: was, GivesBack: &resource.Takeover{From: "kubectl"}},
+	}}}}}}
+	var entries []Entry
+	for _, c := range p.Steps()[0].Changes {
+		entries = append(entries, entry(Intended, "1", c.ID.Name))
+	}
+	before, _ := Before(p, entries)
+	for i, want := range []struct {
+		givesBack *resource.Takeover
+		release   *resource.Release
+		adopt     bool
+	}{{first, nil, false}, {nil, nil, false}, {nil, release, false}, {nil, nil, true}} {
+		got := before[i]
+		if got.GivesBack != want.givesBack || got.Release != want.release || got.Adopt != want.adopt {
+			t.Errorf("%s: %+v", got.ID.Name, got)
+		}
+	}
+}

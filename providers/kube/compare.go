@@ -60,6 +60,7 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 	}
 	o.Before = c.part(c.live)
 	o.Foreign = c.foreign(o.Live.Applied)
+	o.Notes = append(o.Notes, c.overruled()...)
 	return o, c.preview(ctx, o)
 }
 

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,6 +28,37 @@ func (c *comparison) gained() *fieldpath.Set {
 		}
 	}
 	return theirs.Intersection(wrote)
+}
+
+// mostOverruled is how many fields of one object are named.
+const mostOverruled = 3
+
+// overruled names the fields that somebody else than their former owner wrote into
+// objects that are taken over, and that get the config's value.
+func (c *comparison) overruled() []string {
+	if c.from == nil || c.from.Again || c.wants == nil {
+		return nil
+	}
+	others, _ := c.writers()
+	others = slices.DeleteFunc(others, func(w writer) bool {
+		return slices.ContainsFunc(c.from.Managers, func(m resource.Manager) bool { return m.Name == w.name })
+	})
+	wanted := canonical(c.plain)
+	var notes []string
+	for _, path := range leaves(c.wants) {
+		want, _ := at(wanted, path)
+		live, exists := at(c.live.Object, path)
+		if !exists || covers(live, want) {
+			continue
+		}
+		for _, w := range others {
+			if ownsPath(w.set, path) && len(notes) < mostOverruled {
+				notes = append(notes, fmt.Sprintf("%s was written by %s at %s, and not by %s", pathText(path), w.name, w.time.Format("2006-01-02T15:04:05Z"), c.from.From))
+				break
+			}
+		}
+	}
+	return notes
 }
 
 // dropGained takes from result, the dry run of an apply, what applying removes

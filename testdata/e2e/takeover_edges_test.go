@@ -229,7 +229,7 @@ func TestTakeOverKilled(t *testing.T) {
 	in.proxy = newProxy(t)
 	ways := []struct {
 		name string
-		go_  func(t *testing.T)
+		then func(t *testing.T)
 	}{
 		{"resume", func(*testing.T) { in.hubcap(applier, 0, "resume", "--auto-approve") }},
 		{"plan and apply", func(*testing.T) { in.hubcap(applier, 0, "apply", "--auto-approve") }},
@@ -245,7 +245,7 @@ func TestTakeOverKilled(t *testing.T) {
 			in.install()
 			before := awaitPods(t, in.namespace, 1)
 			in.killedAtWrite(n)
-			way.go_(t)
+			way.then(t)
 			in.hubcap(reader, 0, "plan", "--detailed-exitcode")
 			for _, object := range []string{"configmap/settings", "deployment/web"} {
 				if got := in.managers(object); !strings.Contains(got, "hubcap/Apply") {
