@@ -63,7 +63,7 @@ func TestTakeover(t *testing.T) {
 }
 
 func TestTakeoverFitsItsWidth(t *testing.T) {
-	for _, width := range []int{48, 80, 200} {
+	for _, width := range []int{68, 80, 200} {
 		for line := range strings.SplitSeq(Plan(takingOver(), Style{Width: width}), "\n") {
 			if cells(line) > width {
 				t.Errorf("at width %d: %q", width, line)
