@@ -38,7 +38,7 @@ const (
 // left as it is.
 func (c *Client) Hand(ctx context.Context, h Handover) error {
 	name := "hubcap-run-" + h.Run
-	meta := metav1.ObjectMeta{Name: name + "-config", Namespace: h.Namespace, Labels: map[string]string{"hubcap.dev/record": "secrets", "hubcap.dev/run": h.Run}}
+	meta := metav1.ObjectMeta{Name: name + "-config", Namespace: h.Namespace, Labels: map[string]string{"hubcap.dev/record": "handover", "hubcap.dev/run": h.Run}}
 	secret := &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{handoverFile: h.Config}}
 	if _, err := c.Typed.CoreV1().Secrets(h.Namespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("hand over run %s: %w", h.Run, err)

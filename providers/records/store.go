@@ -340,8 +340,10 @@ func finished(run journal.Run) bool {
 
 func (r *Records) delete(ctx context.Context, id string) error {
 	core := r.client.CoreV1()
-	if err := core.Secrets(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("secrets", id)); err != nil {
-		return fmt.Errorf("delete secrets of run %s: %w", id, err)
+	for _, record := range []string{"secrets", "handover"} { // of a run that was handed over to a Job, too
+		if err := core.Secrets(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf(record, id)); err != nil {
+			return fmt.Errorf("delete secrets of run %s: %w", id, err)
+		}
 	}
 	if err := core.ConfigMaps(r.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, partsOf("plan", id)); err != nil {
 		return fmt.Errorf("delete plan of run %s: %w", id, err)
