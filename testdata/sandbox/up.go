@@ -95,6 +95,9 @@ func stopContext(parent int) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Who read what is said here may be gone, and that must not be the end without an end: what is asked for is an
+	// error from the write, not the signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	tick := time.NewTicker(200 * time.Millisecond)
 	go func() {
 		for {

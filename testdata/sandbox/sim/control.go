@@ -16,6 +16,7 @@ import (
 func (s *Simulator) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/load", s.setLoad)
 	mux.HandleFunc("POST /_sim/clock", s.setClock)
+	mux.HandleFunc("POST /_sim/ledger", s.clearLedger)
 	mux.HandleFunc("GET /_sim/hubs", s.listHubs)
 	mux.HandleFunc("GET /_sim/targets/{job}", s.targets)
 	mux.HandleFunc("GET /_sim/metrics/kube", s.kubeMetrics)
@@ -58,6 +59,25 @@ func (s *Simulator) setLoad(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, h.load)
+}
+
+// clearLedger takes {"namespace": "..."} and forgets what people lived through there.
+func (s *Simulator) clearLedger(w http.ResponseWriter, r *http.Request) {
+	var of struct {
+		Namespace string `json:"namespace"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&of); err != nil {
+		http.Error(w, "read request: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hubs[of.Namespace]
+	if h == nil {
+		http.Error(w, "clear ledger: no hub in "+of.Namespace, http.StatusNotFound)
+		return
+	}
+	h.ledger = newLedger()
 }
 
 // setClock takes {"factor": simulated seconds in a real one}.

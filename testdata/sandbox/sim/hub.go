@@ -74,6 +74,9 @@ func (h *Hub) SetLoad(l Load) error {
 	if l.LaunchesPerMinute != h.load.LaunchesPerMinute {
 		h.arrival = 0
 	}
+	if l.Seed != h.load.Seed {
+		h.random = rand.New(rand.NewPCG(l.Seed, l.Seed))
+	}
 	h.load = l
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 // A Load is what people do to one hub, and what the hub can bear. Times and rates
 // are in simulated time. Fields that are not given keep their values.
 type Load struct {
+	Seed              uint64  `json:"seed"` // other than before: other people come; the same seed, the same ones
 	LaunchesPerMinute float64 `json:"launches_per_minute"`
 	SessionMinutes    float64 `json:"session_minutes"` // mean time a user stays
 	BuildShare        float64 `json:"build_share"`     // of the launches, those that need a build first
