@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"hubcap/engine/resource"
@@ -19,9 +20,28 @@ var rollingPaths = []string{
 	"config.workloadMetadataConfig", "config.bootDisk", "version", "locations",
 }
 
+// ownerPaths are the labels by which a pool is a config's own.
+var ownerPaths = []string{
+	"config.resourceLabels.hubcap-config", "config.resourceLabels.hubcap-block", "config.resourceLabels.hubcap-protected",
+}
+
+// adopted reports whether all that changes is that a pool of nobody's gets an
+// owner.
+func adopted(fields []resource.Field) bool {
+	for _, f := range fields {
+		if f.Before != nil || !under(f.Path, ownerPaths) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(fields, func(f resource.Field) bool { return f.Path == ownerPaths[0] })
+}
+
 // poolClass returns the worst class among the fields of a changed node pool.
 func poolClass(fields []resource.Field) resource.Class {
 	class := resource.ClassNoop
+	if adopted(fields) {
+		return resource.ClassAdopt
+	}
 	for _, f := range fields {
 		switch {
 		case under(f.Path, livePaths):
