@@ -63,12 +63,16 @@ func (e *Engine) Prepare(ctx context.Context, p *plan.Plan) (string, error) {
 	return s.run.ID, nil
 }
 
-// begin locks, makes sure that p can be carried out, and makes its run durable.
-// Unless it fails, the session has to be closed.
+// begin asks for permissions, locks, makes sure that p can be carried out, and
+// makes its run durable. Unless it fails, the session has to be closed.
 func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*session, map[resource.ID]run.Sight, error) {
 	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
 	r.PlanID, r.PlanCreated, r.Plan, r.Config = p.ID, p.Created, p, p.Config
 	ctx = run.WithID(ctx, r.ID)
+	// Before the lock, which may be denied, too: who lacks rights hears of all.
+	if err := e.allowed(ctx, p); err != nil {
+		return nil, nil, err
+	}
 	s, err := e.open(ctx, p, r)
 	if err != nil {
 		return nil, nil, err
@@ -84,7 +88,7 @@ func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*sessi
 // ready checks everything that can be checked before the first write, and then
 // makes the run durable.
 func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) {
-	for _, check := range []func(context.Context) error{s.unused, s.allowed, s.permits} {
+	for _, check := range []func(context.Context) error{s.unused, s.permits} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}
@@ -135,16 +139,16 @@ func used(runs []journal.Run, p *plan.Plan) error {
 }
 
 // allowed asks for every permission that the plan needs.
-func (s *session) allowed(ctx context.Context) error {
+func (e *Engine) allowed(ctx context.Context, p *plan.Plan) error {
 	byCluster := make(map[string][]resource.Change)
-	for _, step := range s.plan.Steps() {
+	for _, step := range p.Steps() {
 		for _, c := range step.Changes {
 			byCluster[c.ID.Cluster] = append(byCluster[c.ID.Cluster], c)
 		}
 	}
 	var lines []string
-	for _, name := range s.names() {
-		checker := s.Clusters[name].Checker
+	for _, name := range e.names() {
+		checker := e.Clusters[name].Checker
 		if checker == nil || len(byCluster[name]) == 0 {
 			continue
 		}

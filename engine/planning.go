@@ -241,6 +241,10 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 		text, found := places[place]
 		return text, found
 	})
+	if err != nil && len(in.Reading.Unreadable) > 0 { // its secrets are not other ones: they could not be compared
+		u := in.Reading.Unreadable[0]
+		return nil, fmt.Errorf("%w: %s: %s", ErrIncomplete, u.What, u.Reason)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w (does apply see the config, the variables and the secrets that plan saw?)", ErrStale, err)
 	}

@@ -260,3 +260,11 @@ func waitingText(pod *corev1.Pod) string {
 	}
 	return "is " + strings.ToLower(string(pod.Status.Phase))
 }
+
+// podsText counts pods in words.
+func podsText(n int) string {
+	if n == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", n)
+}

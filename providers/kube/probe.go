@@ -152,7 +152,7 @@ func (p *Provider) jobHealth(ctx context.Context, live *unstructured.Unstructure
 	if err != nil {
 		return resource.Health{}, err
 	}
-	h := resource.Health{Reason: fmt.Sprintf("the job has not ended, %d pods run", len(pods))}
+	h := resource.Health{Reason: "the job has not ended, " + podsText(len(pods)) + " so far"}
 	if c := p.firstCause(ctx, pods); c != nil {
 		return p.caused(ctx, *c), nil
 	}

@@ -79,7 +79,7 @@ func (r *Room) Watch(ctx context.Context, w run.Watching) (run.Sample, error) {
 		}
 		return run.Sample{Verdict: run.Fail, Reason: need + " fits on no node, and no autoscaler says that it may add one"}, nil
 	}
-	return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("there is room for %d pods", len(seats))}, nil
+	return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("there is room for %s", podsText(len(seats)))}, nil
 }
 
 // seatsOf returns the pods that live beside the old ones while c is rolled out. A

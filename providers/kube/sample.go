@@ -83,7 +83,7 @@ func (p *Provider) samplePods(ctx context.Context, check plan.PodsCheck, compone
 	if len(alive) == 0 {
 		return run.Sample{Verdict: run.Inconclusive, Reason: "no pods were found"}, nil
 	}
-	count.of = fmt.Sprintf("%d pods", len(alive))
+	count.of = podsText(len(alive))
 	count.restarts, count.worst = p.restartsSince(component, alive)
 	return judgePods(check, count), nil
 }

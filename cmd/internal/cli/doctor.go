@@ -93,12 +93,14 @@ func (s *session) examine(ctx context.Context) ([]finding, error) {
 			findings = append(findings, finding{"cluster " + name, false, err.Error()})
 			continue
 		}
-		findings = append(findings, s.examineCluster(ctx, e.Clusters[name])...)
+		findings = append(findings, s.examineCluster(ctx, e.Clusters[name], l.config.Settings.Name)...)
 	}
 	return findings, nil
 }
 
-func (s *session) examineCluster(ctx context.Context, c *engine.Cluster) []finding {
+// examineCluster examines one cluster. Runs of other configs than own on it are
+// theirs to finish.
+func (s *session) examineCluster(ctx context.Context, c *engine.Cluster, own string) []finding {
 	reached := "identity " + c.Identity
 	if c.Where != "" {
 		reached = c.Where + ", " + reached
@@ -124,6 +126,7 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster) []findi
 	census, err := c.Census.Count(ctx)
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
 	runs, err := c.Store.Runs(ctx)
+	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != own })
 	if err == nil {
 		for _, r := range runs {
 			if journal.Resumable(r.Entries) {

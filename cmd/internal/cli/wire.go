@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +31,11 @@ func (s *session) open(ctx context.Context) (*engine.Engine, error) {
 	}
 	e, troubles := s.connect(ctx, config)
 	for _, c := range config.Clusters {
-		if err := troubles[c.Address.Name]; err != nil {
+		err := troubles[c.Address.Name]
+		if errors.Is(err, kube.ErrForbidden) { // it is there, and not to be read
+			return nil, &exit{code: exitIncomplete, err: fmt.Errorf("connect cluster %s: %w", c.Address.Name, err)}
+		}
+		if err != nil {
 			return nil, fmt.Errorf("connect cluster %s: %w", c.Address.Name, err)
 		}
 	}

@@ -28,6 +28,9 @@ func (s Style) fields(b *strings.Builder, n secrets, step plan.Step) {
 		switch c.Action {
 		case resource.Create:
 			for _, l := range leavesOf("", bare(c.After)) {
+				if l.path == "" {
+					continue // nothing but what the heading says
+				}
 				s.field(b, n, resource.Field{Path: l.path, After: l.value})
 			}
 		default:

@@ -38,9 +38,9 @@ func History(runs []journal.Run, s Style) string {
 		if end, finished := Ending(r); finished {
 			outcome, took = string(end.Outcome), span(end.Time.Sub(r.Started))
 		}
-		rows = append(rows, []string{r.ID, string(r.Kind), outcome, fmt.Sprintf("%d/%d", done, of), took, r.Holder})
+		rows = append(rows, []string{r.ID, string(r.Kind), r.Config, outcome, fmt.Sprintf("%d/%d", done, of), took, r.Holder})
 	}
-	return lay([]string{"RUN", "KIND", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s)
+	return lay([]string{"RUN", "KIND", "CONFIG", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s)
 }
 
 // lay writes rows in columns; what is too long in the last column is wrapped
