@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -25,6 +26,7 @@ func rollouts(cfg *schema.Config) (all []plan.Rollout, guards []plan.PlannedGuar
 		out := plan.Rollout{
 			Address: r.Address, Order: r.Order, Names: r.Names, Components: r.Components, MaxParallel: int(r.MaxParallel),
 			StepTimeout: r.StepTimeout, OnFailure: plan.OnFailure(r.OnFailure), Extent: extent(r.Rollback),
+			Batch: r.Batch, Bisect: r.Bisect,
 		}
 		for _, address := range r.Gates {
 			if g, known := gates[address]; known {
@@ -46,6 +48,9 @@ func rollouts(cfg *schema.Config) (all []plan.Rollout, guards []plan.PlannedGuar
 	return all, guards
 }
 
+// loadWindow is the $window of a guard's query.
+const loadWindow = 10 * time.Minute
+
 func extent(rollback string) plan.Extent {
 	if rollback == "component" {
 		return ""
@@ -63,7 +68,7 @@ func guardOf(g schema.Guard, cfg *schema.Config) plan.PlannedGuard {
 	switch {
 	case g.Load != nil:
 		out.Load = &plan.LoadCheck{Of: g.Load.Of, PrometheusCheck: plan.PrometheusCheck{
-			Cluster: g.Load.Cluster.Name, Query: g.Load.Query, Max: g.Load.Max, Min: g.Load.Min,
+			Cluster: g.Load.Cluster.Name, Query: g.Load.Query, Max: g.Load.Max, Min: g.Load.Min, Window: loadWindow,
 		}}
 	case g.Sessions != nil:
 		out.Sessions = &plan.SessionsCheck{Max: int(*g.Sessions)}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	_ "time/tzdata" // the names of time zones are known wherever hubcap runs
 
 	"github.com/zclconf/go-cty/cty"
 

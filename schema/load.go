@@ -66,8 +66,8 @@ type loader struct {
 	stack   []*node            // under evaluation, for naming a cycle
 	bad     map[resource.Address]bool
 	orders  map[resource.Address][]selector // of rollouts, until all hubs are known
-	printed map[string]printed // by command, to run each once
-	secrets map[string]bool    // sensitive values seen, to list each once
+	printed map[string]printed              // by command, to run each once
+	secrets map[string]bool                 // sensitive values seen, to list each once
 
 	// seen is told what each type of block has, for the test that holds
 	// docs/LANGUAGE.md to the code. nil: nobody listens.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // where hubcap runs there may be no database of time zones
 )
 
 // A Window is a stretch of the clock in which changes are allowed, on some days

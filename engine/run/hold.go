@@ -143,7 +143,8 @@ func (v *vigil) sample(ctx context.Context, g plan.Guard) (Sample, error) {
 	switch {
 	case asLoad && target.Sampler != nil:
 		now := time.Now()
-		s, err := target.Sampler.Sample(ctx, Question{Gate: gate, Component: v.step.Component, Began: now, Baking: now, At: now})
+		past := now.Add(-24 * time.Hour) // a guard has all that was before to look back on
+		s, err := target.Sampler.Sample(ctx, Question{Gate: gate, Component: v.step.Component, Began: past, Baking: past, At: now})
 		if g.Load != nil && g.Load.Of != "" && s.Reason != "" {
 			s.Reason = g.Load.Of + ": " + s.Reason
 		}
