@@ -23,6 +23,7 @@ import (
 
 // Facts is what was found on one cluster, and what the config says already.
 type Facts struct {
+	Config   string // name of the config that is begun; empty: there is one already
 	Cluster  Cluster
 	Pools    []resource.Live // as providers/gke reads them
 	Zones    []string        // of the cluster: where a pool is unless it says otherwise
@@ -170,6 +171,8 @@ type writing struct {
 	facts Facts
 	draft *Draft
 	names *naming
+
+	placed []placed // the node pools, as hubs choose them
 }
 
 func (w *writing) unsaid(block, field, why string) {
@@ -193,14 +196,25 @@ func (w *writing) save(name string, t *text) string {
 	return full
 }
 
-// cluster writes the cluster block.
+// ClusterFile is the file that the cluster block is written to.
+const ClusterFile = "cluster.hcl"
+
+// cluster writes the cluster block, and before it the name of a config that is
+// begun: two configs of one name on a cluster would remove each other's objects.
 func (w *writing) cluster() {
 	c := w.facts.Cluster
 	w.names.taken["cluster."+c.Name] = true
+	t := &text{}
+	if w.facts.Config != "" {
+		t.open("hubcap")
+		t.comment("What lives under this name and is not in this config any more, apply removes: every other config of the cluster needs another name.")
+		t.attr("name", quote(w.facts.Config))
+		t.end()
+	}
 	if c.Known != NotKnown {
+		w.save(ClusterFile, t)
 		return
 	}
-	t := &text{}
 	t.open("cluster", c.Name)
 	for _, a := range []struct{ name, value string }{
 		{"project", c.Project}, {"location", c.Location}, {"name", c.GKEName}, {"endpoint", c.Endpoint},
@@ -215,7 +229,7 @@ func (w *writing) cluster() {
 		t.attr("identity", quote(c.Identity))
 	}
 	t.end()
-	w.save("cluster.hcl", t)
+	w.save(ClusterFile, t)
 }
 
 // inCluster writes which cluster a block is in, where that has to be said.

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -144,7 +146,7 @@ func (i *importing) base() string {
 // gather puts together what the writer of HCL has to know.
 func (i *importing) gather(known *known) adopt.Facts {
 	f := adopt.Facts{
-		Cluster: i.found.cluster, Pools: i.found.pools, Zones: i.found.zones,
+		Config: i.begun(known), Cluster: i.found.cluster, Pools: i.found.pools, Zones: i.found.zones,
 		Taken: known.taken, Plain: map[adopt.Key]map[adopt.Group]bool{},
 	}
 	for _, r := range i.found.releases {
@@ -166,4 +168,39 @@ func (i *importing) gather(known *known) adopt.Facts {
 		})
 	}
 	return f
+}
+
+// settingsOf finds the hubcap block of a file, and the name in it.
+var settingsOf = regexp.MustCompile(`(?m)^hubcap\s*\{(?:[^}]*?^\s*name\s*=\s*"([a-z0-9-]+)")?`)
+
+// begun returns the name of the config that this import begins: that of its only
+// release, else that of the cluster. It is empty where a config says its own, in
+// a file that stays.
+func (i *importing) begun(known *known) string {
+	if !known.isNew {
+		return ""
+	}
+	name := i.found.cluster.Name
+	if len(i.found.releases) == 1 {
+		name = i.found.releases[0].Name
+	}
+	there, _ := filepath.Glob(filepath.Join(i.base(), "*.hcl")) // the pattern is right
+	for _, file := range there {
+		text, err := os.ReadFile(file)
+		settings := settingsOf.FindSubmatch(text)
+		switch {
+		case err != nil || settings == nil:
+		case filepath.Base(file) != adopt.ClusterFile:
+			return ""
+		case len(settings[1]) > 0: // it is replaced, and what lives under its name stays
+			name = string(settings[1])
+		}
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	return cmp.Or(strings.Trim(plain[:min(len(plain), 63)], "-"), "hubs")
 }
