@@ -225,7 +225,7 @@ func (s *session) conclude(ctx context.Context, r run.Result) (Outcome, error) {
 
 // rollBack undoes a step by wanting what was before it.
 func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
-	step := f.Step
+	step, edge := f.Step, ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*step.Timeout+cleanupTime)
 	defer cancel()
 	b := &backRecorder{session: s, step: step.ID}
@@ -237,6 +237,15 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	case b.broken != nil:
 		return run.Undone{Err: b.broken}
 	case errors.Is(back, ErrInterrupted): // the lock is lost: whoever resumes goes on
+		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
+	}
+	if back == nil {
+		back = s.bisect(edge, step, b)
+	}
+	switch {
+	case b.broken != nil:
+		return run.Undone{Err: b.broken}
+	case errors.Is(back, ErrInterrupted):
 		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
 	mark, reason := journal.RolledBack, ""

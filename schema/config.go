@@ -382,6 +382,8 @@ type Rollout struct {
 	StepTimeout time.Duration
 	OnFailure   string // "rollback" or "stop"
 	Rollback    string // "component", "wave" or "run"
+	Batch       bool   // the components of a block in one step
+	Bisect      bool   // when a batch fails on the first wave, find out by whose fault
 }
 
 // An Output is a value shown after plan and apply.

@@ -17,6 +17,16 @@ func decodeRollout(b *body, header Block) entry {
 		Rollback:    b.word("rollback", "component", "wave", "run"),
 		MaxParallel: b.number("max_parallel", span{1, 1000}, 0),
 		Components:  b.componentOrder(),
+		Batch:       b.flag("batch"),
+		Bisect:      b.flag("bisect"),
+	}
+	switch {
+	case r.Bisect && !r.Batch:
+		b.errorIn("bisect", "Attribute without effect", "Without batch = true every component is a step of its own, so who failed is known. Leave bisect out.")
+	case r.Bisect && r.OnFailure == "stop":
+		b.errorIn("bisect", "Contradictory attributes", "With on_failure = \"stop\" nothing is undone, and so nothing can be tried again. Remove one of the two.")
+	case r.Bisect && !b.has("order"):
+		b.errorIn("bisect", "Bisect without an order", "The culprit is looked for on the hubs of the first wave. Write an order that begins with hubs that may be disturbed.")
 	}
 	if r.OnFailure == "" {
 		r.OnFailure = "rollback"

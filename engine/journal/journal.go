@@ -34,6 +34,7 @@ const (
 	Done        Mark = "done"
 	Failed      Mark = "failed" // Reason says why
 	RollingBack Mark = "rolling back"
+	Bisected    Mark = "bisected" // while it is rolled back; Reason says which part of the step made it fail
 	RolledBack  Mark = "rolled back"
 	Stuck       Mark = "stuck" // the rollback did not succeed: a person is needed
 )

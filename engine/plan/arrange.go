@@ -43,7 +43,7 @@ func (b *builder) arrange(changes []resource.Change) error {
 	if err != nil {
 		return err
 	}
-	drafts = withHooks(drafts, b.hooks)
+	drafts = withHooks(b.batch(drafts), b.hooks)
 	b.warnOfOrder(drafts)
 	names := b.waveNames(drafts)
 	ids := make(map[*draft]StepID, len(drafts))
@@ -293,9 +293,10 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 			s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)
 		}
 		s.OnFailure, s.Extent = cmp.Or(r.OnFailure, s.OnFailure), r.Extent
+		s.Bisect = b.bisects(d.component.Block) && len(s.Parts()) > 1
 	}
 	if s.Class == resource.ClassOneWay || b.Back {
-		s.OnFailure, s.Extent = Stop, ""
+		s.OnFailure, s.Extent, s.Bisect = Stop, "", false
 	}
 	return s, nil
 }
@@ -324,7 +325,7 @@ func (b *builder) attachGates(drafts []*draft) {
 			}
 			begins, isNew := slices.ContainsFunc(drafts[i].changes, starts), !b.lives(block)
 			if isNew && i == last[block] && begins || !isNew && (begins || s.Class >= resource.ClassRestart) {
-				s.Gates = b.gatesFor(s.Component, r.Gates, controls[w], isNew)
+				s.Gates = b.gatesFor(*s, r.Gates, controls[w], isNew)
 			}
 		}
 	}

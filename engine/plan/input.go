@@ -55,6 +55,8 @@ type Rollout struct {
 	StepTimeout time.Duration // zero: the default
 	OnFailure   OnFailure     // empty: Rollback
 	Extent      Extent
+	Batch       bool // the components of a block are one step
+	Bisect      bool // … and when it fails on the first wave, the culprit is looked for
 }
 
 // A Measure is what earlier runs of the same class took.

@@ -72,6 +72,7 @@ type Step struct {
 	Hook      string             `json:"hook,omitempty"` // "pre-upgrade": the step runs hooks of the block's chart
 	Timeout   time.Duration      `json:"timeout_ns"`     // to converge
 	OnFailure OnFailure          `json:"on_failure"`
+	Bisect    bool               `json:"bisect,omitempty"`   // when it fails, find out which of its parts did
 	Extent    Extent             `json:"rollback,omitempty"` // what is undone beside the step when it fails; empty: nothing
 	After     []StepID           `json:"after,omitempty"`    // earlier steps that make what this one cannot do without
 	Guards    []Guard            `json:"guards,omitempty"`   // what must hold before it begins

@@ -126,11 +126,12 @@ func (p *PrometheusCheck) bounded() bool {
 
 // gatesFor returns the gates of a rollout for one step, resolved. unchanged are
 // the hubs that no step up to this one's wave touches.
-func (b *builder) gatesFor(c resource.Component, gates []Gate, unchanged []Site, isNew bool) []Gate {
+func (b *builder) gatesFor(s Step, gates []Gate, unchanged []Site, isNew bool) []Gate {
+	c := s.Component
 	site, known := b.site(c.Block)
 	var all []Gate
 	for _, g := range gates {
-		if len(g.Components) > 0 && !slices.Contains(g.Components, c.Name) {
+		if len(g.Components) > 0 && !slices.ContainsFunc(s.Changes, func(c resource.Change) bool { return slices.Contains(g.Components, c.Component.Name) }) {
 			continue
 		}
 		filled := g

@@ -82,7 +82,7 @@ func (x *execution) sleep(ctx context.Context, d time.Duration) error {
 	case <-x.Orders.news():
 	case <-timer.C:
 	}
-	return cmp.Or(x.Orders.aborted(), x.mayGoOn(ctx))
+	return cmp.Or(x.Orders.Aborted(), x.mayGoOn(ctx))
 }
 
 // sampleDue takes a sample of every gate that is due and acts on the verdicts

@@ -49,9 +49,13 @@ func (x *execution) converge(ctx context.Context) error {
 			}
 			return fmt.Errorf("%w after %s: %s", ErrNotReady, x.step.Timeout, strings.Join(w.unready, "; "))
 		}
+		if err := x.Orders.Aborted(); err != nil {
+			return err
+		}
 		select {
 		case <-x.Lost:
 			return errLost
+		case <-x.Orders.news():
 		case <-interrupted:
 			interrupted = nil
 			if until := now.Add(interruptGrace); until.Before(deadline) {

@@ -131,7 +131,7 @@ type course struct {
 
 func newCourse(r *Runner, p *plan.Plan, entries []journal.Entry) *course {
 	c := &course{
-		Runner: r, plan: p, states: journal.States(entries), touched: journal.Touched(entries),
+		Runner: r, plan: p, entries: entries, states: journal.States(entries), touched: journal.Touched(entries),
 		index: make(map[plan.StepID]int), tasks: make(map[plan.StepID]*task),
 	}
 	for i, s := range p.Steps() {
@@ -249,7 +249,7 @@ func (c *course) conclude(ctx context.Context) Result {
 		step := c.firstOpen()
 		err := c.mayWrite()
 		result.Outcome = journal.WasInterrupted
-		if aborted := c.Orders.aborted(); err == nil && aborted != nil {
+		if aborted := c.Orders.Aborted(); err == nil && aborted != nil {
 			result.Outcome, err = journal.WasHeld, aborted
 		} else if err == nil {
 			err = errInterrupted

@@ -180,7 +180,7 @@ func (l *lanes) beside(ctx context.Context, t *task, what func(ctx context.Conte
 func (l *lanes) start(ctx context.Context) {
 	l.startUndoing(ctx)
 	_, isPaused := l.Orders.paused()
-	if ctx.Err() != nil || l.mayWrite() != nil || l.widening || isPaused || l.Orders.aborted() != nil {
+	if ctx.Err() != nil || l.mayWrite() != nil || l.widening || isPaused || l.Orders.Aborted() != nil {
 		return
 	}
 	for _, t := range l.tasks {

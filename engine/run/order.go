@@ -64,8 +64,8 @@ func (d *Desk) paused() (journal.Order, bool) {
 	return journal.Order{}, false
 }
 
-// aborted returns an error when somebody aborted the run.
-func (d *Desk) aborted() error {
+// Aborted returns an error when somebody aborted the run.
+func (d *Desk) Aborted() error {
 	if d == nil {
 		return nil
 	}
