@@ -286,6 +286,7 @@ gate "launches" {
     }
     slope {
       per        = "sum(spawns{namespace=\"$namespace\"})"
+      load       = "sum(running{namespace=\"$namespace\"})"
       max        = 1.5
       limit      = "2Gi"
       within     = "12h"
@@ -317,6 +318,90 @@ rollout "all" {
   gates        = [gate.up, gate.steady]
   step_timeout = "10m"
   on_failure   = "stop"
+}
+
+guard "load" {
+  settle   = "5m"
+  max_wait = "2h"
+  interval = "1m"
+  prometheus {
+    cluster = cluster.prod
+    query   = "sum(rate(x{namespace=\"$namespace\"}[5m]))"
+    max     = 5
+    of      = "x per second"
+  }
+}
+
+guard "sessions" {
+  sessions {
+    max = 100
+  }
+}
+
+guard "pending" {
+  pending_pods {
+    max   = 5
+    older = "1m"
+  }
+}
+
+guard "launches" {
+  launch_rate {
+    max = 20
+  }
+}
+
+guard "cpu" {
+  hub_cpu {
+    max = 0.7
+  }
+}
+
+guard "room" {
+  level = "advisory"
+  capacity {}
+}
+
+guard "drift" {
+  drift {}
+}
+
+guard "class" {
+  level = "hard"
+  event {}
+}
+
+guard "office_hours" {
+  window {
+    days = ["mon", "fri"]
+    from = "22:00"
+    to   = "06:00"
+    zone = "Europe/Oslo"
+  }
+}
+
+guard "exams" {
+  freeze {
+    from   = "2026-12-20"
+    until  = "2026-12-31T12:00:00+01:00"
+    zone   = "Europe/Oslo"
+    reason = "exams"
+    except = [node_pool.user]
+  }
+}
+
+guard "budget" {
+  budget {
+    sessions_per_run  = 10
+    sessions_per_week = 100
+  }
+}
+
+event "data8" {
+  hubs  = values(hub.prod)
+  title = "Data 8"
+  from  = "2026-12-01T08:00:00+01:00"
+  until = "2026-12-01T10:00:00+01:00"
 }
 
 policy "released_charts" {
