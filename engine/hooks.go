@@ -121,3 +121,21 @@ func owedBy(p *plan.Plan, entries []journal.Entry) map[resource.Address]string {
 func onlyHooks(p *plan.Plan, block resource.Address) bool {
 	return !slices.ContainsFunc(p.Steps(), func(s plan.Step) bool { return s.Component.Block == block && s.Hook == "" })
 }
+
+// hooksBeside returns the hooks that are kept beside the objects of blocks: as they
+// were before where that is wanted again, else as they live.
+func hooksBeside(before []resource.Desired, live []resource.Live) []resource.Desired {
+	var hooks []resource.Desired
+	known := make(map[resource.Address]bool)
+	for _, d := range before {
+		if found := resource.RecordedHooks(d.Object); len(found) > 0 {
+			hooks, known[d.Address.Block()] = append(hooks, found...), true
+		}
+	}
+	for _, l := range live {
+		if !known[l.Address.Block()] {
+			hooks = append(hooks, resource.RecordedHooks(l.Object)...)
+		}
+	}
+	return hooks
+}

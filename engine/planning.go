@@ -232,6 +232,9 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 		gather(o.Desired.ID, o.Before, o.Desired.Object)
 	}
 	for _, l := range in.Reading.Orphans {
+		for _, h := range resource.RecordedHooks(l.Object) {
+			gather(h.ID, nil, h.Object)
+		}
 		gather(l.ID, l.Object, nil)
 	}
 	for _, h := range want.Hooks {

@@ -156,7 +156,7 @@ func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
 		return nil, err
 	}
 	before, touched := journal.Before(r.Plan, r.Entries)
-	return e.way(ctx, before, touched)
+	return e.way(ctx, before, touched, "pre-rollback", "post-rollback")
 }
 
 // ApplyUndo carries out a plan that Undo made for the same id. It ends as Apply
@@ -198,8 +198,8 @@ func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
 
 // way plans the way from what is to what was before, within what was touched. An
 // object that is neither as before nor as after was changed by someone else: it
-// is refused, not overwritten.
-func (e *Engine) way(ctx context.Context, before []resource.Desired, touched []resource.Change) (*plan.Plan, error) {
+// is refused, not overwritten. Hooks of events run around the steps of their blocks.
+func (e *Engine) way(ctx context.Context, before []resource.Desired, touched []resource.Change, events ...string) (*plan.Plan, error) {
 	sights, err := e.lookAt(ctx, touched)
 	if err != nil {
 		return nil, err
@@ -218,6 +218,7 @@ func (e *Engine) way(ctx context.Context, before []resource.Desired, touched []r
 	if err != nil {
 		return nil, err
 	}
+	in.Hooks = slices.DeleteFunc(in.Hooks, func(h resource.Desired) bool { return !slices.Contains(events, h.Hook.Event) })
 	p, err := plan.Build(in)
 	if err != nil {
 		return nil, fmt.Errorf("plan the way back: %w", err)
@@ -259,6 +260,7 @@ func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touche
 			in.Reading.Orphans = append(in.Reading.Orphans, l)
 		}
 	}
+	in.Hooks = hooksBeside(before, reading.Orphans)
 	in.Changes = diff.Compare(in.Reading)
 	census, blind := e.count(ctx)
 	in.Census, in.Reading.Unreadable = census, append(in.Reading.Unreadable, blind...)

@@ -7,9 +7,6 @@ import (
 	"hubcap/engine/resource"
 )
 
-// hooksComponent is the component that the hooks of a block's chart are.
-const hooksComponent = "hooks"
-
 // hookEvents are the events at which hubcap runs hooks. Tests are run by those who
 // ask for them.
 var hookEvents = []string{
@@ -40,7 +37,7 @@ func (m *maker) hook(h chart.Object, component, place string) {
 		}
 		o := h.Object.Copy()
 		keepJob(o)
-		d, fine := m.wanted(o, hooksComponent, place)
+		d, fine := m.wanted(o, resource.HooksComponent, place)
 		if !fine {
 			return
 		}
@@ -93,4 +90,52 @@ func keepJob(o resource.Object) {
 	if seconds, isWhole := life.(int64); limited && o.Text("kind") == "Job" && (!isWhole || seconds < leastLife) {
 		o.Set(int64(leastLife), "spec", "ttlSecondsAfterFinished")
 	}
+}
+
+// laterEvents are those at which the chart cannot be rendered any more.
+var laterEvents = []string{"pre-delete", "post-delete", "pre-rollback", "post-rollback"}
+
+// recordHooks adds the Secret that keeps the hooks of later, if there are any.
+func (m *maker) recordHooks(release string) {
+	var later []resource.Desired
+	m.hooks = slices.DeleteFunc(m.hooks, func(h resource.Desired) bool {
+		is := slices.Contains(laterEvents, h.Hook.Event)
+		if is {
+			later = append(later, h)
+		}
+		return is
+	})
+	if len(later) == 0 {
+		return
+	}
+	made := len(m.desired)
+	m.make(resource.Object{
+		"apiVersion": "v1", "kind": "Secret",
+		"metadata": map[string]any{
+			"name": "hubcap-hooks-" + release, "annotations": map[string]any{resource.AnnotationRecord: "hooks"},
+		},
+		"data": resource.HookRecord(later),
+	}, releaseComponent, "hubcap itself")
+	for i := range m.desired[made:] {
+		if slices.ContainsFunc(later, func(h resource.Desired) bool { return isDrawn(map[string]any(h.Object)) }) {
+			m.desired[made+i].Presence = resource.Ensured // as drawn first: each rendering draws anew
+		}
+	}
+}
+
+// isDrawn reports whether something in v was drawn at random.
+func isDrawn(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			if isDrawn(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, isDrawn)
+	case resource.Sensitive:
+		return v.Generated
+	}
+	return false
 }

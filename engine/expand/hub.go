@@ -89,6 +89,7 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	if c.AsksRevision() {
 		m.recordRevision(release, revision)
 	}
+	m.recordHooks(release)
 	return diags
 }
 

@@ -8,9 +8,6 @@ import (
 	"hubcap/engine/resource"
 )
 
-// HooksComponent is the name of the component that the hooks of a block's chart are.
-const HooksComponent = "hooks"
-
 // crdsComponent is made before the first hook, as the namespace is: hooks may need
 // both.
 const crdsComponent = "crds"
@@ -24,7 +21,8 @@ type lineup struct{ before, after []*draft }
 // hookDrafts makes steps of the hooks of every block that changes. It returns the
 // changes that remain: an object that stays after its hook takes the hook's place
 // among the others, and what earlier hooks left is removed only when it should not
-// have stayed, or something else of its block changes too.
+// have stayed, or something else of its block changes too. Nothing that hooks made
+// is ever brought back: it would run again.
 func (b *builder) hookDrafts(changes []resource.Change) (lineups, []resource.Change) {
 	changes, left := b.splitLeft(changes)
 	changed := Changed(changes)
@@ -47,9 +45,18 @@ func (b *builder) hookDrafts(changes []resource.Change) (lineups, []resource.Cha
 			}
 		}
 	}
+	changes = b.removedHooks(all, changes, changed)
+	changes = slices.DeleteFunc(changes, func(c resource.Change) bool {
+		return running[c.ID] && c.Action == resource.Delete && resource.HookMark(c.Before) != ""
+	})
 	for _, c := range left {
 		if !running[c.ID] && b.outlived(&c, changed[c.Component.Block]) {
 			changes = append(changes, c)
+		}
+	}
+	for i := range changes {
+		if c := &changes[i]; c.Action == resource.Delete && resource.HookMark(c.Before) != "" {
+			c.Hook, c.Before = &resource.Hook{Event: resource.HookMark(c.Before)}, bare(c.ID, c.Before)
 		}
 	}
 	return all, changes
@@ -72,13 +79,71 @@ func Changed(changes []resource.Change) map[resource.Address]bool {
 // isTheirs reports whether a field is of the author's, and not a mark of ours.
 func isTheirs(f resource.Field) bool { return !strings.Contains(f.Path, "hubcap.dev/") }
 
-// operation says what happens to a block: "install" when nothing of it lives, or
-// when what its installation ends with is still owed.
+// operation says what happens to a block: "rollback" on the way back, "install" when
+// nothing of it lives, or when what its installation ends with is still owed.
 func (b *builder) operation(block resource.Address) string {
+	if b.Back {
+		return "rollback"
+	}
 	if !b.lives(block) || b.Owed[block] == "post-install" {
 		return "install"
 	}
 	return "upgrade"
+}
+
+// removedHooks adds the hooks of blocks that are wanted no more, which are kept beside
+// their objects. What keeps them goes last: while it is there, the hooks after the
+// removal are owed. It returns the changes that remain.
+func (b *builder) removedHooks(all lineups, changes []resource.Change, changed map[resource.Address]bool) []resource.Change {
+	if b.Back {
+		return changes
+	}
+	for _, record := range changes {
+		block := record.Component.Block
+		_, wanted := b.blocks[block]
+		hooks := resource.RecordedHooks(record.Before)
+		if wanted || record.Action != resource.Delete || len(hooks) == 0 {
+			continue
+		}
+		l := &lineup{}
+		if changed[block] {
+			l.before = b.removalSteps(hooks, "pre-delete")
+		}
+		l.after = append(b.removalSteps(hooks, "post-delete"), b.hookDraft(record, "post-delete"))
+		l.after[len(l.after)-1].changes = []resource.Change{record}
+		all[block] = l
+		running := map[resource.ID]bool{record.ID: true}
+		for _, d := range slices.Concat(l.before, l.after) {
+			d.phase = removals
+			for _, c := range d.changes {
+				running[c.ID] = true
+			}
+		}
+		changes = slices.DeleteFunc(slices.Clone(changes), func(c resource.Change) bool { return running[c.ID] })
+	}
+	return changes
+}
+
+// removalSteps returns the steps of one event of a block that goes. None of what its
+// hooks make stays: nobody would be left to remove it.
+func (b *builder) removalSteps(hooks []resource.Desired, event string) []*draft {
+	var some []resource.Desired
+	for _, h := range hooks {
+		if h.Hook.Event != event || !b.selects(h.Component) {
+			continue
+		}
+		if !h.Hook.Deletes(resource.DeleteSucceeded) {
+			own := *h.Hook
+			own.Policies = append(slices.Clone(own.Policies), resource.DeleteSucceeded)
+			h.Hook = &own
+		}
+		some = append(some, h)
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	slices.SortFunc(some, resource.CompareHooks)
+	return b.hookSteps(some, nil, event)
 }
 
 // splitLeft splits off the deletions of what hooks left. On the way back they are
@@ -140,13 +205,7 @@ func (b *builder) phaseDrafts(block resource.Address, event string, changes []re
 // waited for, and the last deletes what is to go when all succeeded. stays are the
 // changes of those that are objects like any other.
 func (b *builder) hookSteps(hooks []resource.Desired, stays map[resource.ID]resource.Change, event string) []*draft {
-	block := hooks[0].Component.Block
-	start := func() *draft {
-		return &draft{
-			phase: rollout, group: b.group(block), component: resource.Component{Block: block, Name: HooksComponent},
-			cluster: hooks[0].ID.Cluster, origin: b.blocks[block], hook: event,
-		}
-	}
+	start := func() *draft { return b.hookDraft(hookChange(hooks[0]), event) }
 	var drafts []*draft
 	cleanup := start()
 	open := false
@@ -169,6 +228,16 @@ func (b *builder) hookSteps(hooks []resource.Desired, stays map[resource.ID]reso
 		drafts = append(drafts, cleanup)
 	}
 	return drafts
+}
+
+// hookDraft returns an empty step of hooks of the block, and in the cluster, that c
+// is of.
+func (b *builder) hookDraft(c resource.Change, event string) *draft {
+	block := c.Component.Block
+	return &draft{
+		phase: rollout, group: b.group(block), component: resource.Component{Block: block, Name: resource.HooksComponent},
+		cluster: c.ID.Cluster, origin: b.blocks[block], hook: event,
+	}
 }
 
 // hookChange makes the object of a hook, after deleting what an earlier run left
@@ -196,14 +265,19 @@ func hookNote(h resource.Desired) string {
 
 // hookRemoval deletes the object of a hook that succeeded.
 func hookRemoval(h resource.Desired) resource.Change {
-	meta := map[string]any{"name": h.ID.Name}
-	if h.ID.Namespace != "" {
-		meta["namespace"] = h.ID.Namespace
-	}
 	return resource.Change{
 		ID: h.ID, Address: h.Address, Component: h.Component, Action: resource.Delete, Class: resource.ClassHook, Hook: h.Hook,
-		Before: resource.Object{"apiVersion": h.Object.Text("apiVersion"), "kind": h.ID.Kind, "metadata": meta}, Origin: h.Origin,
+		Before: bare(h.ID, h.Object), Origin: h.Origin,
 	}
+}
+
+// bare is what of a hook's object is enough to delete it: it is never brought back.
+func bare(id resource.ID, o resource.Object) resource.Object {
+	meta := map[string]any{"name": id.Name}
+	if id.Namespace != "" {
+		meta["namespace"] = id.Namespace
+	}
+	return resource.Object{"apiVersion": o.Text("apiVersion"), "kind": id.Kind, "metadata": meta}
 }
 
 // withHooks puts the steps of hooks around those of their blocks: before the first

@@ -79,3 +79,6 @@ const AnnotationRecord = "hubcap.dev/record"
 
 // IsRecord reports whether an object is such a record.
 func IsRecord(o Object) bool { return o.Text("metadata", "annotations", AnnotationRecord) != "" }
+
+// HooksComponent is the name of the component that the hooks of a block's chart are.
+const HooksComponent = "hooks"
