@@ -82,7 +82,7 @@ func prometheusCheck(p schema.PrometheusCheck) *plan.PrometheusCheck {
 	}
 	if s := p.Slope; s != nil {
 		out.Slope = &plan.SlopeCheck{
-			Per: s.Per, Max: s.Max, Limit: s.Limit, Within: s.Within,
+			Per: s.Per, Load: s.Load, Max: s.Max, Limit: s.Limit, Within: s.Within,
 			MinPoints: int(s.MinPoints), MinWork: s.MinWork, Confidence: s.Confidence,
 		}
 	}

@@ -88,6 +88,9 @@ func queries(g schema.Gate) []string {
 		if p.Slope != nil && p.Slope.Per != "" {
 			all = append(all, p.Slope.Per)
 		}
+		if p.Slope != nil {
+			all = append(all, p.Slope.Load)
+		}
 		if p.Evidence != nil {
 			all = append(all, p.Evidence.Query)
 		}

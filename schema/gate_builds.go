@@ -9,7 +9,7 @@ type BuildsCheck struct {
 	MaxPerPod  *float64
 	MaxPending *int64
 	MaxShare   *float64
-	MinBuilds    int64
+	MinBuilds  int64
 }
 
 // buildsInProgress is BinderHub's own gauge: requests that wait for a build.
@@ -29,7 +29,7 @@ func (b *body) buildsCheck() *BuildsCheck {
 		MaxPerPod:  c.amount("max_per_pod"),
 		MaxPending: c.integer("max_pending", atLeast0),
 		MaxShare:   c.amount("max_share"),
-		MinBuilds:    c.number("min_builds", atLeast1, fewestBuilds),
+		MinBuilds:  c.number("min_builds", atLeast1, fewestBuilds),
 	}
 	if check.InProgress == "" {
 		check.InProgress = buildsInProgress

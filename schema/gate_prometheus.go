@@ -48,6 +48,7 @@ type ControlCheck struct {
 // SlopeCheck holds the slope of the value against bounds.
 type SlopeCheck struct {
 	Per        string // query of the work done; empty: per hour
+	Load       string // query of what the value depends on besides; empty: nothing
 	Max        *float64
 	Limit      *float64
 	Within     time.Duration
@@ -162,8 +163,8 @@ func (b *body) slopeCheck() *SlopeCheck {
 		return nil
 	}
 	check := &SlopeCheck{
-		Per: s.query("per"), Max: s.amount("max"), Limit: s.amount("limit"), Within: s.positive("within"),
-		MinPoints: s.number("min_points", span{3, 10000}, slopePoints), Confidence: slopeConfidence,
+		Per: s.query("per"), Load: s.query("load"), Max: s.amount("max"), Limit: s.amount("limit"), Within: s.positive("within"),
+		MinPoints: s.number("min_points", span{4, 10000}, slopePoints), Confidence: slopeConfidence,
 	}
 	if w := s.amount("min_work"); w != nil {
 		check.MinWork = *w

@@ -136,7 +136,7 @@ func TestGoodRest(t *testing.T) {
 					Cluster: address("cluster.prod"), Query: `sum(rate(launches{namespace="$namespace"}[$window]))`, Min: ptr(0.95), Max: ptr(1073741824.0), Window: 5 * time.Minute,
 					Before:   &BeforeCheck{Bounds: Bounds{MaxRatio: ptr(3.0), Floor: 0.1}, Window: 30 * time.Minute},
 					Control:  &ControlCheck{Bounds: Bounds{MaxDifference: ptr(2.0)}, Hubs: []resource.Address{b}},
-					Slope:    &SlopeCheck{Per: `sum(spawns{namespace="$namespace"})`, Max: ptr(1.5), Limit: ptr(2147483648.0), Within: 12 * time.Hour, MinPoints: 20, MinWork: 30, Confidence: 0.9},
+					Slope:    &SlopeCheck{Per: `sum(spawns{namespace="$namespace"})`, Load: `sum(running{namespace="$namespace"})`, Max: ptr(1.5), Limit: ptr(2147483648.0), Within: 12 * time.Hour, MinPoints: 20, MinWork: 30, Confidence: 0.9},
 					Evidence: &Evidence{Query: "sum(increase(launches[$bake]))", AtLeast: 200, Unit: "launches"},
 				},
 			},

@@ -27,6 +27,7 @@ const (
 	Control                  // the query about an unchanged hub
 	Curve                    // the query over the bake so far
 	Work                     // the work done, over the bake so far
+	Load                     // what else the value depends on, over the bake so far
 	Evidence                 // how much there is to judge from
 )
 
@@ -90,6 +91,10 @@ func Ask(q run.Question) []Query {
 		all = append(all, curve)
 		if s.Per != "" {
 			curve.Role, curve.Expr = Work, expand(s.Per, short, short)
+			all = append(all, curve)
+		}
+		if s.Load != "" {
+			curve.Role, curve.Expr = Load, expand(s.Load, short, short)
 			all = append(all, curve)
 		}
 	}
@@ -182,7 +187,7 @@ func (j *judgement) combined(q run.Question) run.Sample {
 		}
 	}
 	if j.check.Slope != nil {
-		all = append(all, j.slope(q)...)
+		all = append(all, j.slope()...)
 	}
 	for _, worst := range []run.Verdict{run.Fail, run.Inconclusive, run.Pass} {
 		if s, found := tell(all, worst); found {

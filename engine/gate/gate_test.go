@@ -45,11 +45,11 @@ func TestAsk(t *testing.T) {
 	}{
 		{"too early to ask", 59 * time.Second, nil},
 		{"a window that grows with the bake", 2 * time.Minute, []string{
-			"6 c increase(launches[120s]) at 12:02:00", `1 c rate(x{n="a"}[120s]) at 12:02:00`, `2 c rate(x{n="a"}[1800s]) at 11:58:00`, `3 d rate(x{n="b"}[120s]) at 12:02:00`,
+			"7 c increase(launches[120s]) at 12:02:00", `1 c rate(x{n="a"}[120s]) at 12:02:00`, `2 c rate(x{n="a"}[1800s]) at 11:58:00`, `3 d rate(x{n="b"}[120s]) at 12:02:00`,
 			`4 c rate(x{n="a"}[60s]) at 12:02:00 from 12:00:00 by 30s`, "5 c spawns at 12:02:00 from 12:00:00 by 30s",
 		}},
 		{"but only so far; what counts as evidence is the whole bake", 40 * time.Minute, []string{
-			"6 c increase(launches[2400s]) at 12:40:00", `1 c rate(x{n="a"}[600s]) at 12:40:00`, `2 c rate(x{n="a"}[1800s]) at 11:58:00`, `3 d rate(x{n="b"}[600s]) at 12:40:00`,
+			"7 c increase(launches[2400s]) at 12:40:00", `1 c rate(x{n="a"}[600s]) at 12:40:00`, `2 c rate(x{n="a"}[1800s]) at 11:58:00`, `3 d rate(x{n="b"}[600s]) at 12:40:00`,
 			`4 c rate(x{n="a"}[60s]) at 12:40:00 from 12:00:00 by 30s`, "5 c spawns at 12:40:00 from 12:00:00 by 30s",
 		}},
 	} {

@@ -84,7 +84,7 @@ func keyOf(q Query) key {
 	return key{cluster: q.Cluster, expr: q.Expr}
 }
 
-func isCurve(q Query) bool { return q.Role == Curve || q.Role == Work }
+func isCurve(q Query) bool { return q.Role == Curve || q.Role == Work || q.Role == Load }
 
 // merge makes one range query of the same query at many instants, and one of
 // curves that begin together.

@@ -9,32 +9,23 @@ import (
 	"hubcap/engine/run"
 )
 
-// slope holds the slope of the curve, per hour or per unit of work, against its
-// bounds. It fails only what is beyond a bound for certain, and passes only what
-// is within for certain; what lies between needs more points.
-func (j *judgement) slope(q run.Question) []finding {
+// slope holds the slope of the curve against its bounds. It fails only what is
+// beyond a bound for certain, and passes only what is within for certain; what
+// lies between needs more points.
+func (j *judgement) slope() []finding {
 	check := j.check.Slope
-	curve := j.answers[Curve][0]
-	if _, trouble := numberOf(curve); trouble != "" {
-		return []finding{unclear("%s", trouble)}
-	}
-	points := finite(curve.Points)
-	s := series{unit: "hour"}
-	for _, p := range points {
-		s.add(p.Time.Sub(curve.From).Hours(), p.Value)
-	}
-	s.perHour = 1
-	if check.Per != "" {
-		var trouble *finding
-		if s, trouble = j.perWork(points, check); trouble != nil {
-			return []finding{*trouble}
-		}
+	s, trouble := j.series()
+	if trouble != nil {
+		return []finding{*trouble}
 	}
 	if len(s.xs) < check.MinPoints {
 		return []finding{early("%d of %d points seen", len(s.xs), check.MinPoints)}
 	}
-	line, fits := Fit(s.xs, s.ys, check.Confidence)
-	if !fits {
+	line, fits := Fit(s.xs, s.ys, s.loads, check.Confidence)
+	switch {
+	case !fits && s.loads != nil:
+		return []finding{early("cannot tell yet: the load grows along with the %s", s.unit)}
+	case !fits:
 		return []finding{early("no slope yet: nothing moves along the axis")}
 	}
 	var all []finding
@@ -50,47 +41,85 @@ func (j *judgement) slope(q run.Question) []finding {
 
 // A series is points to lay a line through.
 type series struct {
-	xs, ys  []float64
-	unit    string  // of x
-	perHour float64 // units in an hour
+	xs, ys, loads []float64 // loads: what else ys depend on; nil: nothing
+	unit          string    // of x
+	perHour       float64   // units in an hour
 }
-
-func (s *series) add(x, y float64) { s.xs, s.ys = append(s.xs, x), append(s.ys, y) }
 
 func (s *series) grows(l Line, confidence float64) string {
 	return fmt.Sprintf("%s per %s, between %s and %s with %g %% confidence", Number(l.Slope), s.unit, Number(l.Low), Number(l.High), confidence*100)
 }
 
-// perWork lays the curve over the work done instead of over time.
-func (j *judgement) perWork(points []Point, check *plan.SlopeCheck) (series, *finding) {
-	s := series{unit: "unit of work"}
-	work := j.answers[Work][0]
-	if _, trouble := numberOf(work); trouble != "" {
-		f := unclear("work: %s", trouble)
-		return s, &f
-	}
-	done := make(map[int64]float64, len(work.Points))
-	grown := cumulative(finite(work.Points))
-	for _, p := range grown {
-		done[p.Time.UnixMilli()] = p.Value
-	}
-	for _, p := range points {
-		if x, known := done[p.Time.UnixMilli()]; known {
-			s.add(x, p.Value)
+// series lays the curve over the time, or over the work done.
+func (j *judgement) series() (series, *finding) {
+	check, curve := j.check.Slope, j.answers[Curve][0]
+	s := series{unit: "hour", perHour: 1}
+	var along, load map[int64]float64
+	for _, r := range []struct {
+		role Role
+		name string
+		at   *map[int64]float64
+	}{{Curve, "", nil}, {Work, "work: ", &along}, {Load, "load: ", &load}} {
+		if len(j.answers[r.role]) == 0 {
+			continue
+		}
+		a := j.answers[r.role][0]
+		if _, trouble := numberOf(a); trouble != "" {
+			f := unclear("%s%s", r.name, trouble)
+			return s, &f
+		}
+		if r.at == nil {
+			continue
+		}
+		points := finite(a.Points)
+		if r.role == Work {
+			points = cumulative(points)
+			if early := s.work(points, check); early != nil {
+				return s, early
+			}
+		}
+		*r.at = make(map[int64]float64, len(points))
+		for _, p := range points {
+			(*r.at)[p.Time.UnixMilli()] = p.Value
 		}
 	}
+	for _, p := range finite(curve.Points) {
+		at := p.Time.UnixMilli()
+		x, y := p.Time.Sub(curve.From).Hours(), p.Value
+		if along != nil {
+			done, known := along[at]
+			if !known {
+				continue
+			}
+			x = done
+		}
+		if load != nil {
+			n, known := load[at]
+			if !known {
+				continue
+			}
+			s.loads = append(s.loads, n)
+		}
+		s.xs, s.ys = append(s.xs, x), append(s.ys, y)
+	}
+	return s, nil
+}
+
+// work notes how fast work was done, or that there was too little of it.
+func (s *series) work(done []Point, check *plan.SlopeCheck) *finding {
+	s.unit = "unit of work"
 	total := 0.0
-	if n := len(grown); n > 0 {
-		total = grown[n-1].Value - grown[0].Value
-		if hours := grown[n-1].Time.Sub(grown[0].Time).Hours(); hours > 0 {
+	if n := len(done); n > 0 {
+		total = done[n-1].Value - done[0].Value
+		if hours := done[n-1].Time.Sub(done[0].Time).Hours(); hours > 0 {
 			s.perHour = total / hours
 		}
 	}
 	if total < check.MinWork || total <= 0 {
 		f := early("%s of %s units of work seen", Number(total), Number(max(check.MinWork, 1)))
-		return s, &f
+		return &f
 	}
-	return s, nil
+	return nil
 }
 
 // cumulative mends the resets of a counter: what restarts from 0 goes on from
@@ -150,40 +179,47 @@ type Line struct {
 	x, y      float64 // a point on it: the means
 }
 
-// At returns the line's height at x.
+// At returns the line's height at x, at a middling load.
 func (l Line) At(x float64) float64 { return l.y + l.Slope*(x-l.x) }
 
-// Fit lays a line through points by least squares. The interval of its slope is
-// Student's, made wider where neighbours stray from the line together, as memory
-// does that is freed in bursts: such points say less than their number. It fits
-// nothing through fewer than three points, or when all have the same x.
-func Fit(xs, ys []float64, confidence float64) (Line, bool) {
-	n := float64(len(xs))
-	if len(xs) < 3 {
+// leastOwn is the share of the movement along the axis that must not be the
+// load's: with less, whose effect it is cannot be told.
+const leastOwn = 0.02
+
+// Fit lays a line through points by least squares. What of ys and xs goes along
+// with loads, which may be nil, is taken out first: memory that more users need is
+// no leak. The interval of the slope is Student's, made wider where neighbours
+// stray from the line together, as memory does that is freed in bursts: such
+// points say less than their number. It fits nothing through fewer than four
+// points, when all have the same x, or when loads and xs move as one.
+func Fit(xs, ys, loads []float64, confidence float64) (Line, bool) {
+	if len(xs) < 4 {
 		return Line{}, false
 	}
-	var l Line
-	for i := range xs {
-		l.x += xs[i] / n
-		l.y += ys[i] / n
-	}
-	var sxx, sxy float64
-	for i := range xs {
-		sxx += (xs[i] - l.x) * (xs[i] - l.x)
-		sxy += (xs[i] - l.x) * (ys[i] - l.y)
+	n, spent := float64(len(xs)), 2.0 // degrees of freedom that the line has
+	l := Line{x: mean(xs), y: mean(ys)}
+	dx, dy := around(xs, l.x), around(ys, l.y)
+	sxx := dot(dx, dx)
+	if dl := around(loads, mean(loads)); dot(dl, dl) > 0 {
+		spent++
+		dx, dy = without(dx, dl), without(dy, dl)
+		if dot(dx, dx) < leastOwn*sxx {
+			return Line{}, false
+		}
+		sxx = dot(dx, dx)
 	}
 	if sxx <= 0 {
 		return Line{}, false
 	}
-	l.Slope = sxy / sxx
+	l.Slope = dot(dx, dy) / sxx
 	// What is smaller than the digits that the numbers have is nothing.
 	nothing := 1e-12 * math.Abs(l.y)
 	if math.Abs(l.Slope)*math.Sqrt(sxx/n) < nothing {
 		l.Slope = 0
 	}
 	var squares, neighbours, previous float64
-	for i := range xs {
-		r := ys[i] - l.At(xs[i])
+	for i := range dx {
+		r := dy[i] - l.Slope*dx[i]
 		if math.Abs(r) < nothing {
 			r = 0
 		}
@@ -196,11 +232,46 @@ func Fit(xs, ys []float64, confidence float64) (Line, bool) {
 		together := min(max(neighbours/squares, 0), 0.95)
 		effective = n * (1 - together) / (1 + together)
 	}
-	effective = max(effective, 3)
-	deviation := math.Sqrt(squares / (n - 2) / sxx * n / effective)
-	margin := student(confidence, effective-2) * deviation
+	effective = max(effective, spent+1)
+	deviation := math.Sqrt(squares / (n - spent) / sxx * n / effective)
+	margin := student(confidence, effective-spent) * deviation
 	l.Low, l.High = l.Slope-margin, l.Slope+margin
 	return l, true
+}
+
+func mean(vs []float64) float64 {
+	sum := 0.0
+	for _, v := range vs {
+		sum += v / float64(len(vs))
+	}
+	return sum
+}
+
+// around returns how far each value is from the middle.
+func around(vs []float64, middle float64) []float64 {
+	ds := make([]float64, len(vs))
+	for i, v := range vs {
+		ds[i] = v - middle
+	}
+	return ds
+}
+
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+// without takes out of ds what goes along with ls.
+func without(ds, ls []float64) []float64 {
+	share := dot(ds, ls) / dot(ls, ls)
+	rest := make([]float64, len(ds))
+	for i := range ds {
+		rest[i] = ds[i] - share*ls[i]
+	}
+	return rest
 }
 
 // student returns the quantile of Student's distribution within which a value is

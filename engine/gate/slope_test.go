@@ -19,8 +19,11 @@ func curve(q run.Question, memory, work func(hours float64) float64) []gate.Answ
 	for _, query := range gate.Ask(q) {
 		a := gate.Answer{Query: query}
 		of := memory
-		if query.Role == gate.Work {
+		switch query.Role {
+		case gate.Work:
 			of = work
+		case gate.Load:
+			of = servers
 		}
 		for at := query.From; !at.After(query.At); at = at.Add(query.Step) {
 			a.Points = append(a.Points, gate.Point{Time: at, Value: of(at.Sub(noon).Hours())})
@@ -29,6 +32,9 @@ func curve(q run.Question, memory, work func(hours float64) float64) []gate.Answ
 	}
 	return all
 }
+
+// servers come in the morning, stay, and some of them go.
+func servers(hours float64) float64 { return 100*math.Min(hours*4, 1) + 20*math.Sin(hours*20) }
 
 const mib = 1 << 20
 
@@ -45,6 +51,11 @@ func TestSlope(t *testing.T) {
 	launches := func(h float64) float64 { return 360 * h }
 	limit := plan.SlopeCheck{Limit: ptr(1024.0 * mib), Within: 24 * time.Hour, MinPoints: 10, Confidence: 0.95}
 	threads := plan.SlopeCheck{Per: "spawns", Max: ptr(0.5), MinPoints: 10, MinWork: 30, Confidence: 0.95}
+	crowd := limit
+	crowd.Load = "running"
+	morning := func(leaked float64) func(float64) float64 {
+		return func(h float64) float64 { return leak(leaked)(h) + 2*mib*servers(h) }
+	}
 	perSpawn := func(n, size float64) func(float64) float64 {
 		e := noise(size)
 		return func(h float64) float64 { return 40 + n*launches(h) + e() }
@@ -70,6 +81,10 @@ func TestSlope(t *testing.T) {
 		{"nobody launches: nothing is known", threads, 30 * time.Minute, perSpawn(0, 5), func(float64) float64 { return 7 }, run.Inconclusive, true, "0 of 30 units of work seen"},
 		{"a night of few launches", threads, 4 * time.Minute, perSpawn(3.9, 5), launches, run.Inconclusive, true, "24 of 30 units of work seen"},
 		{"a counter that was reset goes on", threads, 30 * time.Minute, perSpawn(3.9, 5), func(h float64) float64 { return math.Mod(launches(h), 50) }, run.Fail, false, "per unit of work"},
+		{"a morning looks like a leak", limit, 30 * time.Minute, morning(0), nil, run.Fail, false, "reached in"},
+		{"but is none, once the users are taken out", crowd, 30 * time.Minute, morning(0), nil, run.Pass, false, "in 24h"},
+		{"a leak in the morning is still one", crowd, 30 * time.Minute, morning(80), nil, run.Fail, false, "reached in"},
+		{"while users only come, nobody can tell", crowd, 5 * time.Minute, func(h float64) float64 { return 300*mib + 2*mib*servers(h) }, nil, run.Inconclusive, true, "cannot tell yet"},
 		{"no curve", limit, 30 * time.Minute, func(float64) float64 { return math.NaN() }, nil, run.Inconclusive, false, "NaN"},
 		{"no work", threads, 30 * time.Minute, steady, func(float64) float64 { return math.NaN() }, run.Inconclusive, false, "work: NaN"},
 	} {
@@ -92,7 +107,7 @@ func TestFit(t *testing.T) {
 		for i := range test.points {
 			xs, ys = append(xs, float64(i)), append(ys, float64(i%2)) // neighbours stray apart: nothing is widened
 		}
-		l, fits := gate.Fit(xs, ys, 0.95)
+		l, fits := gate.Fit(xs, ys, nil, 0.95)
 		if !fits {
 			t.Fatal("no fit")
 		}
@@ -117,7 +132,7 @@ func TestFit(t *testing.T) {
 			burst = 0.6*burst + r.NormFloat64() // what is freed in bursts
 			xs, ys = append(xs, float64(i)), append(ys, 2*float64(i)+5*burst)
 		}
-		if l, _ := gate.Fit(xs, ys, 0.95); l.Low > 2 || l.High < 2 {
+		if l, _ := gate.Fit(xs, ys, nil, 0.95); l.Low > 2 || l.High < 2 {
 			missed++
 		}
 	}
@@ -125,7 +140,7 @@ func TestFit(t *testing.T) {
 		t.Errorf("with noise in bursts the interval missed the truth in %.1f %% of the rounds, want about 5 %%", share*100)
 	}
 	for _, xs := range [][]float64{nil, {1, 2}, {5, 5, 5}} {
-		if _, fits := gate.Fit(xs, make([]float64, len(xs)), 0.95); fits {
+		if _, fits := gate.Fit(xs, make([]float64, len(xs)), nil, 0.95); fits {
 			t.Errorf("a line through %v", xs)
 		}
 	}

@@ -156,6 +156,10 @@ type SlopeCheck struct {
 	// is per unit of it. Empty: per hour.
 	Per string `json:"per,omitempty"`
 
+	// Load gives what the value depends on besides, such as the servers that run:
+	// its part is taken out. Empty: nothing.
+	Load string `json:"load,omitempty"`
+
 	Max    *float64      `json:"max,omitempty"`   // of the slope
 	Limit  *float64      `json:"limit,omitempty"` // that the line must not reach …
 	Within time.Duration `json:"within_ns"`       // … in so long
@@ -181,7 +185,7 @@ type BuildsCheck struct {
 	MaxPerPod  *float64 `json:"max_per_pod,omitempty"` // builds in progress for each pod that runs
 	MaxPending *int     `json:"max_pending,omitempty"` // build pods that do not run yet
 	MaxShare   *float64 `json:"max_share,omitempty"`   // of the running build pods that one repository has
-	MinBuilds    int      `json:"min_builds"`              // fewer builds in progress capture nothing
+	MinBuilds  int      `json:"min_builds"`            // fewer builds in progress capture nothing
 }
 
 // A Site is where a block lives.

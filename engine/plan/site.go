@@ -60,7 +60,7 @@ func (p *PrometheusCheck) fill(site Site, controls []Site) (problem string) {
 	if p.Slope != nil {
 		s := *p.Slope
 		p.Slope = &s
-		queries = append(queries, &s.Per)
+		queries = append(queries, &s.Per, &s.Load)
 	}
 	if p.Evidence != nil {
 		e := *p.Evidence

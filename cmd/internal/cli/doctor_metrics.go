@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hubcap/cmd/internal/render"
 	"hubcap/engine/gate"
 	"hubcap/engine/plan"
 	"hubcap/engine/run"
@@ -52,7 +51,7 @@ func (s *session) examineMetrics(ctx context.Context) error {
 	}
 	s.monitor(ctx, config)
 	var attempts []attempt
-	for _, g := range config.Gates {
+	for _, g := range wanted(config) {
 		own, _ := attemptsAt(config, g, "")
 		attempts = append(attempts, own...)
 	}
@@ -76,7 +75,10 @@ func (s *session) tellMetrics(found []metricFinding) error {
 	if s.output == asJSON {
 		return s.writeJSON(map[string]any{"format_version": "1.0", "metrics": append([]metricFinding{}, found...)})
 	}
-	var rows [][]string
+	if len(found) == 0 {
+		return s.print("No gate asks a Prometheus.\n")
+	}
+	var b strings.Builder
 	for _, f := range found {
 		mark := "ok"
 		switch {
@@ -89,9 +91,9 @@ func (s *session) tellMetrics(found []metricFinding) error {
 		if f.Block != "" {
 			name += " on " + f.Block
 		}
-		rows = append(rows, []string{mark, name, f.For, f.Detail})
+		fmt.Fprintf(&b, "%-7s  %s, %s: %s\n", mark, name, f.For, f.Detail)
 	}
-	return s.print(render.Table(nil, rows, "No gate asks a Prometheus.", s.style(s.out)))
+	return s.print(b.String())
 }
 
 // examineGate asks what a gate would ask at the end of its bake.

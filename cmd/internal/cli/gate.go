@@ -26,10 +26,14 @@ func (s *session) gateCommand() *cobra.Command {
 	}
 	list := &cobra.Command{Use: "list", Args: args(cobra.NoArgs), Short: "List the gates of the config, offline"}
 	s.configFlags(list)
+	s.outputFlag(list, asText, asJSON)
 	list.RunE = func(*cobra.Command, []string) error {
 		config, err := s.load()
 		if err != nil {
 			return err
+		}
+		if s.output == asJSON {
+			return s.writeJSON(listed(config))
 		}
 		var rows [][]string
 		for _, g := range config.Gates {
@@ -41,12 +45,32 @@ func (s *session) gateCommand() *cobra.Command {
 	return c
 }
 
+// A gateList is the gates of a config, as -o json prints them.
+type gateList struct {
+	FormatVersion string       `json:"format_version"`
+	Gates         []listedGate `json:"gates"`
+}
+
+type listedGate struct {
+	Address string    `json:"address"`
+	Gate    plan.Gate `json:"gate"`
+	UsedBy  []string  `json:"used_by"` // rollouts
+}
+
+func listed(config *schema.Config) gateList {
+	list := gateList{FormatVersion: "1.0", Gates: []listedGate{}}
+	for _, g := range config.Gates {
+		list.Gates = append(list.Gates, listedGate{Address: g.Address.String(), Gate: engine.GateOf(g), UsedBy: rolloutsWith(config, g)})
+	}
+	return list
+}
+
 func (s *session) gateTestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "test [NAME…]", Args: args(cobra.ArbitraryArgs), Short: "Take one sample now, or replay a past window",
 		Long: `Takes one sample of each gate now, as at the end of a bake that began as long ago
-as the gate says, and changes nothing. Without names, all gates are tried; each on
-the hubs that the rollouts with it order, or on all.
+as the gate says, and changes nothing. Without names, those that a rollout has are
+tried, or all; each on the hubs that its rollouts order.
 
 With --at, gates that ask a Prometheus are replayed over a bake that began then:
 what would they have said, when, and with which numbers.
@@ -133,13 +157,18 @@ func bounds(p schema.PrometheusCheck) string {
 }
 
 func usedBy(config *schema.Config, g schema.Gate) string {
-	var names []string
+	return strings.Join(rolloutsWith(config, g), ", ")
+}
+
+// rolloutsWith names the rollouts that have a gate.
+func rolloutsWith(config *schema.Config, g schema.Gate) []string {
+	names := []string{}
 	for _, r := range config.Rollouts {
 		if slices.Contains(r.Gates, g.Address) {
 			names = append(names, r.Address.String())
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func (s *session) tryGates(ctx context.Context, t trial) error {
@@ -178,7 +207,11 @@ func (s *session) connectFor(ctx context.Context, config *schema.Config, attempt
 func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
 	var all []attempt
 	found := map[string]bool{}
-	for _, g := range config.Gates {
+	gates := config.Gates
+	if len(t.names) == 0 {
+		gates = wanted(config)
+	}
+	for _, g := range gates {
 		named := slices.ContainsFunc(t.names, func(n string) bool { return n == g.Address.Name || n == g.Address.String() })
 		if len(t.names) > 0 && !named {
 			continue
@@ -199,6 +232,16 @@ func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
 		return nil, usage("gate test: there is no gate that can be tried")
 	}
 	return all, nil
+}
+
+// wanted are the gates that a rollout has, or all where none has any: a catalogue
+// has more than anybody uses.
+func wanted(config *schema.Config) []schema.Gate {
+	used := slices.DeleteFunc(slices.Clone(config.Gates), func(g schema.Gate) bool { return usedBy(config, g) == "" })
+	if len(used) == 0 {
+		return config.Gates
+	}
+	return used
 }
 
 // attemptsAt returns the places of one gate, or why there is none.

@@ -36,8 +36,14 @@ type stepState struct {
 	began   time.Time
 	made    int
 	unready []string
-	gate    string
-	verdict run.Verdict // of the last sample
+	gates   []gateState
+}
+
+// gateState is what a gate said last.
+type gateState struct {
+	name string
+	word string // see saw
+	line string
 }
 
 // Feed takes one event in and returns the plain lines that tell it, without
@@ -127,7 +133,7 @@ func (p *Progress) moved(e run.StepMoved, now time.Time) []string {
 		s.began = now
 	}
 	s.mark, s.reason, s.since = e.Mark, flat(e.Reason), now
-	s.unready, s.gate, s.verdict = nil, "", ""
+	s.unready, s.gates = nil, nil
 	line := p.label(i) + " " + string(e.Mark)
 	if e.Mark == journal.Done || e.Mark == journal.RolledBack {
 		line += " (" + span(now.Sub(s.began)) + ")"
@@ -176,17 +182,47 @@ func (p *Progress) sampled(e run.GateSampled, now time.Time) []string {
 		return nil
 	}
 	s := &p.steps[i]
-	changed := s.verdict != e.Sample.Verdict
-	s.verdict = e.Sample.Verdict
-	line := fmt.Sprintf("gate %s %s (%s of %s)", clean(e.Gate.Name), e.Sample.Verdict, span(e.Elapsed), span(e.Gate.Bake))
+	g := s.gateNamed(e.Gate.Name)
+	changed := g.word != saw(e.Sample)
+	g.word = saw(e.Sample)
+	g.line = fmt.Sprintf("gate %s %s (%s)", clean(e.Gate.Name), g.word, baked(e))
 	if e.Sample.Reason != "" {
-		line += ": " + clean(e.Sample.Reason)
+		g.line += ": " + clean(e.Sample.Reason)
 	}
-	s.gate = line
 	if !changed && now.Sub(p.said) < Heartbeat {
 		return nil
 	}
-	return []string{p.label(i) + " " + line}
+	return []string{p.label(i) + " " + g.line}
+}
+
+func (s *stepState) gateNamed(name string) *gateState {
+	for i := range s.gates {
+		if s.gates[i].name == name {
+			return &s.gates[i]
+		}
+	}
+	s.gates = append(s.gates, gateState{name: name})
+	return &s.gates[len(s.gates)-1]
+}
+
+// saw words a sample's verdict: what is merely too early worries nobody.
+func saw(s run.Sample) string {
+	if s.Early {
+		return "waits"
+	}
+	return string(s.Verdict)
+}
+
+// baked says how far a bake is, and that it lasts longer than planned.
+func baked(e run.GateSampled) string {
+	text := span(e.Elapsed) + " of " + span(e.Gate.Bake)
+	if longer := max(e.Of, e.Elapsed); longer > max(e.Gate.Bake, e.Gate.Delay()) {
+		text += ", extended"
+		if e.Gate.MaxBake > 0 {
+			text += " to at most " + span(e.Gate.MaxBake)
+		}
+	}
+	return text
 }
 
 func (p *Progress) index(id plan.StepID) int {
@@ -264,8 +300,33 @@ func (p *Progress) below(st stepState, s Style) []string {
 		}
 		out = append(out, cut("      "+clean(r), s.width()))
 	}
-	if st.gate != "" {
-		out = append(out, cut("      "+st.gate, s.width()))
+	return append(out, gateLines(st.gates, s)...)
+}
+
+// gateLines are the last words of the gates, the worst first, and of those that
+// pass no more than fit.
+func gateLines(gates []gateState, s Style) []string {
+	const most = 4
+	worry := func(g gateState) int {
+		return slices.Index([]string{string(run.Fail), string(run.Inconclusive)}, g.word)
+	}
+	sorted := slices.SortedStableFunc(slices.Values(gates), func(a, b gateState) int {
+		x, y := worry(a), worry(b)
+		switch {
+		case x == y:
+			return 0
+		case x >= 0 && (y < 0 || x < y):
+			return -1
+		}
+		return 1
+	})
+	var out []string
+	for i, g := range sorted {
+		if i == most {
+			out = append(out, cut(fmt.Sprintf("      … and %s more", count(len(sorted)-i, "gate")), s.width()))
+			break
+		}
+		out = append(out, cut("      "+g.line, s.width()))
 	}
 	return out
 }

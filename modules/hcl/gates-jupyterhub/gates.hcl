@@ -17,6 +17,8 @@ locals {
   spawns = "jupyterhub_server_spawn_duration_seconds_count{${local.here},reason!~\"throttled|too-many-users|already-pending\"}"
   good   = "jupyterhub_server_spawn_duration_seconds_count{${local.here},status=\"success\"}"
 
+  running = "sum(jupyterhub_running_servers{${local.here}})"
+
   memory = "max(container_memory_working_set_bytes{${local.hub}})"
   limit  = "max(kube_pod_container_resource_limits{${local.hub},resource=\"memory\"})"
 }
@@ -79,7 +81,8 @@ gate "event-loop" {
   }
 }
 
-# A leak passes every threshold for an hour: so where will it be in a day?
+# A leak passes every threshold for an hour: so where will it be in a day? What
+# more users need is no leak, and is taken out.
 gate "hub-memory" {
   bake       = var.leak_bake
   max_bake   = var.leak_max_bake
@@ -92,8 +95,10 @@ gate "hub-memory" {
   prometheus {
     cluster = var.prometheus
     query   = var.hub_memory_limit == null ? "${local.memory} / ${local.limit}" : local.memory
+    window  = var.window
 
     slope {
+      load   = local.running
       limit  = var.hub_memory_limit == null ? "1" : var.hub_memory_limit
       within = "24h"
     }
@@ -113,9 +118,11 @@ gate "hub-threads" {
   prometheus {
     cluster = var.prometheus
     query   = "max(container_threads{${local.hub}})"
+    window  = var.window
 
     slope {
       per      = "sum(${local.spawns})"
+      load     = local.running
       max      = var.threads_per_spawn
       min_work = var.min_spawns
     }
@@ -134,9 +141,11 @@ gate "hub-files" {
   prometheus {
     cluster = var.prometheus
     query   = "max(process_open_fds{${local.here},pod=~\"hub-.*\"})"
+    window  = var.window
 
     slope {
       per      = "sum(${local.spawns})"
+      load     = local.running
       max      = var.files_per_spawn
       min_work = var.min_spawns
     }
