@@ -150,7 +150,8 @@ func handOver(u *unstructured.Unstructured, ours string, managers []resource.Man
 }
 
 // handBack returns the managed fields of u with what is ours in the entry of to,
-// and whether there is anything to give.
+// and whether there is anything to give. Without a manager to give it to, it
+// becomes nobody's.
 func handBack(u *unstructured.Unstructured, ours string, to resource.Manager) ([]metav1.ManagedFieldsEntry, bool, error) {
 	given, known := ownedBy(u, ours)
 	if !known {
@@ -174,6 +175,9 @@ func handBack(u *unstructured.Unstructured, ours string, to resource.Manager) ([
 			continue
 		}
 		rest = append(rest, e)
+	}
+	if to.Name == "" {
+		return rest, true, nil
 	}
 	var err error
 	back.FieldsV1, err = fieldsOf(given)
@@ -207,7 +211,7 @@ func (p *Provider) migrate(ctx context.Context, change resource.Change, version 
 // are as they were by now.
 func (p *Provider) giveBack(ctx context.Context, change resource.Change, version string) (string, error) {
 	return p.pass(ctx, change, version, func(live *unstructured.Unstructured) ([]metav1.ManagedFieldsEntry, bool, error) {
-		to := resource.Manager{Name: change.GivesBack.From, Operation: string(metav1.ManagedFieldsOperationUpdate)}
+		var to resource.Manager
 		if len(change.GivesBack.Managers) > 0 {
 			to = change.GivesBack.Managers[0]
 		}

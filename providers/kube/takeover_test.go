@@ -151,6 +151,10 @@ func TestHandBack(t *testing.T) {
 	if _, turns, _ := handBack(u, "hubcap", helm3); turns || !returned(u, "hubcap") {
 		t.Error("there is something left to give back")
 	}
+	u = helmed(t, applierOf("hubcap"))
+	if entries, turns, err := handBack(u, "hubcap", resource.Manager{}); err != nil || !turns || len(entries) > 0 {
+		t.Errorf("given to nobody: %v, turns %v, %v", entries, turns, err)
+	}
 }
 
 func TestClaimOfOthers(t *testing.T) {

@@ -45,6 +45,11 @@ spec:
       - {name: web, image: {{ .Values.image | quote }}, envFrom: [{configMapRef: {name: settings}}]}
 ---
 apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
@@ -138,13 +143,24 @@ func (r result) says(t *testing.T, texts ...string) {
 // and fewer objects, out of a state in which Helm itself would not go on.
 func TestTakeOverChanges(t *testing.T) {
 	in := newInstalled(t, "takechange")
+	site.sandbox.Apply(t, `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: takechange, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}
+provisioner: example.org/none
+`)
 	in.install()
+	kubectl(t, "delete", "storageclass", "takechange")
+	if class := kubectl(t, "get", "pvc", "data", "-n", in.namespace, "-o=jsonpath={.spec.storageClassName}"); class != "takechange" {
+		t.Errorf("the claim has the class %q: this test shows nothing about immutable defaults", class)
+	}
 	awaitPods(t, in.namespace, 1)
 	stuck(t, "upgrade", "rel", in.chart, "-n", in.namespace, "--set", "image=example.org/web:2", "--wait", "--set", "colour=blue")
+	kubectl(t, "patch", "configmap", "settings", "-n", in.namespace, "--type=merge", "--field-manager=somebody", `-p={"data":{"colour":"green"}}`)
 	before := awaitPods(t, in.namespace, 1)
 	in.wants(`colour = "blue", shape = null, image = "example.org/web:2", extra = false`)
-	in.hubcap(reader, 2, "plan", "--detailed-exitcode", "-v").says(t, "takes over 3 objects of Helm release "+in.namespace+"/rel (revision 2, chart app-1.2.3, by Helm 3); restarts nothing; 1 of them gets other values",
-		"Helm left the release in pending-upgrade", "data.shape", "1 to change, 0 to remove, 2 to change owner only", "extra", "stays Helm's")
+	in.hubcap(reader, 2, "plan", "--detailed-exitcode", "-v").says(t, "takes over 4 objects of Helm release "+in.namespace+"/rel (revision 2, chart app-1.2.3, by Helm 3); restarts nothing; 1 of them gets other values",
+		"Helm left the release in pending-upgrade", "data.shape", "data.colour was written by somebody at", "1 to change, 0 to remove, 3 to change owner only", "extra", "stays Helm's")
 	in.hubcap(applier, 0, "apply", "--auto-approve")
 	if got := in.colour(); got != `{"colour":"blue"}` {
 		t.Errorf("settings are %s, want shape gone", got)
@@ -199,7 +215,7 @@ func TestTakeOverRollback(t *testing.T) {
 		t.Errorf("settings are %s", got)
 	}
 	in.wants("")
-	in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "takes over 4 objects", "restarts nothing", "0 to change")
+	in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "takes over 5 objects", "restarts nothing", "0 to change")
 	helm(t, "upgrade", "rel", in.chart, "-n", in.namespace, "--set", "shape=square")
 	if got := in.colour(); got != `{"colour":"blue","shape":"square"}` {
 		t.Errorf("after helm upgrade settings are %s", got)
@@ -209,7 +225,7 @@ func TestTakeOverRollback(t *testing.T) {
 // isHelms fails the test unless all objects are Helm's and nothing of them ours.
 func (in *installed) isHelms(t *testing.T) {
 	t.Helper()
-	for _, object := range []string{"configmap/settings", "configmap/extra", "deployment/web", "service/web"} {
+	for _, object := range []string{"configmap/settings", "configmap/extra", "deployment/web", "service/web", "pvc/data"} {
 		if got := in.managers(object); got != "helm/Update" {
 			t.Errorf("the fields of %s are of %q", object, got)
 		}
@@ -239,7 +255,7 @@ func TestTakeOverKilled(t *testing.T) {
 			in.hubcap(applier, 0, "apply", "--auto-approve")
 		}},
 	}
-	for n := 1; n <= 7; n++ { // of one object nothing migrates: Helm owns nothing in it but its marks
+	for n := 1; n <= 9; n++ { // of one object nothing migrates: Helm owns nothing in it but its marks
 		way := ways[n%len(ways)]
 		in.run(fmt.Sprintf("write %d, %s", n, way.name), func(t *testing.T) {
 			in.install()

@@ -124,7 +124,14 @@ hub "lab" {
 		if now := kubectl(t, "get", "secret", "hub", "-n", namespace, "-o=jsonpath={.data}"); now != token {
 			t.Error("the generated secrets changed")
 		}
-		w.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
+		w.proxy = newProxy(t)
+		defer func() { w.proxy = nil }()
+		w.hubcap(applier, 0, "plan", "--detailed-exitcode").has(t, "No changes")
+		for _, request := range w.proxy.take() {
+			if strings.Contains(request, "owner%3Dhelm") || strings.Contains(request, "dryRun") {
+				t.Errorf("a plan of what was taken over asks for %s", request)
+			}
+		}
 		w.hubcap(reader, 0, "drift")
 	})
 	w.run("what is removed goes", func(t *testing.T) {
