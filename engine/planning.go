@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -77,7 +78,7 @@ func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Dia
 
 // input returns what every plan of this engine has in common.
 func (e *Engine) input() plan.Input {
-	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Commit: e.Commit, Created: e.now()}
+	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Given: e.Config.Given, Commit: e.Commit, Created: e.now()}
 	for _, name := range e.names() {
 		c := e.Clusters[name]
 		in.Clusters = append(in.Clusters, plan.Cluster{Name: name, Identity: c.Identity, Where: c.Where})
@@ -249,9 +250,23 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 		return nil, fmt.Errorf("%w: %s: %s", ErrIncomplete, u.What, u.Reason)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w (does apply see the config, the variables and the secrets that plan saw?)", ErrStale, err)
+		return nil, fmt.Errorf("%w: %w (%s)", ErrStale, err, e.suspicion(p))
 	}
 	return p, nil
+}
+
+// suspicion says why secrets may be others than those that p was made with.
+func (e *Engine) suspicion(p *plan.Plan) string {
+	var missing []string
+	for _, name := range p.Given {
+		if !slices.Contains(e.Config.Given, name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Sprintf("the variables differ: plan was given a value of %s, and apply was not; give it the same --var and --var-file", strings.Join(missing, ", "))
+	}
+	return "does apply see the config, the variables and the secrets that plan saw?"
 }
 
 // outputs returns the values of the outputs; a sensitive one stays hidden.

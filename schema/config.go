@@ -37,6 +37,8 @@ type Config struct {
 	Policies    []Policy
 	KnownBad    []KnownBad
 
+	Given []string // names of the root's variables that got a value from outside of the directory, sorted
+
 	Files     map[string]*hcl.File // by name, for snippets in diagnostics
 	Sensitive []resource.Sensitive // values of sensitive variables, and texts made of them, to be found wherever they end up
 }

@@ -46,6 +46,7 @@ func (l *loader) readVariables(root *module) {
 		}
 		l.given[name] = given{text: l.opts.Vars[name], isText: true, origin: "--var " + name}
 	}
+	l.config.Given = sortedKeys(l.given)
 }
 
 // readVarFile reads attributes, each the value of a variable. The file is kept

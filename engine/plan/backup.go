@@ -53,7 +53,7 @@ func (b *builder) backups(changes []resource.Change) []resource.Change {
 		}
 		block := c.Address.Block()
 		if m.back {
-			b.mustBeSaid(c, m.words()+". Restore the backup first, then override this")
+			b.mustBeSaid(c, m.words()+", then override this")
 			continue
 		}
 		claim, isFile := databaseClaim(c.Before)

@@ -73,6 +73,7 @@ func newBuilder(in Input) *builder {
 			Version:       in.Version,
 			Config:        in.Config,
 			Commit:        in.Commit,
+			Given:         in.Given,
 			Created:       in.Created.UTC().Truncate(time.Microsecond),
 			Clusters:      slices.Clone(in.Clusters),
 			Waves:         []Wave{},

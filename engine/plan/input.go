@@ -9,8 +9,9 @@ import (
 
 // Input is everything a plan is made from.
 type Input struct {
-	Version  string // of hubcap
-	Config   string // name of the config
+	Version  string   // of hubcap
+	Config   string   // name of the config
+	Given    []string // its variables that got a value from outside
 	Commit   string
 	Created  time.Time
 	Clusters []Cluster

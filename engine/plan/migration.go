@@ -131,7 +131,7 @@ func numbersOf(version string) []int {
 func (m migration) words() string {
 	switch {
 	case m.back:
-		return fmt.Sprintf("the hub goes back from %s to %s, which does not start with a database that was upgraded since", m.from, m.to)
+		return fmt.Sprintf("the hub goes back from %s to %s, which does not start with a database that was upgraded since: restore its backup first", m.from, m.to)
 	case m.sure:
 		return fmt.Sprintf("the hub upgrades its database from JupyterHub %s to %s: there is no way back but a backup", m.from, m.to)
 	}

@@ -23,6 +23,7 @@ type Plan struct {
 	Version       string                `json:"version"` // of hubcap
 	Config        string                `json:"config"`  // name of the config that owns the objects
 	Commit        string                `json:"commit,omitempty"`
+	Given         []string              `json:"variables,omitempty"` // names of the variables that got a value from outside of the config
 	Created       time.Time             `json:"created"`
 	Clusters      []Cluster             `json:"clusters"`
 	Waves         []Wave                `json:"waves"`

@@ -90,7 +90,7 @@ func TestMigration(t *testing.T) {
 		{"images of one's own, named by the chart", hubPods("q/own:main", "jupyterhub-3.3.8"), hubPods("q/own:next", "jupyterhub-4.2.0"), resource.ClassOneWay, "from JupyterHub 4.1.6 to 5.3.0", "", true},
 		{"images of one's own of one chart", hubPods("q/own:main", "jupyterhub-4.2.0"), hubPods("q/own:next", "jupyterhub-4.2.0"), resource.ClassHub, "", "", false},
 		{"a database that is no file", upgrading(hub + "3.3.8"), upgrading(hub + "4.2.0"), resource.ClassOneWay, "no way back", "none that hubcap can copy", false},
-		{"back to an older schema", hubPods(hub+"4.2.0", ""), hubPods(hub+"3.3.8", ""), resource.ClassOneWay, "does not start with a database that was upgraded since", "Restore the backup first", false},
+		{"back to an older schema", hubPods(hub+"4.2.0", ""), hubPods(hub+"3.3.8", ""), resource.ClassOneWay, "does not start with a database that was upgraded since", "restore its backup first", false},
 		{"a hub that does not upgrade its database", pods(hub+"3.3.8", "a"), pods(hub+"4.2.0", "a"), resource.ClassHub, "does not start with the database of 4.1.6", "", false},
 	} {
 		p := build(t, upgradeInput(test.is, test.was))

@@ -100,7 +100,7 @@ func TestBackup(t *testing.T) {
 
 	w.run("back to the old schema", func(t *testing.T) {
 		r := w.hubcap(applier, 6, at(old, "1", "apply", "--auto-approve")...)
-		r.has(t, "Restore the backup first")
+		r.has(t, "restore its backup first")
 		if image() != "example.org/own-hub:2" {
 			t.Errorf("the hub's image is %s: it went back all the same", image())
 		}
