@@ -25,13 +25,14 @@ const (
 	groupRepoLimits Group = "repo_limit"
 	groupRepoBans   Group = "repo_ban"
 	groupQoS        Group = "qos"
+	groupPools      Group = "node_pools"
 )
 
 // Groups returns all groups.
 func Groups() []Group {
 	return []Group{
 		groupImages, groupProfiles, groupCulling, groupSpawn, groupRouting, groupLimits, groupSlots, groupCleaner,
-		groupCache, groupRepoLimits, groupRepoBans, groupQoS,
+		groupCache, groupRepoLimits, groupRepoBans, groupQoS, groupPools,
 	}
 }
 
@@ -40,6 +41,7 @@ func Groups() []Group {
 func (h *hub) recognise() {
 	h.try(groupImages, h.images)
 	h.try(groupQoS, h.qos)
+	h.try(groupPools, h.nodePools)
 	h.try(groupProfiles, h.profiles)
 	h.try(groupCulling, h.culling)
 	h.try(groupSpawn, h.spawnLimits)
@@ -179,6 +181,7 @@ func (h *hub) buildSlots(t *taking) {
 	t.whole(&a, "concurrent", h.root, 1, "config", "BinderHub", "concurrent_build_limit")
 	t.whole(&a, "replicas", h.root, 1, "replicas")
 	t.seconds(&a, "max_age", h.root, 1, "config", "KubernetesCleaner", "max_age")
+	h.buildPool(t, &a)
 	daemon, folder := h.builder(t)
 	if dir, _ := t.at(h.root, daemon, folder).(string); len(dir) > 1 && dir[0] == '/' {
 		a.add("host_lib_dir", quote(dir))

@@ -54,6 +54,7 @@ func (w *writing) pools() {
 	for _, live := range w.facts.Pools {
 		p := &pool{text: t, left: live.Object.Copy(), zones: w.facts.Zones}
 		name := w.names.free("node_pool", live.ID.Name)
+		w.place("node_pool."+name, live)
 		t.open("node_pool", name)
 		w.inCluster(t)
 		t.attr("name", quote(live.ID.Name))

@@ -105,6 +105,18 @@ func (v *hubValues) pool(address resource.Address) *schema.NodePool {
 // selector returns the labels that choose a pool's nodes. A pool's own name is
 // no such label, because a new shape gives it a new one.
 func (v *hubValues) selector(attr string, pool *schema.NodePool) (map[string]any, bool) {
+	selector := PoolSelector(pool)
+	if len(selector) == 0 {
+		v.diags = append(v.diags, errorAt(at(v.hub.Block, attr), "Node pool that cannot be chosen",
+			fmt.Sprintf("%s has no labels, so no pod can ask for its nodes. Give it labels = { %q = \"user\" }, or the like.", pool.Address, purposeLabel)))
+		return nil, false
+	}
+	return selector, true
+}
+
+// PoolSelector returns the labels that choose a pool's nodes, none when it has
+// neither labels nor a name of its own.
+func PoolSelector(pool *schema.NodePool) map[string]any {
 	selector := map[string]any{}
 	switch purpose, hasPurpose := pool.Labels[purposeLabel]; {
 	case hasPurpose:
@@ -115,13 +127,13 @@ func (v *hubValues) selector(attr string, pool *schema.NodePool) (map[string]any
 		}
 	case pool.PoolName != "":
 		selector["cloud.google.com/gke-nodepool"] = pool.PoolName
-	default:
-		v.diags = append(v.diags, errorAt(at(v.hub.Block, attr), "Node pool that cannot be chosen",
-			fmt.Sprintf("%s has no labels, so no pod can ask for its nodes. Give it labels = { %q = \"user\" }, or the like.", pool.Address, purposeLabel)))
-		return nil, false
 	}
-	return selector, true
+	return selector
 }
+
+// PoolTolerations returns what pods for a purpose ("core" or "user") need to run
+// on a pool beside what the charts tolerate anyway.
+func PoolTolerations(pool *schema.NodePool, purpose string) []any { return tolerations(pool, purpose) }
 
 // tolerations returns what pods need to run on a pool beside what the charts
 // tolerate anyway.

@@ -44,15 +44,15 @@ func (i *importing) choose(ctx context.Context) error {
 		given[release] = source
 	}
 	resolver := &charts.Resolver{Cache: i.s.cacheDir("charts"), UserAgent: "hubcap/" + version, Repositories: i.s.helmRepositories()}
-	folders := map[string]map[string][]byte{}
+	folders, met := map[string]map[string][]byte{}, map[string]bool{}
 	for n := range i.found.releases {
 		r := &i.found.releases[n]
 		key := adopt.Key{Namespace: r.Namespace, Name: r.Name}
 		source, isGiven := given[key.String()]
+		met[key.String()], met[r.Name] = true, true
 		if !isGiven {
 			source, isGiven = given[r.Name]
 		}
-		delete(given, key.String())
 		var u *chosen
 		var err error
 		if isGiven {
@@ -71,6 +71,11 @@ func (i *importing) choose(ctx context.Context) error {
 			continue
 		}
 		i.uses[key] = u
+	}
+	for _, release := range slices.Sorted(maps.Keys(given)) {
+		if !met[release] {
+			return usage("--chart %s=%s: no such release was read", release, given[release])
+		}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"hubcap/engine/adopt"
 	"hubcap/engine/expand"
@@ -179,7 +180,7 @@ func (i *importing) drop(draft *adopt.Draft, config *schema.Config, diags hcl.Di
 		}
 		for key, address := range draft.Blocks {
 			if draft.FileOf[key] == file {
-				dropped = i.dropRelease(key, address, diag) || dropped
+				dropped = i.dropRelease(key, address, config.Files[diag.Subject.Filename], diag) || dropped
 			}
 		}
 	}
@@ -203,11 +204,19 @@ func (i *importing) dropPool(config *schema.Config, diag *hcl.Diagnostic) bool {
 	return len(i.facts.Pools) < before
 }
 
-func (i *importing) dropRelease(key adopt.Key, address resource.Address, diag *hcl.Diagnostic) bool {
-	if i.facts.Plain[key] == nil {
-		i.facts.Plain[key] = map[adopt.Group]bool{}
-		for _, g := range adopt.Groups() {
-			i.facts.Plain[key][g] = true
+func (i *importing) dropRelease(key adopt.Key, address resource.Address, file *hcl.File, diag *hcl.Diagnostic) bool {
+	plain := i.facts.Plain[key]
+	if plain == nil {
+		plain = map[adopt.Group]bool{}
+		i.facts.Plain[key] = plain
+	}
+	if g := groupAt(file, diag.Subject.Start.Line); g != "" && !plain[g] {
+		plain[g] = true
+		return true
+	}
+	if groups := adopt.Groups(); len(plain) < len(groups) {
+		for _, g := range groups {
+			plain[g] = true
 		}
 		return true
 	}
@@ -215,6 +224,46 @@ func (i *importing) dropRelease(key adopt.Key, address resource.Address, diag *h
 	i.facts.Releases = slices.DeleteFunc(slices.Clone(i.facts.Releases), func(r adopt.Release) bool { return r.Key == key })
 	i.found.unread("Helm release "+key.String(), "the language cannot describe it as "+address.String()+": "+diag.Summary+": "+diag.Detail)
 	return len(i.facts.Releases) < before
+}
+
+// groupAt returns the group of typed attributes that a line of a file belongs to,
+// "" when it belongs to none.
+func groupAt(file *hcl.File, line int) adopt.Group {
+	within := func(r hcl.Range) bool { return r.Start.Line <= line && line <= r.End.Line }
+	known := func(name string) adopt.Group {
+		if slices.Contains(adopt.Groups(), adopt.Group(name)) {
+			return adopt.Group(name)
+		}
+		return ""
+	}
+	if file == nil {
+		return ""
+	}
+	body, isBody := file.Body.(*hclsyntax.Body)
+	if !isBody {
+		return ""
+	}
+	for _, b := range body.Blocks {
+		switch {
+		case !within(b.Range()):
+		case b.Type == "qos_class":
+			return known("qos")
+		case b.Type != "hub":
+			return known(b.Type)
+		default:
+			for _, inner := range b.Body.Blocks {
+				if within(inner.Range()) {
+					return known(inner.Type)
+				}
+			}
+			for _, a := range b.Body.Attributes {
+				if within(a.SrcRange) {
+					return known(a.Name)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // proofOf compares one release with what its block renders. It reports whether
