@@ -221,13 +221,16 @@ func (x *execution) resumedBake() *baking {
 // resumeGate returns a gate as its samples left it, or nil when it has passed
 // already. One that could not tell gets its time anew.
 func resumeGate(g plan.Gate, past journal.PastBake, now time.Time) *oneBake {
+	anew := func() *oneBake {
+		b := &oneBake{Bake: NewBake(g, now)}
+		b.next = now
+		return b
+	}
 	switch Verdict(past.Verdicts[g.Name]) {
 	case Pass:
 		return nil
 	case Inconclusive:
-		b := &oneBake{Bake: NewBake(g, now)}
-		b.next = now
-		return b
+		return anew()
 	}
 	b := &oneBake{Bake: NewBake(g, cmp.Or(past.Began, now))}
 	last := past.Began
@@ -240,6 +243,9 @@ func resumeGate(g plan.Gate, past journal.PastBake, now time.Time) *oneBake {
 			b.Take(b.last, s.Time)
 		}
 		last = s.Time
+	}
+	if b.verdict == Inconclusive { // another gate held the run at the same instant, before this one was concluded
+		return anew()
 	}
 	if !past.Began.IsZero() {
 		b.goOn(last, now)

@@ -203,6 +203,29 @@ func TestBakeAfterHold(t *testing.T) {
 	})
 }
 
+// TestAllBlindGatesHaveTheirTimeAgain holds that gates which could not tell at the
+// same instant are all asked anew: only the first of them was concluded.
+func TestAllBlindGatesHaveTheirTimeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &kept{stage: &stage{sample: func(time.Duration) (run.Sample, error) { return run.Sample{Verdict: run.Pass}, nil }}}
+		blind := true
+		s := &sampling{kept: k, sample: func(run.Question) run.Sample {
+			if blind {
+				return run.Sample{Verdict: run.Inconclusive, Reason: "no data"}
+			}
+			return run.Sample{Verdict: run.Pass}
+		}}
+		gates := []plan.Gate{with(minute, func(g *plan.Gate) { g.Name = "one" }), with(minute, func(g *plan.Gate) { g.Name = "other" })}
+		if r := s.execute(t, gates...); r.Outcome != journal.WasHeld {
+			t.Fatalf("%+v, want it held", r)
+		}
+		blind = false
+		if r := s.execute(t, gates...); r.Outcome != journal.Succeeded {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
 // sampling answers by the question.
 type sampling struct {
 	*kept
