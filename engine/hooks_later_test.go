@@ -107,7 +107,7 @@ func TestRemovalHooks(t *testing.T) {
 	e := farewell(t, w, "")
 	document, err := e.Document(t.Context(), mustPlan(t, e))
 	if i := strings.Index(string(document), password); err != nil || i >= 0 {
-		t.Fatalf("document: %v, or it holds a secret: %s", err, document[max(0,i-600):i+100])
+		t.Fatalf("document: %v, or it holds a secret: %s", err, document[max(0, i-600):i+100])
 	}
 	p, err := e.Open(t.Context(), document)
 	if err != nil {
@@ -254,4 +254,3 @@ func crashInRemoval(t *testing.T, remedy string, n int, at memory.Moment) bool {
 	}
 	return true
 }
-

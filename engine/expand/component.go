@@ -10,7 +10,8 @@ import (
 // A chart's templates are laid out by component, while its labels split what
 // belongs together (proxy, proxy-api, proxy-public) and are often missing. So a
 // component is found by the template that rendered an object first, by labels
-// second.
+// second; docs/LANGUAGE.md has the order. What neither tells is the block's as a
+// whole: a component without a name.
 
 // binderhubParts are the folders and files of the BinderHub chart that are not
 // the binder's own.
@@ -43,11 +44,26 @@ func componentOf(o chart.Object, root string) string {
 	case len(parts) == 0:
 		return ""
 	}
-	first := stem(parts[0])
-	if !kindsOfFile[first] {
-		return first
+	if named := withoutKinds(stem(parts[0])); named != "" {
+		return named
 	}
 	return labelled(o)
+}
+
+// withoutKinds takes the words that say what kind of object is in a file from both
+// ends of its name: "pdb-grafana" and "grafana-configmap" are grafana's.
+func withoutKinds(name string) string {
+	words := strings.Split(name, "-")
+	for len(words) > 0 && kindsOfFile[words[0]] {
+		words = words[1:]
+	}
+	for len(words) > 0 && kindsOfFile[words[len(words)-1]] {
+		words = words[:len(words)-1]
+	}
+	if len(words) == 1 && words[0] == "user" { // what is mounted into the users' servers
+		return "singleuser"
+	}
+	return strings.Join(words, "-")
 }
 
 // templatePath splits "a/charts/b/templates/hub/x.yaml" into the innermost chart

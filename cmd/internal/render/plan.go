@@ -40,15 +40,22 @@ func Footer(p *plan.Plan) string {
 	if n := ownersOnly(p); n > 0 {
 		owners = fmt.Sprintf(", %d to change owner only", n)
 	}
-	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove%s.", add, change, remove, owners)
+	hooks := ""
+	if n := Hooks(p); n > 0 {
+		hooks = ", " + count(n, "hook") + " to run"
+	}
+	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove%s%s.", add, change, remove, owners, hooks)
 }
 
 // Count counts the objects a plan adds, changes and removes. A replacement adds
 // one: what it replaces goes in a plan of its own, once it is empty. What only
-// changes its owner is none of these.
+// changes its owner is none of these, nor is what hooks make.
 func Count(p *plan.Plan) (add, change, remove int) {
 	for _, step := range p.Steps() {
 		for _, c := range step.Changes {
+			if c.Hook != nil {
+				continue
+			}
 			switch c.Action {
 			case resource.Create, resource.Replace:
 				add++
