@@ -10,8 +10,8 @@ import (
 	"hubcap/engine/resource"
 )
 
-// adopted is a change that takes an object over from a Helm release.
-func adopted(kind, name, component string, fields ...resource.Field) resource.Change {
+// takenFrom is a change that takes an object over from a Helm release.
+func takenFrom(kind, name, component string, fields ...resource.Field) resource.Change {
 	hub := resource.Address{Kind: "hub", Name: "prod"}
 	address := hub
 	address.Object = kind + "/" + name
@@ -32,7 +32,7 @@ func TestTakeovers(t *testing.T) {
 		Cluster: "c", Release: resource.Release{Namespace: "prod", Name: "rel"}, Revision: 3, Chart: "jupyterhub-4.2.0", Status: "pending-upgrade",
 		Left: []resource.ID{{Cluster: "c", Kind: "ConfigMap", Namespace: "prod", Name: "extra"}},
 	}
-	again := adopted("Deployment", "proxy", "proxy")
+	again := takenFrom("Deployment", "proxy", "proxy")
 	again.TakesOver.Again = true
 	for _, tc := range []struct {
 		reason  string
@@ -43,19 +43,19 @@ func TestTakeovers(t *testing.T) {
 		kept    int
 	}{
 		{
-			"nothing but owners", []resource.Change{adopted("ConfigMap", "hub", "hub"), adopted("Deployment", "hub", "hub")},
+			"nothing but owners", []resource.Change{takenFrom("ConfigMap", "hub", "hub"), takenFrom("Deployment", "hub", "hub")},
 			[]resource.HelmRelease{record},
 			"takes over 2 objects of Helm release prod/rel (revision 3, chart jupyterhub-4.2.0, by Helm 3); restarts nothing",
 			[]resource.Class{resource.ClassAdopt}, 1,
 		},
 		{
-			"another image besides", []resource.Change{adopted("ConfigMap", "hub", "hub"), adopted("Deployment", "hub", "hub", image)},
+			"another image besides", []resource.Change{takenFrom("ConfigMap", "hub", "hub"), takenFrom("Deployment", "hub", "hub", image)},
 			[]resource.HelmRelease{record},
 			"takes over 2 objects of Helm release prod/rel (revision 3, chart jupyterhub-4.2.0, by Helm 3); restarts hub (2 pods); 1 of them gets other values",
 			[]resource.Class{resource.ClassHub}, 1,
 		},
 		{
-			"without a record", []resource.Change{adopted("Deployment", "hub", "hub")}, nil,
+			"without a record", []resource.Change{takenFrom("Deployment", "hub", "hub")}, nil,
 			"takes over 1 object of Helm release prod/rel (by Helm 3); restarts nothing", []resource.Class{resource.ClassAdopt}, 0,
 		},
 		{

@@ -50,6 +50,10 @@ metadata: {name: data}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 ---
 apiVersion: v1
+kind: ConfigMap
+metadata: {name: hooked, annotations: {helm.sh/hook: "pre-install,pre-upgrade"}}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
@@ -159,8 +163,8 @@ provisioner: example.org/none
 	kubectl(t, "patch", "configmap", "settings", "-n", in.namespace, "--type=merge", "--field-manager=somebody", `-p={"data":{"colour":"green"}}`)
 	before := awaitPods(t, in.namespace, 1)
 	in.wants(`colour = "blue", shape = null, image = "example.org/web:2", extra = false`)
-	in.hubcap(reader, 2, "plan", "--detailed-exitcode", "-v").says(t, "takes over 4 objects of Helm release "+in.namespace+"/rel (revision 2, chart app-1.2.3, by Helm 3); restarts nothing; 1 of them gets other values",
-		"Helm left the release in pending-upgrade", "data.shape", "data.colour was written by somebody at", "1 to change, 0 to remove, 3 to change owner only", "extra", "stays Helm's")
+	in.hubcap(reader, 2, "plan", "--detailed-exitcode", "-v").says(t, "takes over 5 objects of Helm release "+in.namespace+"/rel (revision 2, chart app-1.2.3, by Helm 3); restarts nothing; 1 of them gets other values",
+		"Helm left the release in pending-upgrade", "data.shape", "data.colour was written by somebody at", "1 to change, 0 to remove, 4 to change owner only", "extra", "stays Helm's")
 	in.hubcap(applier, 0, "apply", "--auto-approve")
 	if got := in.colour(); got != `{"colour":"blue"}` {
 		t.Errorf("settings are %s, want shape gone", got)
@@ -215,7 +219,7 @@ func TestTakeOverRollback(t *testing.T) {
 		t.Errorf("settings are %s", got)
 	}
 	in.wants("")
-	in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "takes over 5 objects", "restarts nothing", "0 to change")
+	in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "takes over 6 objects", "restarts nothing", "0 to change")
 	helm(t, "upgrade", "rel", in.chart, "-n", in.namespace, "--set", "shape=square")
 	if got := in.colour(); got != `{"colour":"blue","shape":"square"}` {
 		t.Errorf("after helm upgrade settings are %s", got)
