@@ -18,7 +18,7 @@ export CGO_ENABLED ?= 0
 # The test with a real JupyterHub runs where there is one; CI installs it and says 1.
 HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
 
-.PHONY: help build sandbox prometheus helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
+.PHONY: matrix help build sandbox prometheus helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ e2e: build sandbox prometheus helmpeer ## tests on the sandbox, and beside Helm
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
+
+matrix: ## the crash and fault matrices, with their counts
+	$(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
 
 FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet
 
