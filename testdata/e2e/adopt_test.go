@@ -189,6 +189,7 @@ func adoptUmbrella(t *testing.T) {
 	a.run(reader, 0, "cat hubcap/cluster.hcl")
 	a.run(reader, 0, "cat "+a.hub)
 	a.adopt()
+	a.layers()
 	a.change("per_repo        = 100", "per_repo        = 150", "binder")
 	if now := a.live("deployment/hub", "{.spec.template.spec.containers[0].resources.limits.memory}"); now != "512Mi" {
 		t.Fatalf("the hub's limit is %q", now)
@@ -203,6 +204,36 @@ func adoptUmbrella(t *testing.T) {
 	a.helmAgain(" --set federationRedirect.hosts.staging.weight=50")
 	a.unsaid()
 	a.golden("adopt/mybinder.txt")
+}
+
+// asFiles is the hub with the values files that Helm was given, in place of what
+// import made of them. cat stands for whatever decrypts.
+const asFiles = `hub "staging" {
+  chart       = "../mybinder"
+  type        = "binderhub"
+  values_root = "binderhub"
+  values_files = [
+    "../config/common.yaml",
+    "../config/staging.yaml",
+    { command = ["cat", "../secrets/config/staging.yaml"] },
+  ]
+}
+`
+
+// layers holds that the files say the same, and leaves the hub as it was.
+func (a *adoption) layers() {
+	a.t.Helper()
+	path := filepath.Join(a.dir, a.hub)
+	imported := read(a.t, path)
+	for _, text := range []string{asFiles, imported} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+		if text == asFiles {
+			a.run(reader, 0, "cat "+a.hub)
+			a.run(reader, 0, "hubcap plan --detailed-exitcode --chdir hubcap").has(a.t, "No changes")
+		}
+	}
 }
 
 func adoptStuck(t *testing.T) {
