@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
@@ -141,22 +142,44 @@ func podEnds(pod *corev1.Pod) []string {
 
 // podHookHealth waits for a pod's end.
 func (p *Provider) podHookHealth(ctx context.Context, live *unstructured.Unstructured) (resource.Health, error) {
-	pod, err := p.Client.Typed.CoreV1().Pods(live.GetNamespace()).Get(ctx, live.GetName(), metav1.GetOptions{})
-	if err != nil {
-		return resource.Health{}, err
+	var pod corev1.Pod
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, &pod); err != nil {
+		return resource.Health{}, fmt.Errorf("read pod: %w", err)
 	}
+	h := podEnd(&pod)
+	switch {
+	case h.Ready:
+	case h.Terminal:
+		h.Details = append(h.Details, p.podDetails(ctx, &pod, endedBadly(&pod))...)
+	default:
+		if c := p.firstCause(ctx, []corev1.Pod{pod}); c != nil {
+			return p.caused(ctx, *c), nil
+		}
+	}
+	return h, nil
+}
+
+// podEnd is the health of a pod that is to end, as its status says.
+func podEnd(pod *corev1.Pod) resource.Health {
 	switch pod.Status.Phase {
-	case "Succeeded":
-		return resource.Health{Ready: true}, nil
-	case "Failed":
-		reason := strings.TrimSpace("the pod failed " + pod.Status.Reason)
-		return resource.Health{Terminal: true, Reason: reason, Details: append(podEnds(pod), p.podDetails(ctx, pod, "")...)}, nil
+	case corev1.PodSucceeded:
+		return resource.Health{Ready: true}
+	case corev1.PodFailed:
+		reason := "the pod failed"
+		if pod.Status.Reason != "" {
+			reason += ": " + strings.TrimSpace(pod.Status.Reason+" "+pod.Status.Message)
+		}
+		return resource.Health{Terminal: true, Reason: reason, Details: podEnds(pod)}
 	}
-	if c := containerCause(pod); c != nil {
-		return p.caused(ctx, *c), nil
+	return resource.Health{Reason: "the pod has not ended, it is " + string(pod.Status.Phase)}
+}
+
+// endedBadly returns the first container of a pod that failed, or "".
+func endedBadly(pod *corev1.Pod) string {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if c.State.Terminated != nil && c.State.Terminated.ExitCode != 0 {
+			return c.Name
+		}
 	}
-	if c := p.schedulingCause(ctx, pod); c != nil {
-		return p.caused(ctx, *c), nil
-	}
-	return resource.Health{Reason: "the pod has not ended, it is " + string(pod.Status.Phase)}, nil
+	return ""
 }

@@ -269,6 +269,11 @@ func (s Style) totals(b *strings.Builder, p *plan.Plan) {
 	if p.Unchanged > 0 {
 		s.row(b, "Same", were(p.Unchanged, "object")+" as desired")
 	}
+	if s.Verbose {
+		for i, line := range chartLines(p) {
+			s.row(b, []string{"Charts", ""}[min(i, 1)], line)
+		}
+	}
 }
 
 // worstStep names the step that hurts most people, if one does.
