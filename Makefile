@@ -21,7 +21,7 @@ HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
 .PHONY: matrix help build sandbox prometheus helmpeer test demo check race unit e2e realhub fuzz bench golden lint tidy install clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 build: ## build bin/hubcap
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hubcap ./cmd/hubcap
@@ -34,6 +34,12 @@ prometheus: ## build bin/prometheus, for the sandbox: no discovery but files and
 
 demo: build sandbox ## plan, apply, break, roll back and detect drift on the sandbox
 	$(GO) run -trimpath ./testdata/demo
+
+replay-culler-flood: build sandbox prometheus helmpeer ## the incident of 2018-04-18, all at once and with hubcap, side by side
+	$(GO) run -trimpath ./testdata/replay culler-flood
+
+replay-launch-day: build sandbox prometheus helmpeer ## the incident of 2018-02-20, all at once and with hubcap, side by side
+	$(GO) run -trimpath ./testdata/replay launch-day
 
 test: lint unit e2e realhub ## all tests
 
@@ -70,8 +76,8 @@ golden: ## rewrite expected output
 
 lint: ## formatting, vet, staticcheck
 	@test -z "$$(gofmt -l cmd engine providers schema modules docs testdata)" || { gofmt -l cmd engine providers schema modules docs testdata; exit 1; }
-	$(GO) vet -trimpath -tags e2e ./... ./testdata/demo ./testdata/sandboxtest ./testdata/e2e
-	$(TOOLS) staticcheck -checks all -tags e2e ./... ./testdata/demo ./testdata/sandboxtest ./testdata/e2e
+	$(GO) vet -trimpath -tags e2e ./... ./testdata/demo ./testdata/replay ./testdata/sandboxtest ./testdata/e2e
+	$(TOOLS) staticcheck -checks all -tags e2e ./... ./testdata/demo ./testdata/replay ./testdata/sandboxtest ./testdata/e2e
 	cd testdata/sandbox && $(GO) vet -trimpath ./...
 
 tidy: ## tidy the modules (-e: a test dependency of a dependency is not to be had)
