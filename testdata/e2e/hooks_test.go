@@ -113,6 +113,13 @@ metadata:
   annotations: {helm.sh/hook: "post-install,post-upgrade", helm.sh/hook-weight: "5", helm.sh/hook-delete-policy: "hook-succeeded,hook-failed"}
 {{- include "job" (dict "image" (printf "example.org/notice:%s" .Values.notice)) }}
 ---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: dump
+  annotations: {helm.sh/hook: "pre-delete"}
+{{- include "job" (dict "image" "example.org/dump:1") }}
+---
 apiVersion: v1
 kind: Pod
 metadata: {name: try, annotations: {helm.sh/hook: test}}
@@ -204,28 +211,28 @@ func TestHooks(t *testing.T) {
 			t.Errorf("a hook of another event is in the plan: %s", r)
 		}
 		apply(0)
-		w.are("1", "secrets/pull")
+		w.are("1", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests()
 	})
 	w.run("upgrade", func(t *testing.T) {
 		w.hubcap(reader, 0, "plan", "--var=version=2").has(t, "hook pre-upgrade: Job/migrate (weight 0), stays until it runs again")
 		apply(0, "--var=version=2")
-		w.are("2", "jobs/migrate", "secrets/pull")
+		w.are("2", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=2")
 		w.rests("--var=version=2", "--var=migrate=2") // a hook alone is no change
 	})
 	w.run("a hook before fails", func(t *testing.T) {
 		apply(4, "--var=version=3", "--var=migrate=fail").has(t, "Job/migrate", "exited with 1")
-		w.are("2", "jobs/migrate", "secrets/pull")
+		w.are("2", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.hubcap(reader, 0, "history").has(t, "rolled back")
 		w.rests("--var=version=2")
 		apply(0, "--var=version=3")
-		w.are("3", "jobs/migrate", "secrets/pull")
+		w.are("3", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=3")
 	})
 	w.run("a hook after fails", func(t *testing.T) {
 		apply(4, "--var=version=4", "--var=notice=fail").has(t, "Job/notice")
-		w.are("4", "jobs/migrate", "secrets/pull")
+		w.are("4", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		r := w.hubcap(reader, 2, "plan", "--detailed-exitcode", "--var=version=4")
 		r.has(t, "hook post-upgrade: Job/notice")
 		if strings.Contains(r.out, "pre-upgrade") {
@@ -237,8 +244,14 @@ func TestHooks(t *testing.T) {
 	w.run("undone", func(t *testing.T) {
 		apply(0, "--var=version=5")
 		w.hubcap(applier, 0, "rollback", "--auto-approve")
-		w.are("4", "secrets/pull")
+		w.are("4", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=4")
+	})
+	w.run("removed", func(t *testing.T) {
+		w.hubcap(reader, 0, "plan", "--var=gone=true").has(t, "hook pre-delete: Job/dump")
+		apply(0, "--var=gone=true")
+		w.are("")
+		w.rests("--var=gone=true")
 	})
 }
 
@@ -281,19 +294,19 @@ func TestHooksKilled(t *testing.T) {
 		if r := p.wait(); r.code != 0 || again {
 			t.Fatalf("resume made the running job anew (%v): %s", again, r)
 		}
-		w.are("2", "jobs/migrate", "secrets/pull")
+		w.are("2", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=2", "--var=pull=4s")
 	})
 	w.run("applied anew", func(t *testing.T) {
 		cut("3")
 		w.hubcap(applier, 0, "apply", "--auto-approve", "--var=version=3")
-		w.are("3", "jobs/migrate", "secrets/pull")
+		w.are("3", "jobs/migrate", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=3")
 	})
 	w.run("rolled back", func(t *testing.T) {
 		cut("4")
 		w.hubcap(applier, 0, "rollback", "--auto-approve")
-		w.are("3", "secrets/pull")
+		w.are("3", "secrets/hubcap-hooks-web", "secrets/pull")
 		w.rests("--var=version=3")
 	})
 }
