@@ -76,6 +76,8 @@ type Chart struct {
 	// What renderings share: it depends on no values.
 	definitions definitions
 	schemas     schemas
+	asking      sync.Once
+	asks        bool // see AsksRevision
 }
 
 // Name returns the chart's name.

@@ -13,7 +13,10 @@ var asksRevision = regexp.MustCompile(`\bIsInstall\b|\bIsUpgrade\b|\.Revision\b`
 
 // AsksRevision reports whether a template of the chart, or of one below it, may
 // look at which revision of its release it renders. It errs on the side of yes.
-func (c *Chart) AsksRevision() bool { return asks(c.root) }
+func (c *Chart) AsksRevision() bool {
+	c.asking.Do(func() { c.asks = asks(c.root) })
+	return c.asks
+}
 
 func asks(c *helmchart.Chart) bool {
 	for _, t := range c.Templates {
