@@ -293,6 +293,11 @@ func (p *Plan) check() error {
 				return fmt.Errorf("step %s: change %s is incomplete", s.ID, c.ID)
 			}
 		}
+		for _, g := range s.Guards {
+			if g.Check() == "" || g.Level != Advisory && g.Level != Soft && g.Level != Hard {
+				return fmt.Errorf("step %s: guard %q is incomplete", s.ID, g.Name)
+			}
+		}
 		for _, g := range s.Gates {
 			if g.Check() == "" || g.Interval <= 0 || g.Bake < 0 || g.Failures < 1 {
 				return fmt.Errorf("step %s: gate %q is incomplete", s.ID, g.Name)

@@ -168,7 +168,8 @@ func mapPlan(p *Plan, leaf func(at string, v any) (any, error)) (*Plan, error) {
 	c := *p
 	c.Waves = make([]Wave, len(p.Waves))
 	for i, w := range p.Waves {
-		c.Waves[i] = Wave{Name: w.Name, Steps: make([]Step, len(w.Steps))}
+		c.Waves[i] = w
+		c.Waves[i].Steps = make([]Step, len(w.Steps))
 		for j, s := range w.Steps {
 			changes := make([]resource.Change, len(s.Changes))
 			for k := range s.Changes {

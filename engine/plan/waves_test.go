@@ -68,6 +68,36 @@ func TestWaves(t *testing.T) {
 	}
 }
 
+// TestWavesAreKept checks that a document has all of the waves, and what guards and
+// undoing need of the steps.
+func TestWavesAreKept(t *testing.T) {
+	most := 3
+	in := input(restarted("hub.a", "hub"), restarted("hub.b", "hub"))
+	in.Rollouts = []plan.Rollout{{
+		Address: resource.ParseAddress("rollout.all"), Order: [][]resource.Address{hubs("a", "b")}, Names: []string{"rest"}, MaxParallel: 2, Extent: plan.WholeRun,
+		Guards: []plan.PlannedGuard{
+			{Guard: plan.Guard{Name: "x", Level: plan.Hard, MaxWait: time.Hour, Interval: time.Second, Windows: []plan.Window{{Days: []string{"mon"}, From: "22:00", To: "23:00", Zone: "UTC"}}}},
+			{Guard: plan.Guard{Name: "y", Level: plan.Soft, Interval: time.Second, Budget: &plan.BudgetCheck{PerRun: &most}}},
+			{Guard: plan.Guard{Name: "z", Level: plan.Soft, Freeze: &plan.Freeze{From: time.Unix(1, 0).UTC(), Until: time.Unix(2, 0).UTC(), Reason: "exams"}}},
+		},
+	}}
+	p := build(t, in)
+	document, _, err := plan.Encode(p, plan.Mask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := plan.Decode(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p.Waves, back.Waves); diff != "" {
+		t.Errorf("waves after their document (-before +after):\n%s", diff)
+	}
+	if len(back.Waves) != 1 || back.Waves[0].MaxParallel != 2 || back.Waves[0].Rollout != "rollout.all" {
+		t.Errorf("waves %+v", back.Waves)
+	}
+}
+
 // TestAfter checks that a step knows which others make what it cannot do without,
 // and that needs which turn the order of a rollout round are told.
 func TestAfter(t *testing.T) {

@@ -107,7 +107,7 @@ func waveLines(waves []WaveSummary) []string {
 func (w WaveSummary) line() string {
 	line := clean(w.Name)
 	if blocks := strings.Join(w.Blocks, ", "); blocks != w.Name {
-		line += ": " + reasons(w.Blocks)
+		line += ": " + some(w.Blocks)
 	}
 	line += fmt.Sprintf(" (%s)", count(w.Steps, "step"))
 	if w.MaxParallel > 1 && len(w.Blocks) > 1 {
@@ -120,6 +120,15 @@ func (w WaveSummary) line() string {
 		line += " · bakes " + span(w.Bake)
 	}
 	return line
+}
+
+// some joins names, and counts what would be too much.
+func some(names []string) string {
+	const most = 6
+	if len(names) > most+1 {
+		names = append(slices.Clone(names[:most]), fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return clean(strings.Join(names, ", "))
 }
 
 // holdsOf says what the guards of a step have against it as things stood when the
