@@ -226,6 +226,24 @@ func TestTakeOverRollback(t *testing.T) {
 	}
 }
 
+// TestTakeOverFails takes over with an image that does not exist: the step is undone,
+// and what it took over is Helm's again.
+func TestTakeOverFails(t *testing.T) {
+	in := newInstalled(t, "takefail")
+	in.install()
+	awaitPods(t, in.namespace, 1)
+	in.wants(`image = "example.org/web:badimage-1"`)
+	in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "restarts chart.app (1 pod)")
+	in.hubcap(applier, 4, "apply", "--auto-approve")
+	in.isHelms(t)
+	if image := kubectl(t, "get", "deployment", "web", "-n", in.namespace, "-o=jsonpath={..image}"); image != "example.org/web:1" {
+		t.Errorf("the image is %s", image)
+	}
+	in.wants("")
+	in.hubcap(applier, 0, "apply", "--auto-approve")
+	in.hubcap(reader, 0, "plan", "--detailed-exitcode")
+}
+
 // isHelms fails the test unless all objects are Helm's and nothing of them ours.
 func (in *installed) isHelms(t *testing.T) {
 	t.Helper()
