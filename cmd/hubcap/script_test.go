@@ -61,6 +61,7 @@ func TestScript(t *testing.T) {
 			"seat":        seat,
 			"interrupt":   interrupt,
 			"pack":        pack,
+			"prometheus":  prometheus,
 			"serve":       serve,
 			"lives":       lives,
 			"lock":        lock,

@@ -31,6 +31,11 @@ const (
 	Evidence                 // how much there is to judge from
 )
 
+// String names the role for people.
+func (r Role) String() string {
+	return [...]string{"", "value", "before", "control", "slope", "work", "load", "evidence"}[r]
+}
+
 // A Query is one question to one Prometheus.
 type Query struct {
 	Role    Role
@@ -147,6 +152,7 @@ type judgement struct {
 type finding struct {
 	verdict      run.Verdict
 	early        bool
+	about        string // stands before the reason, and may be another finding's too
 	reason       string
 	value, bound *float64
 }
@@ -210,7 +216,10 @@ func tell(all []finding, verdict run.Verdict) (run.Sample, bool) {
 			s.Value, s.Bound = f.value, f.bound
 		}
 		s.Early = s.Early && f.early
-		reasons = append(reasons, f.reason)
+		reasons = append(reasons, f.about+f.reason)
+		if n := len(reasons); n > 1 && f.about != "" && strings.HasPrefix(reasons[0], f.about) {
+			reasons[n-1] = f.reason // what it is about was said
+		}
 	}
 	s.Reason = strings.Join(reasons, "; ")
 	return s, len(reasons) > 0
@@ -318,25 +327,23 @@ func median(values []float64) float64 {
 // compare holds v against a base: by how many times, and by how much.
 func compare(v, base float64, b plan.Bounds, where string) []finding {
 	ratio := max(v, b.Floor) / max(base, b.Floor)
-	numbers := fmt.Sprintf("%s against %s %s", Number(v), Number(base), where)
-	var all []finding
-	add := func(bound *float64, value float64, good bool, what string) {
-		if bound != nil {
-			all = append(all, hold(value, *bound, good, fmt.Sprintf("%s: %s", numbers, what)))
-		}
-	}
 	difference := v - base
-	if m := b.MaxRatio; m != nil {
-		add(m, ratio, ratio <= *m, fmt.Sprintf("%s times as much (at most %s)", Number(ratio), Number(*m)))
-	}
-	if m := b.MinRatio; m != nil {
-		add(m, ratio, ratio >= *m, fmt.Sprintf("%s times as much (at least %s)", Number(ratio), Number(*m)))
-	}
-	if m := b.MaxDifference; m != nil {
-		add(m, difference, difference <= *m, fmt.Sprintf("%s more (at most %s)", Number(difference), Number(*m)))
-	}
-	if m := b.MinDifference; m != nil {
-		add(m, difference, difference >= *m, fmt.Sprintf("%s more (at least %s)", Number(difference), Number(*m)))
+	var all []finding
+	for _, c := range []struct {
+		bound *float64
+		value float64
+		sign  float64 // 1: at most
+		what  string
+	}{
+		{b.MaxRatio, ratio, 1, "%s times as much (at most %s)"}, {b.MinRatio, ratio, -1, "%s times as much (at least %s)"},
+		{b.MaxDifference, difference, 1, "%s more (at most %s)"}, {b.MinDifference, difference, -1, "%s more (at least %s)"},
+	} {
+		if c.bound == nil {
+			continue
+		}
+		f := hold(c.value, *c.bound, c.sign*c.value <= c.sign**c.bound, fmt.Sprintf(c.what, Number(c.value), Number(*c.bound)))
+		f.about = fmt.Sprintf("%s against %s %s: ", Number(v), Number(base), where)
+		all = append(all, f)
 	}
 	return all
 }

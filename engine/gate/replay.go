@@ -29,10 +29,16 @@ type Replay struct {
 func NewReplay(q run.Question, end time.Time) *Replay {
 	r := &Replay{}
 	var all []Query
-	for at := q.Baking.Add(q.Gate.Delay()); !at.After(end); at = at.Add(q.Gate.Interval) {
+	edge := q.Baking.Add(max(q.Gate.Bake, q.Gate.Delay()))
+	for at := q.Baking.Add(q.Gate.Delay()); !at.After(end); {
 		q.At = at
 		r.questions = append(r.questions, q)
 		all = append(all, Ask(q)...)
+		next := at.Add(q.Gate.Interval)
+		if at.Before(edge) && next.After(edge) { // as a run does at the end of its bake
+			next = edge
+		}
+		at = next
 	}
 	r.merged = merge(all, q.Gate.Interval)
 	return r
@@ -103,20 +109,36 @@ func merge(all []Query, interval time.Duration) []Query {
 		group := groups[k]
 		slices.SortStableFunc(group, func(a, b Query) int { return a.At.Compare(b.At) })
 		group = slices.CompactFunc(group, func(a, b Query) bool { return a.At.Equal(b.At) })
-		switch {
-		case k.isCurve:
+		if k.isCurve {
 			merged = append(merged, group[len(group)-1])
-		case len(group) < 3:
-			merged = append(merged, group...)
-		default:
-			for part := range slices.Chunk(group, mostInRange) {
-				q := part[0]
-				q.From, q.At, q.Step = part[0].At, part[len(part)-1].At, interval
-				merged = append(merged, q)
+			continue
+		}
+		for _, even := range evenly(group, interval) {
+			if len(even) < 3 {
+				merged = append(merged, even...)
+				continue
 			}
+			q := even[0]
+			q.From, q.At, q.Step = even[0].At, even[len(even)-1].At, interval
+			merged = append(merged, q)
 		}
 	}
 	return merged
+}
+
+// evenly splits queries into those that lie an interval apart, as one range query
+// asks for them.
+func evenly(group []Query, interval time.Duration) [][]Query {
+	var all [][]Query
+	for i, q := range group {
+		last := len(all) - 1
+		if i == 0 || q.At.Sub(group[i-1].At) != interval || len(all[last]) == mostInRange {
+			all = append(all, nil)
+			last++
+		}
+		all[last] = append(all[last], q)
+	}
+	return all
 }
 
 // pick takes out of the answers the one to a query.

@@ -150,11 +150,9 @@ func (s *session) examineQuery(ctx context.Context, q gate.Query) (ok bool, deta
 
 // whatFor says what a query is needed for.
 func whatFor(g plan.Gate, queries []gate.Query, i int) string {
-	names := map[gate.Role]string{
-		gate.Value: "value", gate.Before: "before", gate.Curve: "slope", gate.Work: "work", gate.Evidence: "evidence",
-	}
-	if name := names[queries[i].Role]; name != "" {
-		return name
+	role := queries[i].Role
+	if role != gate.Control {
+		return role.String()
 	}
 	nth := 0
 	for _, q := range queries[:i] {
@@ -162,5 +160,5 @@ func whatFor(g plan.Gate, queries []gate.Query, i int) string {
 			nth++
 		}
 	}
-	return strings.TrimSpace(fmt.Sprintf("control %s", g.Prometheus.Control.Hubs[nth].Block))
+	return "control " + g.Prometheus.Control.Hubs[nth].Block.String()
 }

@@ -251,6 +251,9 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 	if err != nil {
 		return nil, err.Error()
 	}
+	if p := gate.Pods; p != nil && !p.Users && p.Block == "" && component == "" {
+		return nil, "it looks at the pods of the component that was changed; name one with --component"
+	}
 	problem = "there is no hub in the config to try it on"
 	seen := map[string]bool{}
 	for _, site := range places {
@@ -264,8 +267,6 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 		if component != "" {
 			address := resource.ParseAddress(component)
 			a.target = resource.Component{Block: address.Block(), Name: address.Object}
-		} else if p := filled.Pods; p != nil && !p.Users && p.Block == "" {
-			return nil, "it looks at the pods of the component that was changed; name one with --component"
 		}
 		text, err := json.Marshal(filled)
 		if err != nil {
@@ -276,8 +277,8 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 			all = append(all, a)
 		}
 	}
-	if len(all) == 1 && len(places) > 1 {
-		all[0].site.Block = resource.Address{}
+	if len(all) == 1 && (len(places) > 1 || component != "") {
+		all[0].site.Block = resource.Address{} // there is nothing to tell it from
 	}
 	return all, problem
 }
