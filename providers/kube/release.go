@@ -67,10 +67,10 @@ type Releases struct {
 	Unreadable []resource.Unreadable
 }
 
-// Releases reads the release that each name in each of the namespaces has now.
-// No namespaces means all of them. It lists metadata, and gets the one record of
+// Releases reads the release that each name in each of the namespaces has now,
+// those that wanted picks; nil picks all. No namespaces means all of them. It lists metadata, and gets the one record of
 // each release that counts. Nothing is written.
-func (c *Client) Releases(ctx context.Context, namespaces []string) (Releases, error) {
+func (c *Client) Releases(ctx context.Context, namespaces []string, wanted func(namespace, name string) bool) (Releases, error) {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
@@ -88,7 +88,7 @@ func (c *Client) Releases(ctx context.Context, namespaces []string) (Releases, e
 		}
 		records = append(records, found...)
 	}
-	chosen := current(records)
+	chosen := slices.DeleteFunc(current(records), func(r releaseRecord) bool { return wanted != nil && !wanted(r.namespace, r.name) })
 	releases := make([]*Release, len(chosen))
 	problems := make([]error, len(chosen))
 	group, ctx := errgroup.WithContext(ctx)

@@ -234,7 +234,9 @@ func (i *importing) fromBase(path string) string {
 
 // readReleases reads what Helm recorded, but for what the config describes.
 func (i *importing) readReleases(ctx context.Context, f *found, client *kube.Client, k *known) error {
-	all, err := client.Releases(ctx, i.namespaces)
+	all, err := client.Releases(ctx, i.namespaces, func(namespace, name string) bool {
+		return len(i.releases) == 0 || slices.Contains(i.releases, name) || slices.Contains(i.releases, namespace+"/"+name)
+	})
 	if err != nil {
 		return err
 	}
@@ -253,9 +255,6 @@ func (i *importing) readReleases(ctx context.Context, f *found, client *kube.Cli
 	met := map[string]bool{}
 	for _, r := range all.Found {
 		key := adopt.Key{Namespace: r.Namespace, Name: r.Name}
-		if len(i.releases) > 0 && !slices.Contains(i.releases, r.Name) && !slices.Contains(i.releases, key.String()) {
-			continue
-		}
 		met[r.Name], met[key.String()] = true, true
 		if described[key] {
 			f.skipped = append(f.skipped, fmt.Sprintf("Release %s is in the config already.", key))

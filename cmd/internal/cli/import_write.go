@@ -92,6 +92,9 @@ func (i *importing) writeFiles() error {
 		for name, data := range before {
 			if data == nil {
 				os.Remove(name)
+				for dir := filepath.Dir(name); dir != filepath.Clean(i.out) && os.Remove(dir) == nil; dir = filepath.Dir(dir) {
+					continue // a directory that is empty now was made for the file
+				}
 			} else {
 				_ = os.WriteFile(name, data, 0o644) // the error that led here is the one to tell
 			}
