@@ -313,6 +313,61 @@ gate "builds" {
   }
 }
 
+gate "launch" {
+  launch {
+    via          = "binderhub"
+    url          = "https://staging.example.org"
+    spec         = "gh/binderhub-ci-repos/requirements/HEAD"
+    token_secret = "hub/hub.services.hubcap.apiToken"
+    timeout      = "3m"
+  }
+}
+
+gate "launch_hub" {
+  launch {
+    via   = "jupyterhub"
+    user  = "probe"
+    token = var.password
+  }
+}
+
+gate "script" {
+  exec {
+    command = ["./check.sh", "$namespace"]
+    timeout = "10s"
+  }
+}
+
+gate "people" {
+  manual {
+    prompt = "look at the dashboard"
+  }
+}
+
+notify "grafana" {
+  on      = ["started", "finished"]
+  timeout = "2s"
+  grafana {
+    url       = "https://grafana.example.org"
+    token     = var.password
+    tags      = ["deploy"]
+    dashboard = "abc"
+  }
+}
+
+notify "chat" {
+  slack {
+    url = "https://hooks.example.org/${var.password}"
+  }
+}
+
+notify "hook" {
+  webhook {
+    url   = "https://example.org/hook"
+    token = var.password
+  }
+}
+
 rollout "all" {
   order        = [[node_pool.user, node_pool.emergency], hub.prod]
   gates        = [gate.up, gate.steady]

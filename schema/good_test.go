@@ -110,6 +110,7 @@ func TestGoodRest(t *testing.T) {
 		"secrets": config.Sensitive,
 		"cluster": config.Clusters[0],
 		"policy":  config.Policies[0],
+		"notify":  config.Notifies,
 		"bad":     config.KnownBad[0],
 	}
 	block := func(s string) Block { return Block{Address: address(s)} }
@@ -144,6 +145,22 @@ func TestGoodRest(t *testing.T) {
 				Block: block("gate.builds"), Interval: 10 * time.Second, Failures: 1,
 				Builds: &BuildsCheck{Cluster: address("cluster.prod"), InProgress: "sum(builds)", MaxPerPod: ptr(4.0), MaxPending: ptr[int64](5), MaxShare: ptr(0.5), MinBuilds: 6},
 			},
+			{
+				Block: block("gate.launch"), Interval: 10 * time.Second, Failures: 1,
+				Launch: &LaunchCheck{
+					Via: "binderhub", URL: "https://staging.example.org", Spec: "gh/binderhub-ci-repos/requirements/HEAD", User: "hubcap-gate",
+					TokenSecret: &SecretKey{Secret: "hub", Key: "hub.services.hubcap.apiToken"}, Timeout: 3 * time.Minute,
+				},
+			},
+			{
+				Block: block("gate.launch_hub"), Interval: 10 * time.Second, Failures: 1,
+				Launch: &LaunchCheck{Via: "jupyterhub", User: "probe", Token: resource.Secret("only-a-default"), Timeout: 2 * time.Minute},
+			},
+			{
+				Block: block("gate.script"), Interval: 10 * time.Second, Failures: 1,
+				Exec: &ExecCheck{Command: []string{"./check.sh", "$namespace"}, Dir: config.Gates[6].Exec.Dir, Timeout: 10 * time.Second},
+			},
+			{Block: block("gate.people"), Interval: 10 * time.Second, Failures: 1, Manual: &ManualCheck{Prompt: "look at the dashboard"}},
 		},
 		"rollout": Rollout{
 			Block: block("rollout.all"), Order: [][]resource.Address{{address("node_pool.user"), address("node_pool.emergency")}, {a, b}}, Names: []string{"", ""},
@@ -153,10 +170,21 @@ func TestGoodRest(t *testing.T) {
 			{Block: block("output.where"), Value: []any{"binder-a", "binder-b"}, Description: "namespaces"},
 			{Block: block("output.password"), Value: resource.Secret("only-a-default"), Sensitive: true},
 		},
-		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default")},
+		"secrets": []resource.Sensitive{resource.Secret("only-a-default"), resource.Secret("pw:only-a-default"), resource.Secret("https://hooks.example.org/only-a-default"), resource.Secret("https://example.org/hook")},
 		"cluster": Cluster{
 			Block: block("cluster.prod"), GKE: &GKECluster{Project: "binder-prod", Location: "us-central1", Name: "prod-a", Endpoint: "http://127.0.0.1:8080"},
 			Kubeconfig: config.Clusters[0].Kubeconfig, Context: "prod", Identity: "4d1b8c4e", Prometheus: &Prometheus{URL: "http://prometheus.example.org", BearerToken: resource.Secret("only-a-default")},
+		},
+		"notify": []Notify{
+			{
+				Block: block("notify.grafana"), On: []string{"started", "finished"}, Timeout: 2 * time.Second,
+				Grafana: &GrafanaTarget{URL: "https://grafana.example.org", Token: resource.Secret("only-a-default"), Tags: []string{"deploy"}, Dashboard: "abc"},
+			},
+			{Block: block("notify.chat"), Timeout: 5 * time.Second, Slack: &SlackTarget{URL: resource.Secret("https://hooks.example.org/only-a-default")}},
+			{
+				Block: block("notify.hook"), Timeout: 5 * time.Second,
+				Webhook: &WebhookTarget{URL: resource.Secret("https://example.org/hook"), Token: resource.Secret("only-a-default")},
+			},
 		},
 		"policy": Policy{Block: block("policy.released_charts"), Level: "deny", Reason: "launch day of 2018", Versions: &VersionsRule{
 			Forbid: []string{"known-bad", "pre-release"}, Allowed: map[string]string{"jupyterhub": ">= 4.2"}, Blocks: []resource.Address{a},
