@@ -12,6 +12,9 @@ cluster "prod" {
   name       = "prod"
   endpoint   = var.gke_endpoint
   kubeconfig = var.kubeconfig
+
+  # Monitoring that runs elsewhere is there when the cluster is not.
+  prometheus = var.prometheus
 }
 
 locals {
@@ -136,22 +139,99 @@ image_cache "binder" {
   build_image = local.repo2docker
 }
 
-gate "pods" {
-  bake     = "5m"
-  interval = "10s"
-  failures = 3
+# What has to hold after a step: launches, builds, the hub's CPU, floods of errors,
+# and no leak that would show only tomorrow.
+module "hub_gates" {
+  source = "builtin:gates-jupyterhub"
+}
 
-  pods {
-    max_restarts = 0
-    max_pending  = 5
+module "binder_gates" {
+  source       = "builtin:gates-binderhub"
+  min_launches = 200
+  max_bake     = "90m"
+}
+
+# Is production slower to launch than the binders that this wave leaves alone? A
+# slow internet is slow for all of them.
+gate "as-fast-as-the-others" {
+  bake       = "15m"
+  interval   = "30s"
+  failures   = 3
+  of         = 5
+  advisory   = true
+  components = ["hub", "binder"]
+
+  prometheus {
+    query = "histogram_quantile(0.9, sum by (le) (rate(binderhub_launch_time_seconds_bucket{namespace=\"$namespace\",status=\"success\"}[$window])))"
+
+    control {
+      max_ratio = 2
+      floor     = 5
+    }
+  }
+}
+
+# Hubs are changed in the nights of workdays, and not while people are away
+# or an event runs; staging on holidays too.
+guard "nights" {
+  max_wait = "12h"
+
+  window {
+    days = ["mon", "tue", "wed", "thu"]
+    from = "22:00"
+    to   = "06:00"
+    zone = "America/Los_Angeles"
+  }
+}
+
+guard "holidays" {
+  freeze {
+    from   = "2026-12-19"
+    until  = "2027-01-03"
+    zone   = "America/Los_Angeles"
+    reason = "nobody is there to look"
+    except = [hub.binder["staging"]]
+  }
+}
+
+guard "workshop" {
+  level = "hard"
+
+  event {}
+}
+
+event "workshop" {
+  hub   = hub.binder["prod"]
+  title = "Conference tutorial, 400 people"
+  from  = "2026-12-03T08:00:00-08:00"
+  until = "2026-12-03T18:00:00-08:00"
+}
+
+# What somebody changed by hand in an incident is not written over unseen.
+guard "by_hand" {
+  drift {}
+}
+
+guard "people" {
+  budget {
+    sessions_per_run  = 500
+    sessions_per_week = 1000
   }
 }
 
 rollout "staging-first" {
-  order = [
-    [hub.binder["staging"]],
-    [hub.binder["prod"]],
-  ]
-  gates        = [gate.pods]
+  order        = [{ labels = { stage = "staging" } }, "10%", "50%", "rest"]
+  max_parallel = 2
+  components   = ["hub", "binder"]
+
+  gates = concat(module.binder_gates.default, [
+    module.hub_gates.hub_cpu,
+    module.hub_gates.hub_memory,
+    module.hub_gates.errors,
+    module.hub_gates.restarts,
+    gate.as-fast-as-the-others,
+  ])
+
+  guards       = [guard.nights, guard.holidays, guard.workshop, guard.by_hand, guard.people]
   step_timeout = "10m"
 }
