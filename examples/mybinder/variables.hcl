@@ -12,3 +12,8 @@ variable "gke_endpoint" {
   type    = string
   default = null
 }
+
+variable "prometheus" {
+  type    = string
+  default = "https://prometheus.example.org"
+}
