@@ -148,6 +148,9 @@ func foreignReason(u *unstructured.Unstructured, desired resource.Desired) strin
 	}
 	reason := "it exists already and is not hubcap's" + writtenBy(u)
 	owner := metav1.GetControllerOfNoCopy(u)
+	if release.Name != "" {
+		reason += fmt.Sprintf("; it names Helm release %s without the label %s=Helm, so that Helm would not touch it either", release, labelManagedBy)
+	}
 	switch {
 	case owner != nil:
 		return reason + fmt.Sprintf("; %s %s controls it", owner.Kind, owner.Name)
