@@ -39,30 +39,39 @@ func ParseClock(s string) (minutes int, err error) {
 
 // Holds reports whether at lies in the window.
 func (w Window) Holds(at time.Time) bool {
-	from, to, place, err := w.parse()
-	return err == nil && w.covers(at.In(place), from, to)
+	f, err := w.frame()
+	return err == nil && f.covers(at)
 }
 
-func (w Window) parse() (from, to int, place *time.Location, err error) {
-	if from, err = ParseClock(w.From); err != nil {
-		return 0, 0, nil, err
+// A frame is a window whose times and zone are parsed.
+type frame struct {
+	Window
+	from, to int // minutes since midnight
+	place    *time.Location
+}
+
+func (w Window) frame() (f frame, err error) {
+	f.Window = w
+	if f.from, err = ParseClock(w.From); err != nil {
+		return f, err
 	}
-	if to, err = ParseClock(w.To); err != nil {
-		return 0, 0, nil, err
+	if f.to, err = ParseClock(w.To); err != nil {
+		return f, err
 	}
-	place, err = time.LoadLocation(w.Zone)
-	return from, to, place, err
+	f.place, err = time.LoadLocation(w.Zone)
+	return f, err
 }
 
 // covers goes by what clocks on the wall show.
-func (w Window) covers(local time.Time, from, to int) bool {
+func (f frame) covers(at time.Time) bool {
+	local := at.In(f.place)
 	clock := local.Hour()*60 + local.Minute()
-	today := w.on(local.Weekday())
-	if from < to {
-		return today && clock >= from && clock < to
+	today := f.on(local.Weekday())
+	if f.from < f.to {
+		return today && clock >= f.from && clock < f.to
 	}
-	yesterday := w.on((local.Weekday() + 6) % 7)
-	return today && clock >= from || yesterday && clock < to
+	yesterday := f.on((local.Weekday() + 6) % 7)
+	return today && clock >= f.from || yesterday && clock < f.to
 }
 
 func (w Window) on(day time.Weekday) bool {
@@ -75,21 +84,20 @@ const lookAhead = 9 // days
 // Opens returns the first minute at or after at that lies in the window, or false
 // when there is none soon.
 func (w Window) Opens(at time.Time) (time.Time, bool) {
-	from, to, place, err := w.parse()
+	f, err := w.frame()
 	if err != nil {
 		return time.Time{}, false
 	}
-	if w.covers(at.In(place), from, to) {
+	if f.covers(at) {
 		return at, true
 	}
-	local := at.In(place)
+	year, month, date := at.In(f.place).Date()
 	for day := range lookAhead {
-		year, month, date := local.Date()
 		// Where clocks are put forward the time may not exist, where they are put
 		// back it exists twice: the first minute around it that is covered counts.
-		near := time.Date(year, month, date+day, from/60, from%60, 0, 0, place)
+		near := time.Date(year, month, date+day, f.from/60, f.from%60, 0, 0, f.place)
 		for t := near.Add(-2 * time.Hour); !t.After(near.Add(2 * time.Hour)); t = t.Add(time.Minute) {
-			if t.After(at) && w.covers(t.In(place), from, to) {
+			if t.After(at) && f.covers(t) {
 				return t, true
 			}
 		}

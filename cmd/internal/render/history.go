@@ -127,6 +127,9 @@ func Run(r journal.Run, s Style) string {
 		if e.Outcome != "" {
 			line += ": " + string(e.Outcome)
 		}
+		if e.Guard != "" && !strings.HasPrefix(e.Reason, e.Guard) {
+			line += ", " + clean(e.Guard)
+		}
 		if e.Gate != "" {
 			line += fmt.Sprintf(", gate %s %s", clean(e.Gate), clean(e.Verdict))
 		}
