@@ -298,6 +298,7 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 	if s.Class == resource.ClassOneWay || b.Back {
 		s.OnFailure, s.Extent, s.Bisect = Stop, "", false
 	}
+	s.Back = back(s)
 	return s, nil
 }
 

@@ -44,6 +44,9 @@ func markdownHead(p *plan.Plan) string {
 		b.WriteString(md(Impact(p)) + "\n\n")
 	}
 	b.WriteString(markdownTakeovers(p))
+	if line := backLine(p); line != "" {
+		b.WriteString("Way back: " + md(line) + ".\n\n")
+	}
 	list := func(title string, lines []string) {
 		if len(lines) == 0 {
 			return

@@ -250,6 +250,9 @@ func (s Style) totals(b *strings.Builder, p *plan.Plan) {
 	if worst, hurts := worstStep(p); hurts {
 		s.row(b, "Worst", worst)
 	}
+	if line := backLine(p); line != "" {
+		s.row(b, "Back", line)
+	}
 	gates := 0
 	for _, step := range p.Steps() {
 		gates += len(step.Gates)

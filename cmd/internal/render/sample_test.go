@@ -71,7 +71,7 @@ func full() *plan.Plan {
 	}
 	gate := plan.Gate{Name: "health", Bake: 10 * time.Minute, HTTP: &plan.HTTPCheck{URL: "http://127.0.0.1:1/hub/health"}}
 	step := func(id string, class resource.Class, impact resource.Impact, changes ...resource.Change) plan.Step {
-		return plan.Step{ID: plan.StepID(id), Component: changes[0].Component, Cluster: "prod", Class: class, Impact: impact, Changes: changes}
+		return plan.Step{ID: plan.StepID(id), Component: changes[0].Component, Cluster: "prod", Class: class, Impact: impact, Back: &impact, Changes: changes}
 	}
 	hubStep := step("04-hub.prod/hub", resource.ClassHub, resource.Impact{LaunchGap: 40 * time.Second, PodsRestarted: 1}, image, secret)
 	hubStep.Gates = []plan.Gate{gate}

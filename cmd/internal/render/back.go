@@ -1,0 +1,68 @@
+package render
+
+import (
+	"strings"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+)
+
+// backLine says what the way back costs: of the step that hurts most when it is
+// taken back, of all steps, and which of them have none.
+func backLine(p *plan.Plan) string {
+	var whole resource.Impact
+	var worst *plan.Step
+	var oneWay []string
+	steps := p.Steps()
+	for i := range steps {
+		s := &steps[i]
+		if s.Back == nil {
+			if s.Class == resource.ClassOneWay || s.Impact.OneWay {
+				oneWay = append(oneWay, clean(s.Component.String()))
+			}
+			continue // else it is left as it is, to be looked at
+		}
+		whole = plus(whole, *s.Back)
+		if worst == nil || hurtsMore(*s.Back, *worst.Back) {
+			worst = s
+		}
+	}
+	if worst == nil && len(oneWay) == 0 {
+		return ""
+	}
+	line := "a step that fails goes back by itself"
+	if worst != nil && pains(*worst.Back) != "" {
+		line += "; worst " + clean(worst.Component.String()) + ": " + pains(*worst.Back)
+		if len(steps) > 1 {
+			line += "; all of it: " + pains(whole)
+		}
+	} else {
+		line += ", and disturbs nobody"
+	}
+	if len(oneWay) > 0 {
+		line += "; no way back from " + strings.Join(oneWay, ", ")
+	}
+	return line
+}
+
+func hurtsMore(a, b resource.Impact) bool {
+	if x, y := a.SessionsLost*1000+a.SessionsInterrupted, b.SessionsLost*1000+b.SessionsInterrupted; x != y {
+		return x > y
+	}
+	return a.LaunchGap > b.LaunchGap
+}
+
+// pains words what an impact does to people; nothing when it does nothing.
+func pains(i resource.Impact) string {
+	var parts []string
+	if i.SessionsLost > 0 {
+		parts = append(parts, count(i.SessionsLost, "session")+" lost")
+	}
+	if i.SessionsInterrupted > 0 {
+		parts = append(parts, count(i.SessionsInterrupted, "session")+" interrupted")
+	}
+	if i.LaunchGap > 0 {
+		parts = append(parts, "launches pause ≈ "+span(i.LaunchGap))
+	}
+	return strings.Join(parts, ", ")
+}
