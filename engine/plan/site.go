@@ -116,7 +116,11 @@ func (s Site) hub() string {
 	if s.Type == "" {
 		return ""
 	}
-	return s.Block.Name
+	name, key, isInstance := strings.Cut(s.Block.Name, `["`)
+	if !isInstance {
+		return name
+	}
+	return strings.TrimSuffix(key, `"]`) // quoted as in HCL, which is as in PromQL
 }
 
 // bounded reports whether anything is left that the value is held against.
@@ -129,19 +133,18 @@ func (p *PrometheusCheck) bounded() bool {
 func (b *builder) gatesFor(s Step, gates []Gate, unchanged []Site, isNew bool) []Gate {
 	c := s.Component
 	site, known := b.site(c.Block)
+	if !known { // the block is gone from the config
+		site = Site{Block: c.Block, Cluster: s.Cluster}
+	}
 	var all []Gate
 	for _, g := range gates {
 		if len(g.Components) > 0 && !slices.ContainsFunc(s.Changes, func(c resource.Change) bool { return slices.Contains(g.Components, c.Component.Name) }) {
 			continue
 		}
-		filled := g
-		if known {
-			var problem string
-			if filled, problem = g.For(site, unchanged); problem != "" {
-				continue // it is about another kind of block
-			}
+		filled, problem := g.For(site, unchanged)
+		if problem != "" {
+			continue // it is about another kind of block
 		}
-		filled.Components = nil
 		if p := filled.Prometheus; p != nil && !b.comparable(g.Name, c, p, isNew) {
 			continue
 		}
