@@ -259,6 +259,8 @@ func TestBudget(t *testing.T) {
 			a.took = map[string]time.Duration{"a/proxy": time.Minute, "b/proxy": time.Minute}
 			runner := a.runner()
 			runner.Spent = func(string) (plan.Spent, error) {
+				a.mu.Lock()
+				defer a.mu.Unlock()
 				spent := test.spent
 				for _, e := range a.entries {
 					if e.Mark == journal.Done && e.Impact != nil {
