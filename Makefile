@@ -55,6 +55,7 @@ helmpeer: ## build bin/helm, which the charts' rendering is compared with
 	cd testdata/helmpeer && $(GO) build -trimpath -ldflags '-s -w' -o $(HELM) helm.sh/helm/v3/cmd/helm
 
 e2e: build sandbox prometheus helmpeer ## tests on the sandbox, and beside Helm
+	cd testdata/sandbox && $(GO) test -trimpath ./...
 	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)

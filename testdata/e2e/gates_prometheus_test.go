@@ -60,6 +60,7 @@ const watchedValues = `
 hub:
   db: {type: sqlite-memory}
   resources: {requests: {cpu: 10m, memory: 128Mi}, limits: {memory: 2Gi}}
+  services: {gate: {}}
 scheduling: {userScheduler: {enabled: false}}
 prePuller: {hook: {enabled: false}, continuous: {enabled: false}}
 `
@@ -100,6 +101,13 @@ gate "cores" {
   }
 }
 
+
+gate "launch" {
+  launch {
+    token_secret = "hub/hub.services.gate.apiToken"
+    timeout      = "20s"
+  }
+}
 
 rollout "all" {
   order        = [hub.canary, hub.prod]
@@ -289,16 +297,44 @@ func TestGatesByPrometheus(t *testing.T) {
 		run  func(*testing.T, *watchtower)
 	}{
 		{"a sound image passes", soundImage},
+		{"metrics are there for every gate", metricsAreThere},
 		{"a leak is caught by its slope", leakingImage},
 		{"a culler's flood is caught", floodingImage},
 		{"what breaks under load stays in the first wave", underloadImage},
 		{"without Prometheus the run is held", noPrometheus},
 		{"a Grafana that hangs delays nothing", hangingGrafana},
+		{"a launch leaves nothing, and fails without a hub", launches},
 	} {
 		if !w.run(part.name, func(t *testing.T) { part.run(t, w) }) {
 			t.Fatalf("%s failed: what follows stands on it", part.name)
 		}
 	}
+}
+
+func metricsAreThere(t *testing.T, w *watchtower) {
+	w.command(0, nil, "doctor", "metrics").has(t, "gate.hub-threads on hub.canary, slope", "gate.errors on hub.prod, before")
+}
+
+func launches(t *testing.T, w *watchtower) {
+	w.command(0, nil, "gate", "test", "launch", "--component=hub.canary")
+	token := w.sandbox.Kubectl(t, "get", "secret", "-n", "canary", "hub", "-o", `go-template={{index .data "hub.services.gate.apiToken" | base64decode}}`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.sandbox.Simulator+"/canary/hub/api/users", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if users := drain(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(users, "hubcap-gate") {
+		t.Errorf("the hub answers %s; its users are %s", resp.Status, users)
+	}
+	w.sandbox.Kubectl(t, "scale", "deployment/hub", "-n", "canary", "--replicas=0")
+	await(t, time.Minute, "no hub", func() string {
+		return w.sandbox.Kubectl(t, "get", "pods", "-n", "canary", "-l", "component=hub", "-o", "name")
+	})
+	w.command(1, nil, "gate", "test", "launch", "--component=hub.canary").has(t, "503")
 }
 
 func soundImage(t *testing.T, w *watchtower) {

@@ -34,12 +34,11 @@ hub "prod" {
 }
 
 guard "load" {
-  level    = "hard"
   settle   = "5s"
   max_wait = "20s"
   interval = "1s"
 
-  load {
+  prometheus {
     query = "sum(rate(container_cpu_usage_seconds_total{namespace=\"$namespace\",container=\"hub\"}[10s]))"
     of    = "cores of the hub"
     max   = 0.5

@@ -24,6 +24,7 @@ type Settings struct {
 type Seen struct {
 	Pods     []Pod
 	Settings Settings
+	Busy     func(pod string) bool // whether a command about the pod is under way
 }
 
 // A Hub is the model of one namespace: a JupyterHub, perhaps with a BinderHub, and
@@ -94,7 +95,7 @@ func (h *Hub) Step(now, real time.Duration, seen Seen) []Command {
 	h.runProxy(seen.Pods)
 	h.runBinders(seen.Pods, dt)
 	h.runHub(seen.Pods, dt)
-	h.watchServers(pods)
+	h.watchServers(pods, seen.Busy)
 	h.arrive()
 	h.advance(pods)
 	h.cullIdle()

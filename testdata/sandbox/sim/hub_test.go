@@ -57,7 +57,7 @@ func (c *town) load(change func(*Load)) {
 func (c *town) pass(d time.Duration) {
 	for end := c.now + d; c.now < end; {
 		c.now += 6 * time.Second
-		seen := Seen{Settings: c.settings}
+		seen := Seen{Settings: c.settings, Busy: func(string) bool { return false }}
 		for _, p := range c.pods {
 			seen.Pods = append(seen.Pods, p)
 		}

@@ -48,6 +48,23 @@ type SetReady struct{ Pod, UID string }
 // again, as the kubelet would.
 type Restart struct{ Pod, UID string }
 
+// podIn returns the pod that a command is about.
+func podIn(c Command) string {
+	switch c := c.(type) {
+	case CreateUser:
+		return c.Pod
+	case CreateBuild:
+		return c.Pod
+	case Delete:
+		return c.Pod
+	case SetReady:
+		return c.Pod
+	case Restart:
+		return c.Pod
+	}
+	panic("a command without a pod")
+}
+
 func (CreateUser) command()  {}
 func (CreateBuild) command() {}
 func (Delete) command()      {}

@@ -52,7 +52,7 @@ func (h *Hub) spawn(w wish) (*server, error) {
 	}
 	p := h.hub
 	pod := podOf(w.user, w.name)
-	if s, exists := h.servers[pod]; exists && s.failed == "" {
+	if h.servers[pod] != nil || h.dropped[pod] { // or it is still stopping
 		return nil, errExists
 	}
 	if err := h.admit(); err != nil {
@@ -110,8 +110,8 @@ func podOf(user, name string) string {
 }
 
 // watchServers compares the servers with their pods.
-func (h *Hub) watchServers(pods map[string]Pod) {
-	h.adopt(pods)
+func (h *Hub) watchServers(pods map[string]Pod, busy func(string) bool) {
+	h.adopt(pods, busy)
 	for _, s := range h.sorted() {
 		p, exists := pods[s.pod]
 		s.seen = s.seen || exists
@@ -140,9 +140,9 @@ func (h *Hub) succeed(s *server) {
 }
 
 // adopt takes in the servers that were there before this model, or that a test made.
-func (h *Hub) adopt(pods map[string]Pod) {
+func (h *Hub) adopt(pods map[string]Pod, busy func(string) bool) {
 	for name := range h.dropped {
-		if _, exists := pods[name]; !exists {
+		if _, exists := pods[name]; !exists && !busy(name) {
 			delete(h.dropped, name)
 		}
 	}

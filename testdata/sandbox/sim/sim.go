@@ -42,6 +42,7 @@ type Simulator struct {
 	factory informers.SharedInformerFactory
 	grafana *grafana
 	doers   chan struct{} // holds a token for each command under way
+	work    sync.WaitGroup
 
 	mu      sync.Mutex
 	hubs    map[string]*Hub
@@ -50,6 +51,7 @@ type Simulator struct {
 	last    time.Time     // real
 	now     time.Duration // simulated, since epoch
 	configs map[string]parsed
+	turns   map[string][]Command // of each namespace/pod: the one under way, and those that wait
 }
 
 // atOnce is how many commands are carried out at one time, tick how often time
@@ -67,7 +69,7 @@ func New(opts Options) *Simulator {
 	return &Simulator{
 		opts: opts, factory: informers.NewSharedInformerFactory(opts.API, 0), grafana: newGrafana(),
 		doers: make(chan struct{}, atOnce), hubs: map[string]*Hub{}, factor: opts.Factor,
-		configs: map[string]parsed{},
+		configs: map[string]parsed{}, turns: map[string][]Command{},
 	}
 }
 
@@ -91,20 +93,19 @@ func (s *Simulator) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var work sync.WaitGroup
-	defer work.Wait()
+	defer s.work.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			s.step(ctx, &work)
+			s.step(ctx)
 		}
 	}
 }
 
 // step lets the time since the last step pass for every hub.
-func (s *Simulator) step(ctx context.Context, work *sync.WaitGroup) {
+func (s *Simulator) step(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	real := s.opts.Clock().Sub(s.last)
@@ -113,15 +114,43 @@ func (s *Simulator) step(ctx context.Context, work *sync.WaitGroup) {
 	seen := s.look()
 	for _, namespace := range slices.Sorted(maps.Keys(s.hubs)) {
 		for _, c := range s.hubs[namespace].Step(s.now, real, seen[namespace]) {
-			work.Go(func() {
-				s.doers <- struct{}{}
-				defer func() { <-s.doers }()
-				if err := s.carryOut(ctx, namespace, c); err != nil && ctx.Err() == nil {
-					s.opts.Report(fmt.Errorf("simulate %s: %w", namespace, err))
-				}
-			})
+			s.queue(ctx, namespace, c)
 		}
 	}
+}
+
+// queue has a command carried out after those of the same pod that came before.
+func (s *Simulator) queue(ctx context.Context, namespace string, c Command) {
+	key := namespace + "/" + podIn(c)
+	if n := len(s.turns[key]); n > 0 && s.turns[key][n-1] == c {
+		return // said again because its effect is not seen yet
+	}
+	s.turns[key] = append(s.turns[key], c)
+	if len(s.turns[key]) > 1 {
+		return
+	}
+	s.work.Go(func() {
+		for c != nil {
+			s.doers <- struct{}{}
+			if err := s.carryOut(ctx, namespace, c); err != nil && ctx.Err() == nil {
+				s.opts.Report(fmt.Errorf("simulate %s: %w", namespace, err))
+			}
+			<-s.doers
+			c = s.next(key)
+		}
+	})
+}
+
+// next returns the command that waits for the one that is done, or nil.
+func (s *Simulator) next(key string) Command {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turns[key] = s.turns[key][1:]
+	if len(s.turns[key]) > 0 {
+		return s.turns[key][0]
+	}
+	delete(s.turns, key)
+	return nil
 }
 
 // look reads the namespaces that have, or had, a hub.
@@ -147,6 +176,7 @@ func (s *Simulator) look() map[string]Seen {
 		}
 		all := seen[namespace]
 		all.Settings = s.settings(namespace)
+		all.Busy = func(pod string) bool { return len(s.turns[namespace+"/"+pod]) > 0 }
 		seen[namespace] = all
 	}
 	return seen
