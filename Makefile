@@ -64,7 +64,7 @@ realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/in
 matrix: ## the crash and fault matrices, with their counts
 	$(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
 
-FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet
+FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet providers/kube:FuzzDecodeRelease
 
 fuzz: ## 30 s for each fuzz target
 	$(foreach f,$(FUZZ),$(GO) test -trimpath -run '^$$' -fuzz '^$(lastword $(subst :, ,$(f)))$$' -fuzztime 30s ./$(firstword $(subst :, ,$(f))) &&) true
