@@ -71,10 +71,12 @@ func markdownHead(p *plan.Plan) string {
 	moves, faults, verdicts := versionLines(p)
 	list("Refused", refused)
 	list("Policies", verdicts)
+	list("Guards, as things stood", heldLines(p))
 	list("Unreadable: this plan is incomplete", unreadable)
 	list("Charts with a version to look at", faults)
 	list("Warnings", p.Warnings)
 	list("Versions that move", moves)
+	list("Waves", stagedLines(p))
 	return b.String()
 }
 

@@ -149,6 +149,26 @@ func holdsOf(p *plan.Plan, step plan.Step) []string {
 	return lines
 }
 
+// heldLines says of each step what its guards have against it.
+func heldLines(p *plan.Plan) []string {
+	var lines []string
+	for _, step := range p.Steps() {
+		for _, line := range holdsOf(p, step) {
+			lines = append(lines, step.Component.String()+": "+line)
+		}
+	}
+	return lines
+}
+
+// stagedLines are the waves of a plan in which a rollout has a say.
+func stagedLines(p *plan.Plan) []string {
+	waves := Waves(p)
+	if !slices.ContainsFunc(waves, func(w WaveSummary) bool { return w.Rollout != "" }) {
+		return nil
+	}
+	return waveLines(waves)
+}
+
 // guardLine sums up the guards of a plan; empty when it has none.
 func guardLine(p *plan.Plan) string {
 	var names []string
