@@ -204,7 +204,11 @@ func (s *session) digest(id plan.StepID) string {
 func (s *session) runner(r run.Recorder) *run.Runner {
 	targets := make(map[string]run.Target, len(s.Clusters))
 	for name, c := range s.Clusters {
-		targets[name] = run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler, Watcher: watcher{c.Census, c.Watcher}}
+		target := run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler, Watcher: watcher{c.Census, c.Watcher}}
+		if c.Census != nil {
+			target.People = c.Census.Count
+		}
+		targets[name] = target
 	}
 	return &run.Runner{
 		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Guard: s.guard, Now: s.now,

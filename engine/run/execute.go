@@ -18,6 +18,7 @@ type Target struct {
 	Prober  Prober
 	Sampler Sampler // may be nil when no step has gates
 	Watcher Watcher // may be nil: then guards that ask it hold
+	People  People  // may be nil: then nobody is counted
 }
 
 // A Runner carries out plans.

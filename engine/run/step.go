@@ -20,6 +20,9 @@ type execution struct {
 	sights map[resource.ID]Sight
 	began  time.Time // of the step's last write
 	first  time.Time // right before its first, in whichever execution
+
+	people  int // user servers before the first write; see disturbs
+	counted bool
 }
 
 func (x *execution) run(ctx context.Context) error {
@@ -33,6 +36,9 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.move(ctx, journal.Applying, ""); err != nil {
 		return err
 	}
+	if x.disturbs() {
+		x.people, x.counted = x.count(ctx)
+	}
 	if err := x.write(ctx); err != nil {
 		return err
 	}
@@ -42,7 +48,7 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.converge(ctx); err != nil {
 		return err
 	}
-	measured := x.measure()
+	measured := x.measure(ctx)
 	if len(x.step.Gates) > 0 {
 		if err := x.move(ctx, journal.Baking, ""); err != nil {
 			return err
@@ -101,18 +107,4 @@ func (x *execution) stopped(ctx context.Context, err error) (phase, error) {
 		return cut, broken
 	}
 	return next, err
-}
-
-// measure returns the impact of the step as it came out: what could be observed
-// is how long its pods were away.
-func (x *execution) measure() *resource.Impact {
-	if x.began.IsZero() {
-		return nil
-	}
-	measured := x.step.Impact
-	measured.Basis = "measured"
-	if measured.LaunchGap > 0 {
-		measured.LaunchGap = time.Since(x.began)
-	}
-	return &measured
 }
