@@ -85,7 +85,7 @@ func (p *Provider) origin(u *unstructured.Unstructured, desired resource.Desired
 	}
 	release, isOf := releaseOf(u)
 	switch {
-	case isOf && desired.Release != nil && release == *desired.Release, isHook(u, desired):
+	case isOf && desired.Release != nil && release == *desired.Release, p.isHook(u, desired):
 		return &resource.Takeover{
 			From: "Helm release " + desired.Release.String(), Release: desired.Release, Managers: managersOf(u, writesForHelm),
 		}
@@ -116,11 +116,13 @@ func releaseOf(u *unstructured.Unstructured) (resource.Release, bool) {
 
 // isHook reports an object that Helm made as a hook of the release that desired
 // names, as far as that can be told: it is where the release is, Helm made it,
-// and both say that it is a hook.
-func isHook(u *unstructured.Unstructured, desired resource.Desired) bool {
+// and both say that it is a hook. A take-over that died between its two writes
+// left Helm's fields to us, and nothing else of ours.
+func (p *Provider) isHook(u *unstructured.Unstructured, desired resource.Desired) bool {
+	_, moved := ownedBy(u, p.manager())
 	return desired.Release != nil && u.GetNamespace() == desired.Release.Namespace &&
 		u.GetAnnotations()[annotationHelmHook] != "" && desired.Object.Text("metadata", "annotations", annotationHelmHook) != "" &&
-		u.GetAnnotations()[annotationRelease] == "" && len(managersOf(u, writesForHelm)) > 0
+		u.GetAnnotations()[annotationRelease] == "" && (moved || len(managersOf(u, writesForHelm)) > 0)
 }
 
 // writesForHelm reports an entry of Helm or of a program that has Helm inside
