@@ -53,6 +53,8 @@ func TestSample(t *testing.T) {
 		{"the text is missing", plan.HTTPCheck{URL: s.URL + "/ok", Contains: "5.0"}, run.Fail, `do not contain "5.0"`},
 		{"nobody listens", plan.HTTPCheck{URL: closed.URL}, run.Fail, "connection refused"},
 		{"too slow", plan.HTTPCheck{URL: s.URL + "/slow", Timeout: 50 * time.Millisecond}, run.Fail, "no answer within 50ms"},
+		{"slower than it may be", plan.HTTPCheck{URL: s.URL + "/ok", MaxLatency: time.Nanosecond}, run.Fail, "(at most 1ns)"},
+		{"fast enough", plan.HTTPCheck{URL: s.URL + "/ok", MaxLatency: 9 * time.Second}, run.Pass, "(at most 9s)"},
 		{"five redirects are followed", plan.HTTPCheck{URL: s.URL + "/hop1"}, run.Pass, "status 200"},
 		{"six are not", plan.HTTPCheck{URL: s.URL + "/hop0"}, run.Fail, "more than 5 redirects"},
 		{"nor is a loop", plan.HTTPCheck{URL: s.URL + "/loop"}, run.Fail, "more than 5 redirects"},

@@ -110,7 +110,8 @@ func Run(r journal.Run, s Style) string {
 	}
 	b.WriteString("\n")
 	for _, e := range r.Entries {
-		if !s.Verbose && (e.Mark == journal.Intended || e.Mark == journal.Written) {
+		onlySamples := len(e.Samples) > 0 && e.Gate == ""
+		if !s.Verbose && (e.Mark == journal.Intended || e.Mark == journal.Written || onlySamples) {
 			continue
 		}
 		line := e.Time.UTC().Format("15:04:05Z") + "  "
