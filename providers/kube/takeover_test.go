@@ -231,6 +231,14 @@ func TestClaimOfHooks(t *testing.T) {
 	if got := offline().claim(u, d); got.from == nil {
 		t.Errorf("a hook's object that stays: %+v", got)
 	}
+	handed, turns, err := handOver(u, "hubcap", []resource.Manager{helm3}, offline().setOf(u.Object))
+	if err != nil || !turns {
+		t.Fatalf("%v, turns %v", err, turns)
+	}
+	u.SetManagedFields(handed)
+	if got := offline().claim(u, d); got.from == nil {
+		t.Errorf("one whose fields have changed hands before a run was cut off: %+v", got)
+	}
 	u.SetNamespace("elsewhere")
 	if got := offline().claim(u, d); got.from != nil {
 		t.Errorf("a hook's object in another namespace: %+v", got)
