@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,3 +283,60 @@ func TestBudget(t *testing.T) {
 		})
 	}
 }
+
+// TestAbortWhileWaiting checks that an abort ends the wait for a guard at once.
+func TestAbortWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newTheatre()
+		runner := a.runner()
+		runner.Targets["c"] = run.Target{Writer: a, Prober: a, Watcher: gauge{time.Now(), busyFor(time.Hour)}}
+		runner.Orders = &run.Desk{}
+		time.AfterFunc(time.Minute, func() {
+			runner.Orders.Give([]journal.Order{{Kind: journal.Abort, By: "ada", Time: time.Now()}})
+		})
+		p := &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{guarded("a", "hub", sessions(plan.Soft, 0, time.Hour))}}}}
+		r := runner.Execute(t.Context(), p, nil)
+		if r.Outcome == journal.Succeeded || time.Since(a.began) != time.Minute || len(a.wrote) > 0 {
+			t.Errorf("aborted: %+v after %s, %d writes", r, time.Since(a.began), len(a.wrote))
+		}
+	})
+}
+
+// TestLoadAsksAsGatesDo checks that load is asked of the sampler that gates use,
+// with all of the past to look back on.
+func TestLoadAsksAsGatesDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newTheatre()
+		var asked []run.Question
+		var mu sync.Mutex
+		runner := a.runner()
+		runner.Targets["c"] = run.Target{Writer: a, Prober: a, Sampler: sampleFunc(func(q run.Question) (run.Sample, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, q)
+			return run.Sample{Verdict: run.Fail, Reason: "34, at most 20"}, nil
+		})}
+		load := plan.Guard{
+			Name: "launches", Level: plan.Soft, Interval: time.Second,
+			Load: &plan.LoadCheck{Of: "launches per minute", PrometheusCheck: plan.PrometheusCheck{Query: "x", Window: 10 * time.Minute}},
+		}
+		pending := plan.Guard{Name: "pending", Level: plan.Soft, Interval: time.Second, PendingPods: &plan.PodsCheck{Users: true, Namespace: "prod"}}
+		p := &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{guarded("a", "hub", load, pending)}}}}
+		r := runner.Execute(t.Context(), p, nil)
+		if r.Outcome != journal.WasHeld || !strings.Contains(r.Err.Error(), "guard.launches: launches per minute: 34, at most 20; guard.pending: 34") {
+			t.Errorf("result = %+v", r)
+		}
+		for _, q := range asked {
+			if q.At.Sub(q.Baking) < 10*time.Minute || (q.Gate.Prometheus == nil) == (q.Gate.Pods == nil) {
+				t.Errorf("asked %+v", q)
+			}
+		}
+		if len(asked) != 2 {
+			t.Errorf("asked %d times, want each guard once", len(asked))
+		}
+	})
+}
+
+type sampleFunc func(run.Question) (run.Sample, error)
+
+func (f sampleFunc) Sample(_ context.Context, q run.Question) (run.Sample, error) { return f(q) }

@@ -163,6 +163,15 @@ func (l *lanes) loop(ctx context.Context) {
 	}
 }
 
+// callOff ends the waits for guards: what they are waited for with will not begin.
+func (l *lanes) callOff() {
+	for _, t := range l.tasks {
+		if t.phase == kept || t.phase == watching {
+			t.cancel()
+		}
+	}
+}
+
 // hasOpen reports whether a step of the wave could still begin.
 func (l *lanes) hasOpen() bool {
 	return !l.failing && slices.ContainsFunc(l.tasks, func(t *task) bool { return t.phase == waiting || t.phase == open })
@@ -179,6 +188,9 @@ func (l *lanes) beside(ctx context.Context, t *task, what func(ctx context.Conte
 // start begins, in the order of the plan, what may begin.
 func (l *lanes) start(ctx context.Context) {
 	l.startUndoing(ctx)
+	if l.Orders.Aborted() != nil {
+		l.callOff()
+	}
 	_, isPaused := l.Orders.paused()
 	if ctx.Err() != nil || l.mayWrite() != nil || l.widening || isPaused || l.Orders.Aborted() != nil {
 		return

@@ -25,6 +25,10 @@ settled, and checked by its gates; a step that fails is undone, the steps before
 it stay. With PLANFILE exactly that plan is carried out, without asking; else a
 plan is made, shown, and carried out after a "yes".
 
+Guards hold steps that may disturb people: such a step waits, then the run is held
+(exit code 6) and can be resumed. --override and --during-incident go past them,
+with a --reason that the journal keeps.
+
 The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
 	}
@@ -172,9 +176,9 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 		}
 		w.say("interrupted again: stopping at once. The journal has what was begun; hubcap resume or hubcap rollback go on from it")
 	})
+	defer i.stop() // not sooner: a signal that comes late must not kill what is all but done
 	start := s.now()
 	outcome, err := s.locked(i, e, a, act)
-	i.stop()
 	others.close()
 	w.close()
 	return s.conclude(e, w.plan, finished{Outcome: outcome, err: err, took: s.now().Sub(start)})
