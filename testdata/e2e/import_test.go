@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -82,14 +81,7 @@ node_pool "byhand-user" {
 func binderChart(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "binderhub")
-	for from, to := range map[string]string{"binderhub": dir, "jupyterhub": filepath.Join(dir, "charts", "jupyterhub")} {
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command("cp", "-R", filepath.Join("../../modules/charts", from), to).CombinedOutput(); err != nil {
-			t.Fatalf("copy the chart: %v: %s", err, out)
-		}
-	}
+	lay(t, "../../modules/charts/binderhub", dir, "jupyterhub")
 	return dir
 }
 

@@ -11,15 +11,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts that the guides quote")
+var transcripts = flag.String("transcripts", "", "write what was typed and said into this `directory`, for whoever mends a guide")
 
 // A terminal is a person in a directory who types commands. All that is typed and
 // said is kept, so that guides can show it.
@@ -123,18 +123,61 @@ func (m *terminal) edit(file, from, to string) {
 	}
 }
 
-// golden holds what was said to a file beside the test.
-func (m *terminal) golden(file string) {
+// shows holds the consoles of a section of a guide to what was said: each command
+// with its lines, in which "…" stands for any that were left out.
+func (m *terminal) shows(guide, section string) {
 	m.t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(m.said.String()), 0o644); err != nil {
+	if *transcripts != "" {
+		if err := os.WriteFile(filepath.Join(*transcripts, section+".txt"), []byte(m.said.String()), 0o600); err != nil {
 			m.t.Fatal(err)
 		}
-		return
 	}
-	if diff := cmp.Diff(read(m.t, file), m.said.String()); diff != "" {
-		m.t.Errorf("the guides quote %s, which is not what is said now (-file +now); rewrite it with -update, and the guides by hand:\n%s", file, diff)
+	_, text, found := strings.Cut(read(m.t, guide), "\n## "+section)
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !found {
+		m.t.Fatalf("%s has no section %s", guide, section)
 	}
+	said, shown := commands(m.said.String()), 0
+	for _, part := range strings.Split(text, "```console\n")[1:] {
+		console, _, _ := strings.Cut(part, "```")
+		for _, c := range commands(console) {
+			shown++
+			if !slices.ContainsFunc(said, func(s string) bool { return quotes(c, s) }) {
+				m.t.Errorf("%s shows what was not said (-transcripts writes what was):\n$ %s", guide, c)
+			}
+		}
+	}
+	if shown == 0 {
+		m.t.Errorf("%s shows nothing in %s", guide, section)
+	}
+}
+
+// commands splits a console into commands, each with what it said.
+func commands(console string) []string {
+	var all []string
+	for _, c := range strings.Split("\n"+console, "\n$ ")[1:] {
+		all = append(all, strings.TrimSpace(c))
+	}
+	return all
+}
+
+// quotes reports whether a quotation has the lines of said, apart from those for
+// which "…" stands.
+func quotes(quotation, said string) bool {
+	rest := strings.Split(said, "\n")
+	skipping := false
+	for _, line := range strings.Split(quotation, "\n") {
+		if line == "…" {
+			skipping = true
+			continue
+		}
+		at := slices.Index(rest, line)
+		if at < 0 || at > 0 && !skipping {
+			return false
+		}
+		rest, skipping = rest[at+1:], false
+	}
+	return skipping || len(rest) == 0
 }
 
 // varying is what of a text is another each time, and what stands for it.
@@ -155,19 +198,8 @@ var varying = []struct {
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 }
 
-var took = regexp.MustCompile(`≈ [0-9hms.µ]+`)
-
-// measured are lines that hold what runs before took, and break where that is long.
-var measured = regexp.MustCompile(`(?m)^  (?:Impact|Worst) .*\n(?:           .*\n)*`)
-
 // steady makes texts of two runs of the same thing the same.
 func steady(text string) string {
-	text = measured.ReplaceAllStringFunc(text, func(lines string) string {
-		if strings.Contains(lines, "  Worst ") { // which step it is, too
-			return ""
-		}
-		return "  " + strings.Join(strings.Fields(took.ReplaceAllString(lines, "≈ 30s")), " ") + "\n"
-	})
 	for _, v := range varying {
 		text = v.is.ReplaceAllString(text, v.text)
 	}
