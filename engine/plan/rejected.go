@@ -74,6 +74,12 @@ func firstLine(text string) string {
 	return line
 }
 
+// Forbidden returns the verdicts that deny the plan, but for those about what was
+// rolled back before: these only ask for a word more.
+func (p *Plan) Forbidden() []Verdict {
+	return slices.DeleteFunc(p.Denied(), func(v Verdict) bool { return v.Name == rejected })
+}
+
 // Retry makes p try again what was rolled back before: that is told, and denies
 // nothing any more.
 func (p *Plan) Retry() {

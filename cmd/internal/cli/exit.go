@@ -134,7 +134,7 @@ func codeOfOutcome(o journal.Outcome) code {
 // it unusable outranks that it differs.
 func codeOfPlan(p *plan.Plan, differs code) code {
 	switch {
-	case len(p.Refused) > 0, len(p.Denied()) > 0:
+	case len(p.Refused) > 0, len(p.Forbidden()) > 0:
 		return exitDenied
 	case len(p.Unreadable) > 0:
 		return exitIncomplete

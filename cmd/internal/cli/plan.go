@@ -97,6 +97,8 @@ func (s *session) explain(p *plan.Plan, out string) {
 	switch {
 	case len(p.Refused) > 0:
 		s.warn("hubcap: apply would refuse this plan: %d of its objects may not be written.", len(p.Refused))
+	case len(p.Denied()) > len(p.Forbidden()):
+		s.warn("hubcap: this was rolled back before, see above. To try it again: hubcap apply --retry")
 	case len(p.Denied()) > 0:
 		s.warn("hubcap: apply would refuse this plan: %s denies it, see above.", p.Denied()[0].Name)
 	case len(p.Unreadable) > 0:
