@@ -137,7 +137,7 @@ func (c *course) pausing(ctx context.Context) bool {
 	c.tell(Noted{Text: "paused: " + order.String() + `; "hubcap promote" goes on`})
 	for isPaused {
 		news := c.Orders.news()
-		if order, isPaused = c.Orders.paused(); !isPaused {
+		if _, isPaused = c.Orders.paused(); !isPaused {
 			break
 		}
 		select {
