@@ -40,6 +40,7 @@ func Build(in Input) (*Plan, error) {
 	b.unrestarted(changes)
 	b.takeOver()
 	b.versions(changes)
+	b.reject()
 	b.judge()
 	b.warn()
 	id, err := identify(b.plan, in.Mask)

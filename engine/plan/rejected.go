@@ -57,7 +57,7 @@ func (b *builder) reject() {
 	}
 	for _, s := range b.plan.Steps() {
 		r, was := b.Rejected[s.Digest(b.Mask)]
-		if !was {
+		if !was || s.Hook != "" { // a hook that is owed runs again
 			continue
 		}
 		b.said = append(b.said, Verdict{
