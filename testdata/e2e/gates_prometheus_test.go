@@ -11,8 +11,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -151,10 +149,6 @@ func newFront(t *testing.T, to string) *front {
 
 func newWatchtower(t *testing.T) *watchtower {
 	t.Helper()
-	program := os.Getenv(sandboxtest.Variable)
-	if _, err := os.Stat(filepath.Join(filepath.Dir(program), "prometheus")); program == "" || err != nil {
-		t.Skip("this test needs the sandbox and Prometheus; run make e2e")
-	}
 	s := sandboxtest.Start(t, "--prometheus", "--scrape-interval=500ms", "--gke-project="+project, "--gke-location="+location, "--gke-cluster="+cluster)
 	w := &watchtower{sandbox: s, front: newFront(t, s.Prometheus), tags: map[string]string{}, world: &world{t: t, name: "watched", dir: t.TempDir(), state: t.TempDir()}}
 	w.vars = []string{"kubeconfig=" + s.Kubeconfig, "prometheus=" + w.front.server.URL, "simulator=" + s.Simulator}

@@ -9,7 +9,7 @@ import (
 )
 
 // verdicts are how hubcap says why a step did not go through.
-var verdicts = regexp.MustCompile(`(?m)^\S+Z \[\d+/\d+\] (.*(?:rolling back|rolled back|held|failed|waits for).*)$`)
+var verdicts = regexp.MustCompile(`(?m)^\S+Z \[\d+/\d+\] (\S+ (?:failed|held): .*)$`)
 
 // lesson is the reason in what hubcap said, or its last line.
 func lesson(said string) string {
@@ -22,7 +22,7 @@ func lesson(said string) string {
 
 // shorten keeps a line to what fits on a page.
 func shorten(line string) string {
-	const longest = 110
+	const longest = 130
 	if runes := []rune(line); len(runes) > longest {
 		return string(runes[:longest]) + "…"
 	}

@@ -100,7 +100,10 @@ func kill(t *testing.T, dir, name string) {
 }
 
 func TestKilledSandboxLeavesNoProcess(t *testing.T) {
-	s := Start(t)
+	s := Start(t, "--prometheus")
+	if n := len(processesOf(t, s.Dir)); n != 6 {
+		t.Fatalf("found %d of the 6 programs: the test would not see what is left", n)
+	}
 	if err := s.command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,19 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// watched starts a sandbox with a Prometheus, or skips the test where none is built.
+// watched starts a sandbox with a Prometheus, and nodes.
 func watched(t *testing.T) *Sandbox {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(filepath.Dir(program(t)), "prometheus")); err != nil {
-		t.Skip("no Prometheus beside the sandbox: make prometheus")
-	}
 	s := Start(t, "--prometheus", "--scrape-interval=500ms")
 	s.createPool(t, map[string]any{"name": "base", "initialNodeCount": 2, "config": map[string]any{"machineType": "n2-standard-16"}})
 	return s
