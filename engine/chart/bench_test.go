@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -22,17 +23,20 @@ func BenchmarkRender(b *testing.B) {
 	for name, lookup := range map[string]Lookup{"living": livingOf(first, "ns"), "new": nil} {
 		b.Run(name, func(b *testing.B) {
 			request.Lookup = lookup
-			b.ReportMetric(float64(len(first.Objects)+len(first.Hooks)), "objects")
-			bare := time.Duration(0)
+			// The fastest of each: what else the machine does slows both.
+			ours, bare := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 			for b.Loop() {
 				b.StopTimer()
-				bare += bareEngine(b, c, request)
+				bare = min(bare, bareEngine(b, c, request))
 				b.StartTimer()
+				began := time.Now()
 				if _, err := c.Render(request); err != nil {
 					b.Fatal(err)
 				}
+				ours = min(ours, time.Since(began))
 			}
-			b.ReportMetric(float64(b.Elapsed())/float64(bare), "×engine")
+			b.ReportMetric(float64(ours)/float64(bare), "×engine")
+			b.ReportMetric(float64(len(first.Objects)+len(first.Hooks)), "objects")
 		})
 	}
 }
