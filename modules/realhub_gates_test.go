@@ -49,7 +49,9 @@ func TestRealHubGates(t *testing.T) {
 		t.Errorf("http: %+v, want it passed", got)
 	}
 
-	wrong := func(context.Context, plan.Gate) (resource.Sensitive, error) { return resource.Secret("no-such-token"), nil }
+	wrong := func(context.Context, plan.Gate) (resource.Sensitive, error) {
+		return resource.Secret("no-such-token"), nil
+	}
 	if got := sample(launch.New(wrong), launches); got.Verdict != run.Inconclusive {
 		t.Errorf("with a token that nobody knows: %+v, want it inconclusive", got)
 	}

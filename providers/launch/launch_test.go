@@ -95,25 +95,25 @@ func token(context.Context, plan.Gate) (resource.Sensitive, error) {
 func TestViaHub(t *testing.T) {
 	for _, test := range []struct {
 		reason string
-		hub    fakeHub
+		hub    *fakeHub
 		want   run.Verdict
 		says   string
 		starts int
 	}{
-		{"a server starts and goes again", fakeHub{looks: 2}, run.Pass, "launched in", 1},
-		{"what an earlier sample left goes first", fakeHub{users: map[string]bool{"gate": true}, sticky: 1}, run.Pass, "launched in", 1},
-		{"a start that fails", fakeHub{fails: true}, run.Fail, "the server's start failed", 1},
-		{"a start that takes too long", fakeHub{looks: 1000}, run.Fail, "not launched within", 1},
-		{"a full hub says nothing about the change", fakeHub{full: true}, run.Inconclusive, "the hub is full: 200 active server limit", 0},
-		{"a token that may not says nothing either", fakeHub{forbids: true}, run.Inconclusive, "may not look at the user gate: the hub answered 403", 0},
-		{"a hub that is broken", fakeHub{broken: true}, run.Fail, "the hub answered 500", 0},
+		{"a server starts and goes again", &fakeHub{looks: 2}, run.Pass, "launched in", 1},
+		{"what an earlier sample left goes first", &fakeHub{users: map[string]bool{"gate": true}, sticky: 1}, run.Pass, "launched in", 1},
+		{"a start that fails", &fakeHub{fails: true}, run.Fail, "the server's start failed", 1},
+		{"a start that takes too long", &fakeHub{looks: 1000}, run.Fail, "not launched within", 1},
+		{"a full hub says nothing about the change", &fakeHub{full: true}, run.Inconclusive, "the hub is full: 200 active server limit", 0},
+		{"a token that may not says nothing either", &fakeHub{forbids: true}, run.Inconclusive, "may not look at the user gate: the hub answered 403", 0},
+		{"a hub that is broken", &fakeHub{broken: true}, run.Fail, "the hub answered 500", 0},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			hub := test.hub
 			if hub.users == nil {
 				hub.users = map[string]bool{}
 			}
-			s := httptest.NewServer(&hub)
+			s := httptest.NewServer(hub)
 			defer s.Close()
 			gate := plan.Gate{Name: "g", Launch: &plan.LaunchCheck{Via: plan.ViaJupyterHub, URL: s.URL + "/base/", User: "gate", Timeout: 5 * time.Second}}
 			if hub.looks == 1000 {
