@@ -79,7 +79,7 @@ func (l *Launcher) Sample(ctx context.Context, q run.Question) (run.Sample, erro
 	launching, cancel := context.WithTimeout(ctx, check.Timeout)
 	defer cancel()
 	start := time.Now()
-	clean := func(context.Context) error { return nil }
+	var clean func(context.Context) error
 	if check.Via == plan.ViaBinderHub {
 		clean, err = h.viaBinder(launching, check.Spec)
 	} else {
