@@ -29,6 +29,7 @@ variable "prometheus" { type = string }
 variable "simulator" { type = string }
 variable "canary_image" { default = "4.0.0" }
 variable "prod_image" { default = "4.0.0" }
+variable "binder_image" { default = "1.0.0" }
 
 cluster "sandbox" {
   kubeconfig = var.kubeconfig
@@ -51,6 +52,21 @@ hub "prod" {
   url       = "${var.simulator}/prod"
   images    = { hub = "quay.io/jupyterhub/k8s-hub:${var.prod_image}" }
   values    = yamldecode(file("values.yaml"))
+}
+
+hub "lab" {
+  cluster   = cluster.sandbox
+  namespace = "lab"
+  chart     = "builtin:binderhub"
+  url       = "${var.simulator}/lab"
+  images    = { binder = "quay.io/jupyterhub/k8s-binderhub:${var.binder_image}" }
+
+  values = {
+    jupyterhub   = yamldecode(file("values.yaml"))
+    resources    = { requests = { cpu = "10m", memory = "64Mi" } }
+    imageCleaner = { enabled = false }
+    config       = { BinderHub = { use_registry = false } }
+  }
 }
 `
 
@@ -112,6 +128,20 @@ rollout "all" {
   gates        = [gate.memory, gate.cores, module.gates.spawn_success, module.gates.errors, module.gates.hub_threads]
   step_timeout = "60s"
 }
+
+module "binder" {
+  source   = "builtin:gates-binderhub"
+  bake     = "12s"
+  max_bake = "40s"
+  interval = "1s"
+  window   = "8s"
+}
+
+rollout "binders" {
+  order        = [hub.lab]
+  gates        = [module.binder.launch_success, module.binder.build_slots]
+  step_timeout = "60s"
+}
 `
 
 // A watchtower is a sandbox with a Prometheus and the world of who applies to it.
@@ -161,6 +191,7 @@ func newWatchtower(t *testing.T) *watchtower {
 	for _, hub := range []string{"canary", "prod"} {
 		w.load(hub, map[string]any{"launches_per_minute": 4, "session_minutes": 10})
 	}
+	w.load("lab", map[string]any{"launches_per_minute": 3, "session_minutes": 5, "build_share": 0.2})
 	w.write("gates.hcl", watchedGates)
 	for _, hub := range []string{"canary", "prod"} { // a day like any other, of which Prometheus knows
 		await(t, time.Minute, "people in "+hub, func() string {
@@ -295,6 +326,8 @@ func TestGatesByPrometheus(t *testing.T) {
 		{"a leak is caught by its slope", leakingImage},
 		{"a culler's flood is caught", floodingImage},
 		{"what breaks under load stays in the first wave", underloadImage},
+		{"a binder that builds nothing is caught", stuckBuilds},
+		{"a binder without connections is caught", lostConnections},
 		{"without Prometheus the run is held", noPrometheus},
 		{"a Grafana that hangs delays nothing", hangingGrafana},
 		{"a launch leaves nothing, and fails without a hub", launches},
@@ -364,6 +397,19 @@ func underloadImage(t *testing.T, w *watchtower) {
 	w.apply(4, "canary_image=4.0.4-underload", "prod_image=4.0.4-underload").has(t, "hub.canary/hub", "spawn-success", "rolled back")
 	w.image("canary", "4.0.1")
 	w.untouched(before, "canary/hub")
+}
+
+func stuckBuilds(t *testing.T, w *watchtower) {
+	before := w.deployments()
+	w.apply(4, "binder_image=1.0.1-buildstuck").has(t, "build-slots", "rolled back")
+	w.untouched(before, "lab/binder")
+}
+
+func lostConnections(t *testing.T, w *watchtower) {
+	w.load("lab", map[string]any{"binder_connects": 5, "build_share": 0})
+	before := w.deployments()
+	w.apply(4, "binder_image=binder-599-2").has(t, "launch-success", "rolled back")
+	w.untouched(before, "lab/binder")
 }
 
 func noPrometheus(t *testing.T, w *watchtower) {
