@@ -45,8 +45,8 @@ test: lint unit e2e realhub ## all tests
 
 check: lint race ## what to run before a commit: formatting, vet, staticcheck, arrows, budgets, unit tests with -race
 
-unit: ## unit tests
-	$(GO) test -trimpath -shuffle=on ./...
+unit: ## unit tests, with every point of the crash matrices
+	HUBCAP_MATRIX=1 $(GO) test -trimpath -shuffle=on ./...
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
@@ -62,7 +62,7 @@ realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/in
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
 
 matrix: ## the crash and fault matrices, with their counts
-	$(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
+	HUBCAP_MATRIX=1 $(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
 
 FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet providers/kube:FuzzDecodeRelease
 
