@@ -31,13 +31,13 @@ func backLine(p *plan.Plan) string {
 		return ""
 	}
 	line := "a step that fails goes back by itself"
-	if worst != nil && pains(*worst.Back) != "" {
-		line += "; worst " + clean(worst.Component.String()) + ": " + pains(*worst.Back)
-		if len(steps) > 1 {
-			line += "; all of it: " + pains(whole)
-		}
-	} else {
+	switch {
+	case worst == nil || pains(*worst.Back) == "":
 		line += ", and disturbs nobody"
+	case len(steps) == 1:
+		line += ": " + pains(*worst.Back)
+	default:
+		line += "; worst " + clean(worst.Component.String()) + ": " + pains(*worst.Back) + "; all of it: " + pains(whole)
 	}
 	if len(oneWay) > 0 {
 		line += "; no way back from " + strings.Join(oneWay, ", ")
