@@ -90,12 +90,37 @@ func (s Step) Parts() []Part {
 	}
 	for i, c := range s.Changes {
 		for _, id := range slices.Concat(c.Needs, readsOf(c)) {
-			if j, here := owner[id]; here {
+			if j, here := owner[id]; here && !indifferent(c, s.Changes[j]) {
 				join(i, j)
 			}
 		}
 	}
 	return s.partsOf(group)
+}
+
+// indifferent reports whether what changes of a configuration is nothing that the
+// pods of c read, before or after: all components of a hub read something of one
+// Secret, and most of them one key.
+func indifferent(c, config resource.Change) bool {
+	if config.Action != resource.Update || !isConfig(config.ID.Kind) || config.ID.Group != "" {
+		return false
+	}
+	keys, reader := changedKeys(config), false
+	for _, o := range []resource.Object{c.Before, c.After} {
+		if o == nil {
+			continue
+		}
+		for _, r := range reads(o) {
+			if r.configID(c.ID) != config.ID {
+				continue
+			}
+			if r.touches(keys) {
+				return false
+			}
+			reader = true
+		}
+	}
+	return reader
 }
 
 func (s Step) partsOf(group []int) []Part {
