@@ -56,7 +56,7 @@ helmpeer: ## build bin/helm, which the charts' rendering is compared with
 
 e2e: build sandbox prometheus helmpeer ## tests on the sandbox, and beside Helm
 	cd testdata/sandbox && $(GO) test -trimpath ./...
-	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 30m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
+	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 60m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
