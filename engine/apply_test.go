@@ -343,28 +343,49 @@ func TestJournalFails(t *testing.T) {
 	resume(t, e)
 }
 
-// TestGates checks what gates make of a run.
+// TestGates checks what gates make of a run, and of the way back.
 func TestGates(t *testing.T) {
 	for _, test := range []struct {
-		verdict run.Verdict
-		want    journal.Outcome
+		reason string
+		first  run.Verdict // of the first two samples
+		later  run.Verdict
+		want   journal.Outcome
 	}{
-		{run.Pass, journal.Succeeded},
-		{run.Fail, journal.WasRolledBack},
-		{run.Inconclusive, journal.WasHeld},
+		{"all is well", run.Pass, run.Pass, journal.Succeeded},
+		{"what was before is well again", run.Fail, run.Pass, journal.WasRolledBack},
+		{"what was before is not well either", run.Fail, run.Fail, journal.Incomplete},
+		{"what was before cannot be told", run.Fail, run.Inconclusive, journal.WasRolledBack},
+		{"nothing can be told", run.Inconclusive, run.Inconclusive, journal.WasHeld},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := settled(t)
+			samples := 0
 			w.Gate = func(plan.Gate, resource.Component) run.Sample {
-				return run.Sample{Verdict: test.verdict, Reason: "says the test"}
+				samples++
+				verdict := test.later
+				if samples <= 2 {
+					verdict = test.first
+				}
+				return run.Sample{Verdict: verdict, Reason: "says the test"}
 			}
 			e := newEngine(w, next)
 			block := schema.Block{Address: resource.Address{Kind: "gate", Name: "alive"}}
 			e.Config.Gates = []schema.Gate{{Block: block, HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2}}
 			e.Config.Rollouts = []schema.Rollout{{Gates: []resource.Address{block.Address}}}
+			told := events(e)
 			o, err := e.Apply(t.Context(), mustPlan(t, e))
 			if err != nil || o.Outcome != test.want {
-				t.Errorf("%s: apply = %+v, %v; want %s", test.verdict, o, err, test.want)
+				t.Errorf("%s: apply = %+v, %v; want %s", test.reason, o, err, test.want)
+			}
+			if test.want == journal.Incomplete && !strings.Contains(o.Reason, "what was before is live again, and does not pass either") {
+				t.Errorf("%s: the reason does not say what is live: %s", test.reason, o.Reason)
+			}
+			warned := slices.ContainsFunc(*told, func(e run.Event) bool {
+				warning, is := e.(run.Warned)
+				return is && strings.Contains(warning.Text, "could not be told")
+			})
+			if want := test.first == run.Fail && test.later == run.Inconclusive; warned != want {
+				t.Errorf("%s: warned %t, want %t", test.reason, warned, want)
 			}
 			if test.want == journal.WasHeld {
 				w.Gate = nil

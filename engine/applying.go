@@ -345,6 +345,7 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 			back.Waves[w].Steps[i].Timeout = step.Timeout
 		}
 	}
+	verify(back, verifying(step))
 	runner := s.runner(b)
 	runner.Undo, runner.Orders = nil, nil // whoever aborts wants the way back to be gone
 	runner.Notify = func(e run.Event) { s.tellBack(step.ID, e) }
@@ -352,7 +353,7 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 	if result.Outcome == journal.WasInterrupted {
 		return fmt.Errorf("%w: %w", ErrInterrupted, result.Err)
 	}
-	return result.Err
+	return s.verdict(step, result.Err)
 }
 
 // tellBack passes on what happens on the way back as the failed step's.

@@ -10,6 +10,29 @@ import (
 // ErrMoved says that an object is no more as the run last saw it.
 var ErrMoved = errors.New("moved since it was planned")
 
+// What a gate can end a step with.
+var (
+	ErrGate    = errors.New("a gate failed")
+	ErrUnclear = errors.New("a gate could not tell")
+)
+
+// A gateError is the verdict of a gate that stopped a step.
+type gateError struct {
+	kind error // ErrGate or ErrUnclear
+	text string
+	held *heldError // when the step is held for it; nil: it failed
+}
+
+func (e *gateError) Error() string { return e.text }
+
+// Unwrap returns what the verdict means for the step, and its kind.
+func (e *gateError) Unwrap() []error {
+	if e.held == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.held}
+}
+
 // A StepError says which step stopped a run, and why.
 type StepError struct {
 	Step plan.Step

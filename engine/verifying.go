@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+)
+
+// tries is how many bad samples in a row it takes at least to say that what was
+// before does not work any more: it has only just started.
+const tries = 3
+
+// verifying returns the gates that show that what was before a step works again:
+// those that ask the thing itself, once it is good. What looks back over a time, or
+// asks people, would see the failure. Of what the step made there is nothing left to
+// ask.
+func verifying(step plan.Step) []plan.Gate {
+	isNew := slices.ContainsFunc(step.Changes, func(c resource.Change) bool {
+		return c.Action == resource.Create && c.ID.Group == "apps"
+	})
+	if isNew {
+		return nil
+	}
+	var gates []plan.Gate
+	for _, g := range step.Gates {
+		if g.Advisory || g.HTTP == nil && g.Pods == nil && g.Launch == nil && g.Exec == nil {
+			continue
+		}
+		g.Bake, g.MaxBake, g.WarmUp, g.Of = 0, 0, 0, 0
+		g.Failures, g.OnInconclusive = max(g.Failures, tries), plan.HoldWhenUnclear
+		gates = append(gates, g)
+	}
+	return gates
+}
+
+// verify gives the last step of a way back the gates that verify it.
+func verify(back *plan.Plan, gates []plan.Gate) {
+	if last := len(back.Waves) - 1; last >= 0 {
+		steps := back.Waves[last].Steps
+		steps[len(steps)-1].Gates = gates
+	}
+}
+
+// verdict is what the verification of a way back comes to: nil when it is good, or
+// when that could not be told.
+func (s *session) verdict(step plan.Step, err error) error {
+	switch {
+	case errors.Is(err, run.ErrUnclear):
+		s.tell(run.Warned{Text: fmt.Sprintf("%s is as before, but whether that works again could not be told: %v", step.ID, err)})
+		return nil
+	case errors.Is(err, run.ErrGate):
+		return fmt.Errorf("what was before is live again, and does not pass either: %w", err)
+	}
+	return err
+}
