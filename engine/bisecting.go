@@ -13,6 +13,10 @@ import (
 	"hubcap/engine/run"
 )
 
+// errUntold says of parts of a batch that their checks were inconclusive: that
+// blames nobody.
+var errUntold = errors.New("inconclusive")
+
 // bisect finds out which part of a batch made it fail: each time half of the
 // suspects is made, checked as the step was, and taken back. It needs one bake for
 // each halving. The step was taken back before, and is as it was afterwards.
@@ -27,7 +31,7 @@ func (s *session) bisect(ctx context.Context, step plan.Step, b *backRecorder) e
 	bakes := 0
 	for len(suspects) > 1 {
 		if ctx.Err() != nil || s.desk.Aborted() != nil {
-			return s.found(ctx, step, fmt.Sprintf("the search was cut short after %d bakes; left are %s", bakes, names(suspects)))
+			return s.found(ctx, step, fmt.Sprintf("the search was cut short after %s; left are %s", bakesText(bakes), names(suspects)))
 		}
 		half := suspects[:(len(suspects)+1)/2]
 		failure, err := s.try(ctx, step, half, b)
@@ -39,6 +43,9 @@ func (s *session) bisect(ctx context.Context, step plan.Step, b *backRecorder) e
 		switch {
 		case errors.Is(failure, ErrInterrupted) || s.desk.Aborted() != nil:
 			continue
+		case errors.Is(failure, errUntold):
+			return s.found(ctx, step, fmt.Sprintf("the search ended after %s, since nobody can tell of %s: %s; left are %s",
+				bakesText(bakes), names(half), failure, names(suspects))+alsoSafe(safe))
 		case failure != nil:
 			suspects = half
 			s.tell(run.Noted{Text: fmt.Sprintf("bisect: %s fails, too: %s", names(half), failure)})
@@ -48,11 +55,22 @@ func (s *session) bisect(ctx context.Context, step plan.Step, b *backRecorder) e
 			s.tell(run.Noted{Text: fmt.Sprintf("bisect: %s is well", names(half))})
 		}
 	}
-	text := fmt.Sprintf("%s is the culprit, found with %d bakes", names(suspects), bakes)
-	if len(safe) > 0 {
-		text += "; safe: " + strings.Join(safe, ", ")
+	text := fmt.Sprintf("%s is the culprit, found with %s", names(suspects), bakesText(bakes))
+	return s.found(ctx, step, text+alsoSafe(safe)+"; the rest goes ahead with: "+s.except(step, suspects[0]))
+}
+
+func bakesText(n int) string {
+	if n == 1 {
+		return "1 bake"
 	}
-	return s.found(ctx, step, text+"; the rest goes ahead with: "+s.except(step, suspects[0]))
+	return fmt.Sprintf("%d bakes", n)
+}
+
+func alsoSafe(safe []string) string {
+	if len(safe) == 0 {
+		return ""
+	}
+	return "; safe: " + strings.Join(safe, ", ")
 }
 
 // try makes parts of a step, checks them, and takes them back. failure is what the
@@ -76,8 +94,11 @@ func (s *session) try(ctx context.Context, step plan.Step, parts []plan.Part, b 
 	if result.Outcome != journal.Succeeded {
 		failure = result.Err
 	}
-	if result.Outcome == journal.WasInterrupted {
+	switch result.Outcome {
+	case journal.WasInterrupted:
 		failure = fmt.Errorf("%w: %w", ErrInterrupted, result.Err)
+	case journal.WasHeld:
+		failure = fmt.Errorf("%w: %w", errUntold, result.Err)
 	}
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*step.Timeout+cleanupTime)
 	defer cancel()

@@ -3,12 +3,14 @@ package engine_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
+	"hubcap/engine/run"
 	"hubcap/providers/memory"
 	"hubcap/schema"
 )
@@ -72,6 +74,45 @@ func TestBisect(t *testing.T) {
 				t.Errorf("what failed is not denied: %+v", p.Verdicts)
 			}
 		})
+	}
+}
+
+// TestBisectBlamesNobody lets the checks be inconclusive while the culprit is looked
+// for: a Prometheus that is down is nobody's fault.
+func TestBisectBlamesNobody(t *testing.T) {
+	w := memory.New("prod", "default")
+	apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
+	before := w.Objects()
+	w.Broken = []string{"proxy:2"}
+	w.Gate = func(plan.Gate, resource.Component) run.Sample {
+		return run.Sample{Verdict: run.Inconclusive, Reason: "no data"}
+	}
+	e := newEngine(w, batchOf(func(string) string { return "2" }))
+	gate := schema.Block{Address: resource.Address{Kind: "gate", Name: "launches"}}
+	e.Config.Gates = []schema.Gate{{Block: gate, HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 1, Interval: time.Millisecond, MaxBake: 10 * time.Millisecond}}
+	e.Config.Rollouts = []schema.Rollout{{
+		Block: schema.Block{Address: resource.Address{Kind: "rollout", Name: "all"}}, Order: [][]resource.Address{{{Kind: "hub", Name: "prod"}}},
+		OnFailure: "rollback", Rollback: "component", Batch: true, Bisect: true, Gates: []resource.Address{gate.Address},
+	}}
+	o, err := e.Apply(t.Context(), mustPlan(t, e))
+	if err != nil || o.Outcome != journal.WasRolledBack {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if diff := cmp.Diff(before, w.Objects()); diff != "" {
+		t.Errorf("world (-before +after):\n%s", diff)
+	}
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, entry := range runs[len(runs)-1].Entries {
+		if entry.Mark == journal.Bisected {
+			found = append(found, entry.Reason)
+		}
+	}
+	if len(found) != 1 || strings.Contains(found[0], "culprit") || !strings.Contains(found[0], "no data") || !strings.Contains(found[0], "after 1 bake,") {
+		t.Errorf("found %q", found)
 	}
 }
 

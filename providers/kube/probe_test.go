@@ -80,6 +80,41 @@ func TestRestartsSince(t *testing.T) {
 	}
 }
 
+// TestRestartsOfBatch asks about a whole block, whose components were written one
+// after the other.
+func TestRestartsOfBatch(t *testing.T) {
+	p := offline()
+	block := resource.Address{Kind: "hub", Name: "prod"}
+	batch := resource.Component{Block: block}
+	for _, name := range []string{"hub", "proxy"} {
+		p.noteBegan(resource.Component{Block: block, Name: name})
+	}
+	p.Now = func() time.Time { return appliedAt.Add(time.Minute) } // when the bake begins
+	crashed := podWith(corev1.ContainerStatus{RestartCount: 2})
+	crashed.CreationTimestamp = metav1.NewTime(appliedAt.Add(time.Second))
+	pods := []corev1.Pod{*crashed}
+	if n, _ := p.restartsSince(batch, pods); n != 2 {
+		t.Errorf("%d restarts, want the 2 before the bake", n)
+	}
+	p.noteBegan(resource.Component{Block: block, Name: "hub"}) // the rollback
+	if n, _ := p.restartsSince(batch, pods); n != 0 {
+		t.Errorf("%d restarts in a new step", n)
+	}
+	other := resource.Address{Kind: "hub", Name: "other"}
+	for _, tc := range []struct {
+		asked, of resource.Component
+		want      bool
+	}{
+		{batch, resource.Component{Block: block, Name: "proxy"}, true},
+		{batch, resource.Component{Block: other, Name: "proxy"}, false},
+		{resource.Component{Block: block, Name: "hub"}, resource.Component{Block: block, Name: "proxy"}, false},
+	} {
+		if got := asksFor(tc.asked, tc.of); got != tc.want {
+			t.Errorf("a question about %s is about %s: %v", tc.asked, tc.of, got)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	check := plan.PodsCheck{MaxRestarts: 2, MaxPending: 1}
 	for _, tc := range []struct {

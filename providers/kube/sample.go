@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,13 +32,21 @@ func (p *Provider) noteBegan(c resource.Component) {
 	if p.began == nil {
 		p.began = map[resource.Component]time.Time{}
 	}
-	if _, sampled := p.restart[c]; sampled {
-		delete(p.restart, c)
-		delete(p.began, c)
+	for asked := range p.restart {
+		if asksFor(asked, c) {
+			delete(p.restart, asked)
+			maps.DeleteFunc(p.began, func(b resource.Component, _ time.Time) bool { return asksFor(asked, b) })
+		}
 	}
 	if _, begun := p.began[c]; !begun {
 		p.began[c] = p.now()
 	}
+}
+
+// asksFor reports whether a question about the component asked is about c too. A
+// step of a whole block, as that of a batch, has a component without a name.
+func asksFor(asked, c resource.Component) bool {
+	return asked == c || asked.Name == "" && asked.Block == c.Block
 }
 
 // Sample counts, for a gate on pods, the restarts since the step began and the
@@ -99,7 +108,7 @@ func (p *Provider) sampledPods(ctx context.Context, block string, component reso
 	seen := map[types.UID]bool{}
 	for _, u := range workloads {
 		c := parseComponent(u.GetAnnotations()[AnnotationComponent])
-		if block == "" && c != component || block != "" && c.Block.String() != block {
+		if block == "" && !asksFor(component, c) || block != "" && c.Block.String() != block {
 			continue
 		}
 		w, err := p.workload(u, nil)
@@ -179,8 +188,10 @@ func (p *Provider) restartsSince(component resource.Component, pods []corev1.Pod
 
 func (p *Provider) newBaseline(component resource.Component, pods []corev1.Pod) baseline {
 	base := baseline{began: p.now(), restarts: map[types.UID]int32{}}
-	if began, known := p.began[component]; known {
-		base.began = began
+	for c, began := range p.began {
+		if asksFor(component, c) && began.Before(base.began) {
+			base.began = began
+		}
 	}
 	for _, pod := range pods {
 		if pod.CreationTimestamp.Time.Before(base.began.Truncate(time.Second)) {
