@@ -67,7 +67,7 @@ func (p *Probe) Sample(ctx context.Context, q run.Question) (run.Sample, error) 
 	request.Header.Set("User-Agent", "hubcap-gate")
 	start := time.Now()
 	status, body, err := p.ask(request)
-	took := time.Since(start).Round(time.Millisecond)
+	took := time.Since(start)
 	switch {
 	case ctx.Err() != nil:
 		return run.Sample{}, ctx.Err()
@@ -105,7 +105,8 @@ func cause(err error) error {
 	}
 }
 
-func judge(check *plan.HTTPCheck, status int, body []byte, took time.Duration) run.Sample {
+func judge(check *plan.HTTPCheck, status int, body []byte, exactly time.Duration) run.Sample {
+	took := exactly.Round(time.Millisecond)
 	wanted := check.Status
 	if len(wanted) == 0 {
 		wanted = []int{http.StatusOK}
@@ -118,10 +119,10 @@ func judge(check *plan.HTTPCheck, status int, body []byte, took time.Duration) r
 	}
 	s := run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("status %d in %s", status, took)}
 	if most := check.MaxLatency; most > 0 {
-		value, bound := took.Seconds(), most.Seconds()
+		value, bound := exactly.Seconds(), most.Seconds()
 		s.Value, s.Bound = &value, &bound
 		s.Reason += fmt.Sprintf(" (at most %s)", most)
-		if took > most {
+		if exactly > most {
 			s.Verdict = run.Fail
 		}
 	}
