@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,7 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	if err := s.fit(p); err != nil {
 		return err
 	}
+	s.remind(asking, e)
 	if p.Empty() {
 		return s.nothing()
 	}
@@ -141,6 +143,24 @@ func (s *session) fit(p *plan.Plan) error {
 			u.What, u.Reason)}
 	}
 	return nil
+}
+
+// remind tells of the last run when it wrote and did not come to its end: what it
+// made is there, so that no plan has it any more, and its gates never passed.
+func (s *session) remind(ctx context.Context, e *engine.Engine) {
+	runs, err := e.History(ctx)
+	if err != nil {
+		return // whoever writes the journal finds out
+	}
+	for _, r := range slices.Backward(runs) {
+		if r.Config != "" && r.Config != e.Config.Settings.Name {
+			continue
+		}
+		if journal.Resumable(r.Entries) && journal.Touched(r.Entries) {
+			s.warn("hubcap: run %s did not come to its end, and what it made may not have passed its gates: hubcap resume %s goes on with it", r.ID, r.ID)
+		}
+		return
+	}
 }
 
 // nothing ends a command that had nothing to do.

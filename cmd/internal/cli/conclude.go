@@ -79,6 +79,9 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 	}
 	if step, failed := failedStep(p, f.Failed); failed && f.Outcome.Outcome != journal.WasInterrupted {
 		d := blame(&run.StepError{Step: step, Err: errors.New(f.why())}, e.Config.Files)
+		if f.Outcome.Outcome == journal.WasHeld {
+			d.Severity, d.Summary = hcl.DiagWarning, "Step "+string(step.ID)+" is held"
+		}
 		_ = s.diagnose(hcl.Diagnostics{d}, e.Config.Files) // the exit code says that it is an error
 	} else if c != exitOK && f.why() != "" {
 		s.complain(errors.New(f.why()))

@@ -90,6 +90,7 @@ func (s *session) watchRun(ctx context.Context, given []string) error {
 // beside it.
 func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[string]error) render.Status {
 	st := render.Status{Open: []string{}}
+	underWay := map[string]bool{}
 	for _, block := range e.Config.Clusters {
 		name := block.Address.Name
 		cs := render.ClusterStatus{Name: name}
@@ -108,6 +109,7 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		if locked, err := s.locks[name](ctx); err != nil {
 			cs.Trouble = err.Error()
 		} else if locked != nil {
+			underWay[locked.Holder.Run] = true
 			cs.Locked = fmt.Sprintf("%s since %s, run %s", locked.Holder.Who, locked.Holder.When.UTC().Format(time.RFC3339), locked.Holder.Run)
 		}
 		st.Clusters = append(st.Clusters, cs)
@@ -120,7 +122,10 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		if runs[i].Config != "" && runs[i].Config != e.Config.Settings.Name {
 			continue // another config's, on the same cluster
 		}
-		if journal.Resumable(runs[i].Entries) {
+		switch {
+		case underWay[runs[i].ID]:
+			st.UnderWay = append(st.UnderWay, runs[i].ID)
+		case journal.Resumable(runs[i].Entries):
 			st.Open = append(st.Open, runs[i].ID)
 		}
 		st.Last = &runs[i]

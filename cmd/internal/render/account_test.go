@@ -65,6 +65,10 @@ func TestTimeline(t *testing.T) {
 	if !strings.Contains(got, "| launches paused | unknown | 31s |") || strings.Contains(got, "CET") {
 		t.Errorf("without its plan and in UTC:\n%s", got)
 	}
+	overridden := journal.Run{ID: "x", Started: noon, Entries: []journal.Entry{{Time: noon, Mark: journal.Overridden, Guard: "guard.quiet", Reason: "exams"}}}
+	if got := Timeline(overridden, time.UTC); !strings.Contains(got, "guard.quiet: exams") {
+		t.Errorf("nobody knows what was overridden: %s", got)
+	}
 	if got := Timeline(journal.Run{ID: "x", Started: noon}, time.UTC); !strings.Contains(got, "unfinished") {
 		t.Errorf("a run without entries:\n%s", got)
 	}

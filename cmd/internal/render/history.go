@@ -153,8 +153,9 @@ func Run(r journal.Run, s Style) string {
 // planning.
 type Status struct {
 	Clusters []ClusterStatus `json:"clusters"`
-	Last     *journal.Run    `json:"last_run"` // nil when there was none
-	Open     []string        `json:"unfinished_runs"`
+	Last     *journal.Run    `json:"last_run"`            // nil when there was none
+	Open     []string        `json:"unfinished_runs"`     // which nobody carries out
+	UnderWay []string        `json:"under_way,omitempty"` // which somebody holds a lock for
 }
 
 // A ClusterStatus is one cluster as seen now.
@@ -195,15 +196,22 @@ func StatusText(st Status, now time.Time, s Style) string {
 		return b.String()
 	}
 	line := fmt.Sprintf("last run %s (%s), %s ago, by %s: ", clean(st.Last.ID), st.Last.Kind, span(now.Sub(st.Last.Started)), clean(st.Last.Holder))
-	if end, finished := Ending(*st.Last); finished {
+	end, finished := Ending(*st.Last)
+	switch {
+	case slices.Contains(st.UnderWay, st.Last.ID):
+		line += "under way"
+	case finished:
 		line += string(end.Outcome)
 		if end.Reason != "" {
 			line += ", " + flat(end.Reason)
 		}
-	} else {
+	default:
 		line += "unfinished"
 	}
 	b.WriteString(wrap(line, "", s.width()))
+	for _, id := range st.UnderWay {
+		b.WriteString(wrap("to follow it: hubcap status --watch "+clean(id), "", s.width()))
+	}
 	for _, id := range st.Open {
 		b.WriteString(wrap("unfinished run "+clean(id)+": hubcap resume "+clean(id)+", or hubcap rollback "+clean(id), "", s.width()))
 	}

@@ -138,7 +138,7 @@ func TestHistory(t *testing.T) {
 	golden(t, "status.txt", StatusText(Status{
 		Clusters: []ClusterStatus{{Name: "prod", Where: "us-central1-a", Identity: "b6c1", Sessions: 412, Locked: "ada@lovelace since 2026-11-21T12:00:00Z, run 20261121-130000-77aa"}, {Name: "dr"}, {Name: "old", Trouble: "connect to old: unreachable"}},
 		Last:     &runs[1], Open: []string{runs[1].ID},
-	}, at(7200), Style{})+StatusText(Status{}, noon, Style{}))
+	}, at(7200), Style{})+StatusText(Status{}, noon, Style{})+StatusText(Status{Last: &runs[1], UnderWay: []string{runs[1].ID}}, at(7200), Style{}))
 }
 
 // Markdown stays below GitHub's limit, whatever the plan.

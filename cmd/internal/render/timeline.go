@@ -127,6 +127,9 @@ func told(e journal.Entry) (string, bool) {
 	if e.Outcome != "" {
 		text += ": " + string(e.Outcome)
 	}
+	if e.Guard != "" && !strings.HasPrefix(e.Reason, e.Guard) {
+		text += ", " + e.Guard
+	}
 	if e.Gate != "" {
 		text = fmt.Sprintf("%s gate %s: %s", e.Step, e.Gate, e.Verdict)
 	}
