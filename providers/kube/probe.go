@@ -16,7 +16,9 @@ import (
 // Probe tells whether the object of change has settled as wanted. For a workload
 // that means pods: every one of the wanted template, with the wanted images and
 // checksums, ready, and none of an old template left. A deleted object has
-// settled when it is gone.
+// settled when it is gone, and one of which only the owner changes (ClassAdopt)
+// when its controller has seen that: nothing restarts for it, so pods that were in
+// trouble before are none of its business.
 func (p *Provider) Probe(ctx context.Context, change resource.Change) (resource.Health, error) {
 	k, err := p.kindOf(change)
 	if isNoKind(err) {
@@ -80,6 +82,9 @@ var (
 	claimKind       = schema.GroupKind{Kind: "PersistentVolumeClaim"}
 )
 
+// runsPods are the kinds that keep pods running, whose template counts.
+var runsPods = map[schema.GroupKind]bool{deploymentKind: true, statefulSetKind: true, daemonSetKind: true}
+
 func (p *Provider) health(ctx context.Context, change resource.Change, live *unstructured.Unstructured) (resource.Health, error) {
 	gk := live.GroupVersionKind().GroupKind()
 	if gk == claimKind {
@@ -89,11 +94,17 @@ func (p *Provider) health(ctx context.Context, change resource.Change, live *uns
 	if err != nil {
 		return resource.Health{}, fmt.Errorf("compute status: %w", err)
 	}
+	if change.Class == resource.ClassAdopt && !runsPods[gk] {
+		return resource.Health{Ready: true}, nil
+	}
 	switch gk {
 	case deploymentKind, statefulSetKind, daemonSetKind:
 		w, err := p.workload(live, change.After)
 		if err != nil {
 			return resource.Health{}, err
+		}
+		if change.Class == resource.ClassAdopt {
+			return w.untouched(), nil
 		}
 		return w.health(ctx, result)
 	case jobKind:

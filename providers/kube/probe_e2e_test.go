@@ -88,6 +88,27 @@ func TestUndoneIsNotSettled(t *testing.T) {
 	})
 }
 
+// A take-over restarts nothing, so what was in trouble before it is no reason to
+// take it back: a hub whose pods do not come up, a job that failed. A change of
+// the template is seen all the same.
+func TestTakenOverIsNotBlamed(t *testing.T) {
+	b := newBench(t).makeNamespace().nodes()
+	const job = `
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: c, image: "example.org/c:fail"}]}}}`
+	changes := b.apply(b.desire("web", deploymentOf("badimage", 1, "a")+job))
+	b.await(changes, isTerminal)
+	for i := range changes {
+		changes[i].Class = resource.ClassAdopt
+	}
+	b.await(changes, isSettled)
+	b.kubectl("set", "image", "deployment/web", "web=example.org/web:other")
+	b.await(changes[:1], func(h resource.Health) bool { return !h.Ready })
+}
+
 func TestTerminalCauses(t *testing.T) {
 	const set = `apiVersion: apps/v1
 kind: StatefulSet

@@ -94,14 +94,23 @@ func (w *workload) owns(pod *corev1.Pod) bool {
 	return owner.UID == w.object.GetUID()
 }
 
+// untouched is the health of a workload whose pods do not count: its template is
+// the wanted one, and its controller knows that.
+func (w *workload) untouched() resource.Health {
+	if by := w.templateMoved(); by != "" {
+		return resource.Health{Reason: by}
+	}
+	if !w.observed() {
+		return resource.Health{Reason: "its controller has not seen the change yet"}
+	}
+	return resource.Health{Ready: true}
+}
+
 // health looks at the pods first, because they tell why, and then at the
 // workload's own status, because it tells what is still missing.
 func (w *workload) health(ctx context.Context, result *status.Result) (resource.Health, error) {
-	if by := w.templateMoved(); by != "" {
-		return resource.Health{Reason: by}, nil
-	}
-	if !w.observed() {
-		return resource.Health{Reason: "its controller has not seen the change yet"}, nil
+	if h := w.untouched(); !h.Ready {
+		return h, nil
 	}
 	pods, err := w.pods(ctx)
 	if err != nil {
