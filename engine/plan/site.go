@@ -143,7 +143,8 @@ func (b *builder) gatesFor(s Step, gates []Gate, unchanged []Site, isNew bool) [
 		}
 		filled, problem := g.For(site, unchanged)
 		if problem != "" {
-			continue // it is about another kind of block
+			b.ungated(g.Name, site, problem)
+			continue
 		}
 		if p := filled.Prometheus; p != nil && !b.comparable(g.Name, c, p, isNew) {
 			continue
@@ -151,6 +152,15 @@ func (b *builder) gatesFor(s Step, gates []Gate, unchanged []Site, isNew bool) [
 		all = append(all, filled)
 	}
 	return withDefaults(all)
+}
+
+// ungated warns, once, of a hub that goes without a gate of its rollout. Blocks that
+// are no hubs go without those that are about hubs, and nobody expects otherwise.
+func (b *builder) ungated(gate string, site Site, problem string) {
+	warning := fmt.Sprintf("%s goes without gate %s: %s", site.Block, gate, problem)
+	if site.Type != "" && !slices.Contains(b.plan.Warnings, warning) {
+		b.plan.Warnings = append(b.plan.Warnings, warning)
+	}
 }
 
 // comparable leaves out the comparisons that have nothing to compare with, and

@@ -113,6 +113,23 @@ func TestWavesTakeControls(t *testing.T) {
 	}
 }
 
+// TestUngated holds that a hub which goes without a gate is told of, once, and
+// that a chart without one of hubs is not.
+func TestUngated(t *testing.T) {
+	noURL := site("a", "jupyterhub")
+	noURL.URL = ""
+	b := &builder{Input: Input{Sites: []Site{noURL, {Block: resource.ParseAddress("chart.x")}}}, plan: &Plan{}}
+	for _, c := range []resource.Component{{Block: noURL.Block, Name: "hub"}, {Block: noURL.Block, Name: "proxy"}, {Block: resource.ParseAddress("chart.x")}} {
+		if got := b.gatesFor(Step{Component: c, Cluster: "c"}, []Gate{{Name: "launch", Launch: &LaunchCheck{}}}, nil, false); len(got) > 0 {
+			t.Errorf("%s has gates %v", c, got)
+		}
+	}
+	want := []string{"hub.a goes without gate launch: it launches at the hub's url, and the hub has none"}
+	if diff := cmp.Diff(want, b.plan.Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
 // TestGatesOfAStep holds which gates a step has, and what is left of comparisons
 // that have nothing to compare with.
 func TestGatesOfAStep(t *testing.T) {
