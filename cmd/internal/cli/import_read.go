@@ -252,10 +252,10 @@ func (i *importing) readReleases(ctx context.Context, f *found, client *kube.Cli
 			described[adopt.Key{Namespace: c.Namespace, Name: c.Release}] = true
 		}
 	}
-	met := map[string]bool{}
+	met, inhabited := map[string]bool{}, map[string]bool{}
 	for _, r := range all.Found {
 		key := adopt.Key{Namespace: r.Namespace, Name: r.Name}
-		met[r.Name], met[key.String()] = true, true
+		met[r.Name], met[key.String()], inhabited[r.Namespace] = true, true, true
 		if described[key] {
 			f.skipped = append(f.skipped, fmt.Sprintf("Release %s is in the config already.", key))
 			continue
@@ -267,7 +267,22 @@ func (i *importing) readReleases(ctx context.Context, f *found, client *kube.Cli
 			return fmt.Errorf("find release %s: Helm has no record of it%s", name, inNamespaces(i.namespaces))
 		}
 	}
+	if len(i.releases) == 0 && len(f.unreadable) == 0 {
+		f.skipped = append(f.skipped, withoutReleases(i.namespaces, inhabited)...)
+	}
 	return nil
+}
+
+// withoutReleases says which of the namespaces that were asked for have nothing to
+// import: a name that is mistyped looks like that.
+func withoutReleases(asked []string, inhabited map[string]bool) []string {
+	var notes []string
+	for _, name := range asked {
+		if !inhabited[name] {
+			notes = append(notes, fmt.Sprintf("Namespace %s has no release of Helm.", name))
+		}
+	}
+	return notes
 }
 
 func inNamespaces(names []string) string {

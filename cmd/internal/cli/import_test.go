@@ -127,3 +127,20 @@ repo_ban "b" {
 		t.Error("a file that is not there has a group")
 	}
 }
+
+func TestWithoutReleases(t *testing.T) {
+	inhabited := map[string]bool{"prod": true}
+	for _, c := range []struct {
+		reason string
+		asked  []string
+		want   string
+	}{
+		{"a name that is mistyped is said", []string{"prod", "pord"}, "Namespace pord has no release of Helm."},
+		{"nothing to say of one with releases", []string{"prod"}, ""},
+		{"the whole cluster may have none", nil, ""},
+	} {
+		if got := strings.Join(withoutReleases(c.asked, inhabited), "\n"); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.reason, got, c.want)
+		}
+	}
+}
