@@ -237,9 +237,20 @@ func (s *session) guard(ctx context.Context, c resource.Change) error {
 	return nil
 }
 
+// standing counts the steps that are done and were not taken back later.
+func (s *session) standing() int {
+	n := 0
+	for _, state := range journal.States(s.run.Entries) {
+		if state.Mark == journal.Done {
+			n++
+		}
+	}
+	return n
+}
+
 // finish records how the run ended and tells.
 func (s *session) finish(ctx context.Context, r run.Result) (Outcome, error) {
-	o := Outcome{Run: s.run.ID, Outcome: r.Outcome, Steps: r.Done}
+	o := Outcome{Run: s.run.ID, Outcome: r.Outcome, Steps: min(r.Done, s.standing())}
 	if r.Failed != nil {
 		o.Failed = r.Failed.ID
 	}

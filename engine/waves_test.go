@@ -191,6 +191,9 @@ func TestFailureInLanes(t *testing.T) {
 			if err != nil || o.Outcome != journal.WasRolledBack || !strings.Contains(string(o.Failed), "hub."+test.fails+"/hub") {
 				t.Fatalf("%s, %s fails: %+v, %v", test.rollback, test.fails, o, err)
 			}
+			if stand, fixed := map[string]int{"wave": 2, "run": 0}[test.rollback]; fixed && o.Steps != stand {
+				t.Errorf("%s: %d steps are told as done, %d were not taken back", test.rollback, o.Steps, stand)
+			}
 			objects := w.Objects()
 			for i, hub := range strings.Fields("a b c d e f") {
 				for _, component := range []string{"hub", "binder"} {
