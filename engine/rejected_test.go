@@ -9,6 +9,7 @@ import (
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
+	"hubcap/providers/memory"
 )
 
 // TestRejected checks that what was rolled back is remembered: wanting it again is
@@ -56,5 +57,29 @@ func TestRejected(t *testing.T) {
 	apply(t, newEngine(w, next)) // back to something else, and once more
 	if p := mustPlan(t, again); len(p.Verdicts) > 0 || p.Empty() {
 		t.Errorf("what went well since is still denied: %+v", p.Verdicts)
+	}
+}
+
+// TestSuperseded checks that a run that was cut off is not gone on with once another
+// has changed the same.
+func TestSuperseded(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, next)
+	w.DieAt(25, memory.AfterEffect)
+	cut, _ := e.Apply(t.Context(), mustPlan(t, newEngine(w, next)))
+	if !w.Revive() {
+		t.Fatalf("it was not cut off: %+v", cut)
+	}
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := runs[len(runs)-1].ID
+	apply(t, newEngine(w, next))
+	if o, err := e.Resume(t.Context(), id); !errors.Is(err, engine.ErrStale) || o.Run != "" {
+		t.Errorf("resume of what was superseded: %+v, %v; want it stale", o, err)
+	}
+	if p := mustPlan(t, newEngine(w, next)); !p.Empty() {
+		t.Errorf("the plan after it has steps %v", stepIDs(p))
 	}
 }

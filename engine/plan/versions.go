@@ -50,6 +50,7 @@ func (b *builder) versions(changes []resource.Change) {
 			m.images(c)
 		}
 	}
+	m.found = slices.DeleteFunc(m.found, func(move Move) bool { return m.pinned(move, changes) })
 	slices.SortStableFunc(m.found, func(x, y Move) int {
 		return cmp.Or(
 			cmp.Compare(x.Block.String(), y.Block.String()), cmp.Compare(moveRanks[x.Kind], moveRanks[y.Kind]),
@@ -62,6 +63,14 @@ func (b *builder) versions(changes []resource.Change) {
 			b.plan.Versions.Faults = append(b.plan.Versions.Faults, f)
 		}
 	}
+}
+
+// pinned reports whether a move is of the JupyterHub of a chart that a hub does not
+// run: its image stays the one that the author named.
+func (m *moves) pinned(move Move, changes []resource.Change) bool {
+	return move.Kind == AppMove && move.Name == appName(jupyterhubChart) && slices.ContainsFunc(changes, func(c resource.Change) bool {
+		return c.Address.Block() == move.Block && image(c.After) != "" && image(c.Before) == image(c.After)
+	})
 }
 
 // selectsBlock reports whether --only and --except let anything of a block

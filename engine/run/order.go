@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -79,17 +78,20 @@ func (d *Desk) Aborted() error {
 	return nil
 }
 
-// promoted returns the order to go on that came after an instant.
+// promoted returns the order to go on that came after an instant. One that ends a
+// pause does that, and nothing more.
 func (d *Desk) promoted(since time.Time) (journal.Order, bool) {
 	if d == nil {
 		return journal.Order{}, false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, o := range slices.Backward(d.orders) {
-		if o.Kind == journal.Promote && d.arrived[i].After(since) {
+	isPaused := false
+	for i, o := range d.orders {
+		if o.Kind == journal.Promote && !isPaused && d.arrived[i].After(since) {
 			return o, true
 		}
+		isPaused = o.Kind == journal.Pause
 	}
 	return journal.Order{}, false
 }

@@ -48,6 +48,7 @@ func TestOrders(t *testing.T) {
 		},
 		{"a manual gate waits for promote", ask, nil, good, []given{{5 * time.Hour, journal.Promote}, {6 * time.Hour, journal.Promote}}, journal.Succeeded, 6*time.Hour + time.Minute, 6 * time.Hour, 2, ""},
 		{"a manual gate that nobody answers holds the run", ask, nil, good, nil, journal.WasHeld, 24*time.Hour + time.Minute, 24 * time.Hour, 0, `waits for "hubcap promote": look at it`},
+		{"promote ends a pause, and not the bake beside it", short, nil, good, []given{{10 * time.Second, journal.Pause}, {20 * time.Second, journal.Promote}}, journal.Succeeded, 3 * time.Minute, 2 * time.Minute, 2, ""},
 		{"abort in a bake", long, nil, good, []given{{time.Minute, journal.Abort}}, "failed", time.Minute + time.Second, 0, 0, "aborted: abort by ada@laptop: because"},
 		{"abort while it converges", nil, slow, good, []given{{10 * time.Second, journal.Abort}}, "failed", 12 * time.Second, 0, 0, "aborted"},
 		{"a pause lets the step come to its end", nil, slow, good, []given{{10 * time.Second, journal.Pause}, {time.Hour, journal.Promote}}, journal.Succeeded, time.Hour + 3*time.Minute, time.Hour, 2, ""},

@@ -181,7 +181,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("after the abort the image is %s", image)
 	}
 	w.hubcap(applier, 9, "apply", "--auto-approve", "--var=image=example.org/app:2").has(t, "was rolled back by run "+second, "--retry")
-	w.hubcap(applier, 64, "pause").has(t, "no run is under way")
+	w.hubcap(applier, 1, "pause").has(t, "no run is under way")
 	for _, kind := range []string{"started", "finished", "failed", "rolled_back"} {
 		if !strings.Contains(told.told(), kind) {
 			t.Errorf("the webhook was told %q, not of %s", told.told(), kind)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -14,9 +15,9 @@ func (s *session) orderCommands() []*cobra.Command {
 	return []*cobra.Command{
 		s.orderCommand(journal.Pause, "Let a run begin no further step", `Tells a run that is under way, here or on another machine, to begin no further step. The
 steps that it has begun come to their end. "hubcap promote" lets it go on.`),
-		s.orderCommand(journal.Promote, "Let a run go on: end a pause or a bake, answer a manual gate", `Tells a run that is under way to go on: it ends a pause, answers a manual gate, and ends the
-bake of the steps under way, except of gates that have just seen something bad. Guards
-are not passed over: see --override of apply and resume.`),
+		s.orderCommand(journal.Promote, "Let a run go on: end a pause or a bake, answer a manual gate", `Tells a run that is under way to go on: it ends a pause. Without one it answers a manual
+gate and ends the bake of the steps under way, except of gates that have just seen
+something bad. Guards are not passed over: see --override of apply and resume.`),
 		s.orderCommand(journal.Abort, "Stop a run, and take back the step that is under way", `Tells a run that is under way to stop. The steps that are under way are rolled back; those
 that are done stay. "hubcap rollback" takes these back, too.`),
 	}
@@ -63,5 +64,5 @@ func (s *session) underWay(ctx context.Context, e *engine.Engine, kind journal.O
 			return locked.Holder.Run, nil
 		}
 	}
-	return "", usage("%s: no run is under way", kind)
+	return "", fmt.Errorf("%s: no run is under way", kind)
 }

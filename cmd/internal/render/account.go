@@ -12,15 +12,16 @@ import (
 
 // An account is what a run's journal says, step by step.
 type account struct {
-	run       journal.Run
-	steps     []accountStep
-	began     time.Time
-	ended     time.Time // of the last entry
-	outcome   string    // "unfinished" while there is none
-	reason    string
-	predicted resource.Impact // of the steps that were begun
-	measured  resource.Impact
-	isKnown   bool // predicted is: the plan was at hand
+	run        journal.Run
+	steps      []accountStep
+	began      time.Time
+	ended      time.Time // of the last entry
+	outcome    string    // "unfinished" while there is none
+	reason     string
+	predicted  resource.Impact // of the steps that were begun
+	measured   resource.Impact
+	isKnown    bool // predicted is: the plan was at hand
+	isMeasured bool // measured is: a step that was done was measured
 }
 
 // An accountStep is one step of a run.
@@ -135,6 +136,7 @@ func (a *account) close() {
 			a.predicted = plus(a.predicted, *s.predicted)
 		}
 		if s.measured != nil {
+			a.isMeasured = true
 			a.measured = plus(a.measured, *s.measured)
 		}
 	}

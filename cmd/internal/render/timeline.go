@@ -95,7 +95,11 @@ func (a account) impactRows() [][3]string {
 		if a.isKnown {
 			predicted = of(a.predicted)
 		}
-		rows = append(rows, [3]string{name, predicted, of(a.measured)})
+		measured := "—"
+		if a.isMeasured {
+			measured = of(a.measured)
+		}
+		rows = append(rows, [3]string{name, predicted, measured})
 	}
 	add("launches paused", func(i resource.Impact) string { return span(i.LaunchGap) })
 	add("sessions lost", func(i resource.Impact) string { return fmt.Sprint(i.SessionsLost) })
