@@ -100,3 +100,14 @@ func events(cfg *schema.Config) []plan.HubEvent {
 	slices.SortFunc(all, func(x, y plan.HubEvent) int { return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Name, y.Name)) })
 	return all
 }
+
+// LoadOf returns what a guard asks a Prometheus, as a gate asks it; false when it
+// asks none.
+func LoadOf(g schema.Guard) (plan.Gate, bool) {
+	if g.Load == nil {
+		return plan.Gate{}, false
+	}
+	guard := guardOf(g, &schema.Config{})
+	check := guard.Load.PrometheusCheck
+	return plan.Gate{Name: guard.Name, Prometheus: &check, Advisory: guard.Level == plan.Advisory}, true
+}

@@ -9,19 +9,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hubcap/engine"
 	"hubcap/engine/gate"
 	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 	"hubcap/engine/run"
 	"hubcap/providers/prometheus"
+	"hubcap/schema"
 )
 
 func (s *session) doctorMetricsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "metrics", Args: args(cobra.NoArgs), Short: "Check that the gates would have data, and say why not",
-		Long: `Asks, for every gate that asks a Prometheus and every hub that it is about, whether
+		Use: "metrics", Args: args(cobra.NoArgs), Short: "Check that gates and guards would have data, and say why not",
+		Long: `Asks, for every gate and guard that asks a Prometheus and every hub that it is about, whether
 its queries give numbers now. Where one does not it says why: a metric that nobody
 exports, a label that nothing has, a target that is down, a cluster without a
-Prometheus. Exit 1 when a gate that decides would have no data.`,
+Prometheus. Exit 1 when a gate that decides, or a guard that holds, would have none.`,
 	}
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
@@ -55,6 +58,7 @@ func (s *session) examineMetrics(ctx context.Context) error {
 		own, _ := attemptsAt(config, g, "")
 		attempts = append(attempts, own...)
 	}
+	attempts = append(attempts, loads(config)...)
 	var found []metricFinding
 	for _, a := range attempts {
 		found = append(found, s.examineGate(ctx, a)...)
@@ -71,12 +75,39 @@ func (s *session) examineMetrics(ctx context.Context) error {
 	return nil
 }
 
+// loads are the questions about load that guards ask, each once.
+func loads(config *schema.Config) []attempt {
+	var all []attempt
+	asked := map[string]bool{}
+	for _, g := range config.Guards {
+		load, asks := engine.LoadOf(g)
+		if !asks {
+			continue
+		}
+		for _, site := range engine.Sites(config) {
+			filled, unfit := load.For(site, nil)
+			key := g.Address.String() + " " + site.Cluster
+			if unfit == "" && filled.Prometheus.Query != load.Prometheus.Query {
+				key += " " + site.Block.String()
+			} else {
+				site.Block = resource.Address{} // it is about the cluster
+			}
+			if unfit != "" || asked[key] {
+				continue
+			}
+			asked[key] = true
+			all = append(all, attempt{address: g.Address, gate: filled, site: site})
+		}
+	}
+	return all
+}
+
 func (s *session) tellMetrics(found []metricFinding) error {
 	if s.output == asJSON {
 		return s.writeJSON(map[string]any{"format_version": "1.0", "metrics": append([]metricFinding{}, found...)})
 	}
 	if len(found) == 0 {
-		return s.print("No gate asks a Prometheus.\n")
+		return s.print("No gate and no guard asks a Prometheus.\n")
 	}
 	var b strings.Builder
 	for _, f := range found {
