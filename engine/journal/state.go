@@ -154,3 +154,30 @@ func Measured(runs []Run) map[resource.Class]plan.Measure {
 	}
 	return measured
 }
+
+// Superseded reports whether r need not be gone on with any more: one of the runs
+// that began after it, of the same config, has changed what it changed, or it changed
+// nothing and a later one went well.
+func Superseded(r Run, runs []Run) bool {
+	mine := make(map[resource.ID]bool)
+	for _, e := range r.Entries {
+		if e.Mark == Intended {
+			note(mine, e.Objects())
+		}
+	}
+	for _, later := range runs {
+		if later.Config != r.Config || !later.Started.After(r.Started) {
+			continue
+		}
+		outcome, _ := Ended(later.Entries)
+		if len(mine) == 0 && outcome == Succeeded {
+			return true
+		}
+		for _, e := range later.Entries {
+			if e.Mark == Intended && slices.ContainsFunc(e.Objects(), func(id resource.ID) bool { return mine[id] }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,31 @@
+package journal
+
+import (
+	"testing"
+	"time"
+)
+
+func TestSuperseded(t *testing.T) {
+	at := func(n int, config string, entries ...Entry) Run {
+		return Run{Config: config, Started: time.Unix(int64(n), 0), Entries: entries}
+	}
+	done := Entry{Mark: RunFinished, Outcome: Succeeded}
+	cut := at(1, "a", entry(Intended, "1", "x"))
+	for _, test := range []struct {
+		reason string
+		run    Run
+		later  Run
+		want   bool
+	}{
+		{"the same was changed since", cut, at(2, "a", entry(Intended, "1", "x")), true},
+		{"something else was", cut, at(2, "a", entry(Intended, "1", "y"), done), false},
+		{"it was before", cut, at(0, "a", entry(Intended, "1", "x")), false},
+		{"another config's run", cut, at(2, "b", entry(Intended, "1", "x")), false},
+		{"it changed nothing, and a later one went well", at(1, "a"), at(2, "a", done), true},
+		{"it changed nothing, and a later one did not end", at(1, "a"), at(2, "a"), false},
+	} {
+		if got := Superseded(test.run, []Run{test.run, test.later}); got != test.want {
+			t.Errorf("%s: %t, want %t", test.reason, got, test.want)
+		}
+	}
+}
