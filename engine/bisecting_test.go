@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,4 +141,64 @@ func TestParts(t *testing.T) {
 	if diff := cmp.Diff([]string{"hub, proxy", "binder"}, names); diff != "" && strings.Join(names, ";") != "binder;hub, proxy" {
 		t.Errorf("parts (-want +got):\n%s", diff)
 	}
+}
+
+// TestCrashInBisect lets a run die at every call of the search for a culprit:
+// resuming it ends with everything as before, and with the culprit's name.
+func TestCrashInBisect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		count := 0
+		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
+			for n := 1; crashInBisect(t, n, at); n += stride() {
+				count++
+			}
+		}
+		t.Logf("%d crashes survived", count)
+		if count < 20 {
+			t.Errorf("only %d crashes", count)
+		}
+	})
+}
+
+func crashInBisect(t *testing.T, n int, at memory.Moment) bool {
+	t.Helper()
+	w := memory.New("prod", "default")
+	apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
+	before := w.Objects()
+	w.Broken = []string{"binder:2"}
+	e := newEngine(w, batchOf(func(string) string { return "2" }))
+	e.Config.Rollouts = []schema.Rollout{{
+		Block: schema.Block{Address: resource.Address{Kind: "rollout", Name: "all"}}, Order: [][]resource.Address{{{Kind: "hub", Name: "prod"}}},
+		OnFailure: "rollback", Rollback: "component", Batch: true, Bisect: true,
+	}}
+	p := mustPlan(t, e)
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.DieAt(n, at)
+	if _, err := e.Apply(t.Context(), p); !w.Revive() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return false
+	}
+	began, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := fmt.Sprintf("death at call %d (moment %d)", n, at)
+	if len(began) > len(runs) {
+		last := began[len(began)-1]
+		if _, ended := journal.Ended(last.Entries); !ended {
+			if o, err := e.Resume(t.Context(), last.ID); err != nil || o.Outcome != journal.WasRolledBack {
+				t.Fatalf("%s: resume = %+v, %v", where, o, err)
+			}
+		}
+	}
+	if diff := cmp.Diff(before, w.Objects()); diff != "" {
+		t.Fatalf("%s (-before +after):\n%s", where, diff)
+	}
+	return true
 }
