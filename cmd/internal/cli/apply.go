@@ -157,7 +157,7 @@ func (s *session) remind(ctx context.Context, e *engine.Engine) {
 			continue
 		}
 		if journal.Resumable(r.Entries) && journal.Touched(r.Entries) {
-			s.warn("hubcap: run %s did not come to its end, and what it made may not have passed its gates: hubcap resume %s goes on with it", r.ID, r.ID)
+			s.warn("hubcap: run %s did not come to its end, and what it made may not have passed its gates: %s goes on with it", r.ID, s.again("resume", r.ID))
 		}
 		return
 	}

@@ -107,13 +107,31 @@ func failedStep(p *plan.Plan, id plan.StepID) (plan.Step, bool) {
 	return plan.Step{}, false
 }
 
+// again is a command that goes on where this one ended, with what it takes to find
+// the same config.
+func (s *session) again(command ...string) string {
+	words := append([]string{"hubcap"}, command...)
+	if s.chdir != "." && s.chdir != "" {
+		words = append(words, "--chdir", s.chdir)
+	}
+	for _, file := range s.varFiles {
+		words = append(words, "--var-file", file)
+	}
+	for i, w := range words {
+		if strings.ContainsAny(w, " '\"$") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // next says what to do after a run that did not end well.
 func (s *session) next(c code, id string) {
 	switch {
 	case id == "":
 	case c == exitHeld, c == exitInterrupted, c == exitDenied:
-		s.hint("To go on: hubcap resume %s. To go back: hubcap rollback %s", id, id)
+		s.hint("To go on: %s. To go back: %s", s.again("resume", id), s.again("rollback", id))
 	case c == exitStuck:
-		s.warn("A person is needed: hubcap history %s shows what was done, hubcap rollback %s tries again.", id, id)
+		s.warn("A person is needed: %s shows what was done, %s tries again.", s.again("history", id), s.again("rollback", id))
 	}
 }

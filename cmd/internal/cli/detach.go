@@ -70,12 +70,12 @@ func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, 
 		Args: a.elsewhere(id), Config: config, Final: finalCodes(),
 	})
 	if err != nil {
-		return &exit{code: exitHeld, err: fmt.Errorf("%w; run %s is prepared, and nothing of it is done: hubcap resume carries it out here, hubcap rollback gives it up", err, id)}
+		return &exit{code: exitHeld, err: fmt.Errorf("%w; run %s is prepared, and nothing of it is done: %s carries it out here, %s gives it up", err, id, s.again("resume", id), s.again("rollback", id))}
 	}
 	if s.output == asJSON {
 		return s.writeJSON(map[string]string{"format_version": "1.0", "run": id, "outcome": "detached"})
 	}
-	return s.print(fmt.Sprintf("Handed over: run %s goes on in cluster %s.\nFollow it with: hubcap status --watch %s\n", id, home, id))
+	return s.print(fmt.Sprintf("Handed over: run %s goes on in cluster %s.\nFollow it with: %s\n", id, home, s.again("status", "--watch", id)))
 }
 
 // homeOf returns the cluster that keeps the journal.

@@ -37,7 +37,7 @@ func (s *session) follow(ctx context.Context, e *engine.Engine, id string) error
 		select {
 		case <-ctx.Done():
 			w.close()
-			s.hint("The run goes on. To follow it again: hubcap status --watch %s", id)
+			s.hint("The run goes on. To follow it again: %s", s.again("status", "--watch", id))
 			return silently(exitInterrupted)
 		case <-time.After(followEvery):
 		}

@@ -98,15 +98,15 @@ func (s *session) explain(p *plan.Plan, out string) {
 	case len(p.Refused) > 0:
 		s.warn("hubcap: apply would refuse this plan: %d of its objects may not be written.", len(p.Refused))
 	case len(p.Denied()) > len(p.Forbidden()):
-		s.warn("hubcap: this was rolled back before, see above. To try it again: hubcap apply --retry")
+		s.warn("hubcap: this was rolled back before, see above. To try it again: %s", s.again("apply", "--retry"))
 	case len(p.Denied()) > 0:
 		s.warn("hubcap: apply would refuse this plan: %s denies it, see above.", p.Denied()[0].Name)
 	case len(p.Unreadable) > 0:
 		s.warn("hubcap: the plan is incomplete; not to be read: %d, named above.", len(p.Unreadable))
 	case p.Empty():
 	case out != "":
-		s.hint("Saved to %s. To carry it out: hubcap apply %s", out, out)
+		s.hint("Saved to %s. To carry it out: %s", out, s.again("apply", out))
 	default:
-		s.hint("To carry it out: hubcap apply. To keep exactly this plan: hubcap plan --out FILE")
+		s.hint("To carry it out: %s. To keep exactly this plan: %s", s.again("apply"), s.again("plan", "--out", "FILE"))
 	}
 }
