@@ -2,23 +2,27 @@ package journal
 
 import "hubcap/engine/plan"
 
-// Rejected returns what was rolled back by runs, oldest first, and not applied
-// with success since, by the digest of the step that wanted it.
+// Rejected returns what was made by runs, oldest first, failed its checks, was rolled
+// back, and was not applied with success since, by the digest of the step that wanted
+// it. What could not be made at all, for want of a quota or a permission, is not
+// among it: nobody knows whether it is any good.
 func Rejected(runs []Run) map[string]plan.Rejection {
 	all := make(map[string]plan.Rejection)
 	for _, r := range runs {
 		if r.Kind != ApplyRun {
 			continue
 		}
-		failed := make(map[plan.StepID]Entry)
+		failed, made := make(map[plan.StepID]Entry), make(map[plan.StepID]bool)
 		for _, e := range r.Entries {
 			switch {
+			case e.Mark == Converging, e.Mark == Baking:
+				made[e.Step] = true
 			case e.Digest != "" && e.Mark == Failed:
 				failed[e.Step] = e
 			case e.Digest != "" && e.Mark == Done:
 				delete(all, e.Digest)
 			case e.Mark == RolledBack:
-				if f, has := failed[e.Step]; has {
+				if f, has := failed[e.Step]; has && made[e.Step] {
 					all[f.Digest] = plan.Rejection{Run: r.ID, Reason: f.Reason, Time: f.Time}
 				}
 			}

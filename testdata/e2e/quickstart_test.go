@@ -85,7 +85,7 @@ func planAsReader(t *testing.T, w *world) {
 		w.hubcap(reader, 0, "plan") // the same, for people
 		w.hubcap(reader, 0, "status")
 		w.hubcap(reader, 0, "history")
-		w.hubcap(nobody, 1, "plan").has(t, "forbidden")
+		w.hubcap(nobody, 3, "plan").has(t, "forbidden")
 	})
 }
 

@@ -1,0 +1,39 @@
+package journal
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine/plan"
+)
+
+func TestRejected(t *testing.T) {
+	with := func(m Mark, digest string) Entry { return Entry{Mark: m, Step: "1", Digest: digest, Reason: string(m)} }
+	bad := []Entry{with(Applying, ""), with(Converging, ""), with(Failed, "d"), with(RollingBack, ""), with(RolledBack, "")}
+	for _, test := range []struct {
+		reason string
+		runs   []Run
+		want   []string
+	}{
+		{"made, failed, rolled back", []Run{{Kind: ApplyRun, Entries: bad}}, []string{"d"}},
+		{"not made at all", []Run{{Kind: ApplyRun, Entries: []Entry{with(Applying, ""), with(Failed, "d"), with(RolledBack, "")}}}, nil},
+		{"failed, and the way back did, too", []Run{{Kind: ApplyRun, Entries: append(bad[:4:4], with(Stuck, ""))}}, nil},
+		{"applied with success since", []Run{{Kind: ApplyRun, Entries: bad}, {Kind: ApplyRun, Entries: []Entry{with(Done, "d")}}}, nil},
+		{"applied with success before", []Run{{Kind: ApplyRun, Entries: []Entry{with(Done, "d")}}, {Kind: ApplyRun, Entries: bad}}, []string{"d"}},
+		{"a rollback that failed", []Run{{Kind: RollbackRun, Entries: bad}}, nil},
+		{"an old journal without digests", []Run{{Kind: ApplyRun, Entries: []Entry{with(Converging, ""), with(Failed, ""), with(RolledBack, "")}}}, nil},
+	} {
+		got := Rejected(test.runs)
+		var digests []string
+		for d, r := range got {
+			digests = append(digests, d)
+			if diff := cmp.Diff(plan.Rejection{Reason: "failed"}, r); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		}
+		if diff := cmp.Diff(test.want, digests); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
