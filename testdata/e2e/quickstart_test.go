@@ -91,7 +91,7 @@ func planAsReader(t *testing.T, w *world) {
 
 func applyAsReader(t *testing.T, w *world) {
 	w.unchanged(func() {
-		w.hubcap(reader, 1, "apply", "--auto-approve").has(t, "reader", "hubcap")
+		w.hubcap(reader, 1, "apply", "--auto-approve").has(t, "permission denied", "patch deployments.apps in namespace binder", "create leases.coordination.k8s.io in namespace hubcap")
 	})
 	for _, p := range poolNames(t) {
 		if strings.HasPrefix(p, "core-") || strings.HasPrefix(p, "user-") {
