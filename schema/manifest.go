@@ -69,28 +69,11 @@ func (b *body) yamlAttribute() []resource.Object {
 		}
 		for _, key := range []string{"data", "stringData"} {
 			if v, isThere := o[key]; isThere {
-				o[key] = hide(v)
+				o[key] = resource.Hide(v)
 			}
 		}
 	}
 	return objects
-}
-
-// hide makes every text inside a value sensitive.
-func hide(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = hide(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = hide(e)
-		}
-	case string:
-		return resource.Secret(v)
-	}
-	return v
 }
 
 // manifestFiles reads the files that a pattern names.

@@ -60,7 +60,7 @@ func (b *body) valuesCommand(files []ValuesFile, v cty.Value, at hcl.Range) []Va
 			shown, plainNumber, strings.Join(where, "."))
 		return files
 	}
-	hidden, _ := hide(values).(map[string]any)
+	hidden, _ := resource.Hide(values).(map[string]any)
 	return append(files, ValuesFile{Path: shown, Values: hidden, Secret: true})
 }
 

@@ -85,21 +85,12 @@ func decodeValues(v any) (map[string]any, bool) {
 // whole turns the numbers that a YAML decoder makes floats of, and that are whole,
 // into integers.
 func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = whole(e)
+	return resource.MapLeaves(v, func(leaf any) any {
+		if f, isFloat := leaf.(float64); isFloat && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return int64(f)
 		}
-	case []any:
-		for i, e := range v {
-			v[i] = whole(e)
-		}
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v)
-		}
-	}
-	return v
+		return leaf
+	})
 }
 
 // veil hides a value, whatever it is; what is not there needs no hiding.

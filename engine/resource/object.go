@@ -22,26 +22,7 @@ func (o Object) Copy() Object {
 }
 
 // CopyValue returns a deep copy of a value of an [Object].
-func CopyValue(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		c := make(map[string]any, len(v))
-		for k, e := range v {
-			c[k] = CopyValue(e)
-		}
-		return c
-	case []any:
-		c := make([]any, len(v))
-		for i, e := range v {
-			c[i] = CopyValue(e)
-		}
-		return c
-	case Object:
-		return CopyValue(map[string]any(v))
-	default:
-		return v
-	}
-}
+func CopyValue(v any) any { return MapLeaves(v, func(leaf any) any { return leaf }) }
 
 // Value returns what lies at the path of map keys, and whether anything does.
 func (o Object) Value(path ...string) (any, bool) {
@@ -178,24 +159,42 @@ func (Sensitive) MarshalJSON() ([]byte, error) { return nil, ErrSensitive }
 
 // Reveal returns a deep copy of v in which every [Sensitive] value is plain.
 func Reveal(v any) any {
+	return MapLeaves(v, func(leaf any) any {
+		if secret, isSensitive := leaf.(Sensitive); isSensitive {
+			return secret.value
+		}
+		return leaf
+	})
+}
+
+// Hide returns a deep copy of v in which every text is [Sensitive].
+func Hide(v any) any {
+	return MapLeaves(v, func(leaf any) any {
+		if text, isText := leaf.(string); isText {
+			return Secret(text)
+		}
+		return leaf
+	})
+}
+
+// MapLeaves returns a deep copy of v in which each value that is neither a map nor a
+// list is what leaf makes of it.
+func MapLeaves(v any, leaf func(any) any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		c := make(map[string]any, len(v))
 		for k, e := range v {
-			c[k] = Reveal(e)
+			c[k] = MapLeaves(e, leaf)
 		}
 		return c
 	case Object:
-		return Reveal(map[string]any(v))
+		return MapLeaves(map[string]any(v), leaf)
 	case []any:
 		c := make([]any, len(v))
 		for i, e := range v {
-			c[i] = Reveal(e)
+			c[i] = MapLeaves(e, leaf)
 		}
 		return c
-	case Sensitive:
-		return v.value
-	default:
-		return v
 	}
+	return leaf(v)
 }

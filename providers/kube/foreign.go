@@ -96,9 +96,9 @@ func (c *comparison) foreignField(path fieldpath.Path, w writer, live any) resou
 	_, secret := wanted.(resource.Sensitive)
 	inSecret := isSecret(c.live) && path[0].FieldName != nil && *path[0].FieldName == "data"
 	if secret || inSecret {
-		live = c.p.hide(resource.CopyValue(live))
+		live = c.p.hide(live)
 		if !secret {
-			wanted = c.p.hide(resource.CopyValue(wanted))
+			wanted = c.p.hide(wanted)
 		}
 	}
 	return resource.Foreign{

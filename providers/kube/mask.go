@@ -64,20 +64,14 @@ func (p *Provider) veilTree(tree map[string]any, isSecret bool, desired resource
 
 // hide marks a string, and every string inside a list or map.
 func (p *Provider) hide(v any) any {
-	switch v := v.(type) {
-	case string:
-		p.remember(v)
-		return resource.Secret(v)
-	case map[string]any:
-		for k, e := range v {
-			v[k] = p.hide(e)
+	return resource.MapLeaves(v, func(leaf any) any {
+		text, isText := leaf.(string)
+		if !isText {
+			return leaf
 		}
-	case []any:
-		for i, e := range v {
-			v[i] = p.hide(e)
-		}
-	}
-	return v
+		p.remember(text)
+		return resource.Secret(text)
+	})
 }
 
 // hideLike marks in tree, in place, what the same place of like marks. Items of

@@ -120,7 +120,7 @@ func DecodeRelease(data []byte) (*Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its values are not a table%s", placeOf(err))
 	}
-	r.Values = resource.Object(hide(values).(map[string]any))
+	r.Values = resource.Object(resource.Hide(values).(map[string]any))
 	if r.Chart, err = record.Chart.decode(); err != nil {
 		return nil, err
 	}
@@ -195,46 +195,23 @@ func objectOf(text json.RawMessage) (map[string]any, error) {
 
 // counted replaces JSON numbers by int64, or float64 where they are no integers.
 func counted(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, e := range v {
-			v[key] = counted(e)
+	return resource.MapLeaves(v, func(leaf any) any {
+		number, isNumber := leaf.(json.Number)
+		if !isNumber {
+			return leaf
 		}
-	case []any:
-		for i, e := range v {
-			v[i] = counted(e)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
+		if n, err := number.Int64(); err == nil {
 			return n
 		}
-		f, err := v.Float64()
+		f, err := number.Float64()
 		if err != nil {
-			return v.String() // beyond what a float holds
+			return number.String() // beyond what a float holds
 		}
 		if f == float64(int64(f)) && f < 1<<53 && f > -1<<53 {
 			return int64(f) // Helm writes a large number as 2.6e+11
 		}
 		return f
-	}
-	return v
-}
-
-// hide makes every text below v sensitive, in place.
-func hide(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, e := range v {
-			v[key] = hide(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = hide(e)
-		}
-	case string:
-		return resource.Secret(v)
-	}
-	return v
+	})
 }
 
 // decode puts the files of the chart back together.
