@@ -39,6 +39,7 @@ type Cluster struct {
 	Store   Store
 	Keys    Keys   // nil: secrets leave no digests in plans
 	Orders  Orders // may be nil: then nobody can tell a run anything
+	Journal Journal
 }
 
 // Keys keeps the random key under which secrets are digested in the cluster.
@@ -106,6 +107,12 @@ type Store interface {
 	Runs(ctx context.Context) ([]journal.Run, error)
 	// Load returns one run with its document and secrets, or [ErrNoRun].
 	Load(ctx context.Context, id string) (Record, error)
+}
+
+// A Journal reads what a run has written so far.
+type Journal interface {
+	// Run returns one run without its plan, or [ErrNoRun].
+	Run(ctx context.Context, id string) (journal.Run, error)
 }
 
 // A Record is one run as it was stored.

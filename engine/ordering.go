@@ -49,20 +49,23 @@ func (e *Engine) Order(ctx context.Context, id string, o journal.Order) error {
 }
 
 // listen passes on the orders for the run until the session ends. Those that an
-// earlier execution of it got were for that one. Not being able to look stops
-// nothing; it is told once.
-func (s *session) listen(ctx context.Context, isResumed bool) {
+// earlier execution of it got were for that one: what a first look at a run that is
+// gone on with finds is passed over. Not being able to look stops nothing; it is told
+// once.
+func (s *session) listen(ctx context.Context) {
 	home, err := s.home()
 	if err != nil || home.Orders == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { <-s.done; cancel() }()
+	l := listening{session: s, orders: home.Orders}
+	if len(s.run.Entries) > 0 {
+		l.old = unknown
+	}
 	go func() {
-		old, isDeaf := 0, false // of the orders that are known
-		if isResumed {
-			orders, _ := home.Orders.Orders(ctx, s.run.ID)
-			old = len(orders)
+		if l.old == unknown {
+			l.look(ctx)
 		}
 		ticker := time.NewTicker(orderEvery)
 		defer ticker.Stop()
@@ -71,17 +74,35 @@ func (s *session) listen(ctx context.Context, isResumed bool) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-			}
-			orders, err := home.Orders.Orders(ctx, s.run.ID)
-			if err != nil && ctx.Err() == nil && !isDeaf {
-				isDeaf = true
-				s.tell(run.Warned{Text: "orders cannot be read: " + err.Error()})
-			}
-			if len(orders) > old {
-				s.take(ctx, orders[old:])
+				l.look(ctx)
 			}
 		}
 	}()
+}
+
+// A listening is a session that waits for orders.
+type listening struct {
+	*session
+	orders Orders
+	old    int  // orders that an earlier execution got; unknown before the first look
+	isDeaf bool // it was told that orders cannot be read
+}
+
+const unknown = -1
+
+func (l *listening) look(ctx context.Context) {
+	orders, err := l.orders.Orders(ctx, l.run.ID)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && !l.isDeaf:
+		l.isDeaf = true
+		l.tell(run.Warned{Text: "orders cannot be read: " + err.Error()})
+	case err != nil:
+	case l.old == unknown:
+		l.old = len(orders)
+	default:
+		l.take(ctx, orders[l.old:])
+	}
 }
 
 // take passes on all orders that this execution was given, and records those that

@@ -94,7 +94,7 @@ func (s *session) lock(ctx context.Context) error {
 		s.locks = append(s.locks, l)
 	}
 	s.watch()
-	s.listen(ctx, len(s.run.Entries) > 0)
+	s.listen(ctx)
 	return nil
 }
 

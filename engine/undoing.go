@@ -47,6 +47,19 @@ func (e *Engine) Load(ctx context.Context, id string) (journal.Run, error) {
 	return journal.Run{}, fmt.Errorf("load run %s: %w", id, ErrNoRun)
 }
 
+// Run returns run id without its plan, at less cost than Load: for whoever looks at it
+// again and again.
+func (e *Engine) Run(ctx context.Context, id string) (journal.Run, error) {
+	for _, name := range e.names() {
+		r, err := e.Clusters[name].Journal.Run(ctx, id)
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		return r, err
+	}
+	return journal.Run{}, fmt.Errorf("read journal of run %s: %w", id, ErrNoRun)
+}
+
 // own returns the runs of this config, oldest first. Configs share a cluster's
 // journal, and none may undo or go on with what is another's.
 func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
@@ -123,8 +136,12 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		outcome, _ := journal.Ended(s.run.Entries)
 		return Outcome{}, fmt.Errorf("resume: %w: run %s %s", ErrNothing, id, ending(outcome))
 	}
-	if err := s.superseded(ctx, r); err != nil {
+	runs, err := e.own(ctx)
+	if err != nil {
 		return Outcome{}, err
+	}
+	if newer := journal.Superseded(r, runs); newer != "" {
+		return Outcome{}, fmt.Errorf("resume run %s: %w: run %s has changed the same since; make a new plan", id, ErrStale, newer)
 	}
 	if err := s.permits(ctx); err != nil {
 		return Outcome{}, err
@@ -137,32 +154,6 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	}
 	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: s.plan})
 	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
-}
-
-// superseded returns an [ErrStale] when a run that began after r has changed what r
-// is about: going on would only find that everything has moved.
-func (s *session) superseded(ctx context.Context, r journal.Run) error {
-	mine := make(map[resource.ID]bool)
-	for _, step := range r.Plan.Steps() {
-		for _, c := range step.Changes {
-			mine[c.ID] = true
-		}
-	}
-	runs, err := s.own(ctx)
-	if err != nil {
-		return err
-	}
-	for _, newer := range runs {
-		if newer.ID == r.ID || !newer.Started.After(r.Started) {
-			continue
-		}
-		for _, e := range newer.Entries {
-			if e.Mark == journal.Intended && slices.ContainsFunc(e.Objects(), func(id resource.ID) bool { return mine[id] }) {
-				return fmt.Errorf("resume run %s: %w: run %s has changed the same since; make a new plan", r.ID, ErrStale, newer.ID)
-			}
-		}
-	}
-	return nil
 }
 
 func ending(o journal.Outcome) string {

@@ -155,29 +155,36 @@ func Measured(runs []Run) map[resource.Class]plan.Measure {
 	return measured
 }
 
-// Superseded reports whether r need not be gone on with any more: one of the runs
-// that began after it, of the same config, has changed what it changed, or it changed
-// nothing and a later one went well.
-func Superseded(r Run, runs []Run) bool {
+// Superseded returns the run, of the same config and begun after r, because of which r
+// cannot or need not be gone on with: it has changed what r changed or, where r's plan
+// is at hand, was about to change. Without a plan, a run that changed nothing is
+// superseded by any that went well. It is empty when there is none.
+func Superseded(r Run, runs []Run) string {
 	mine := make(map[resource.ID]bool)
 	for _, e := range r.Entries {
 		if e.Mark == Intended {
 			note(mine, e.Objects())
 		}
 	}
+	if r.Plan != nil {
+		for _, s := range r.Plan.Steps() {
+			for _, c := range s.Changes {
+				mine[c.ID] = true
+			}
+		}
+	}
 	for _, later := range runs {
 		if later.Config != r.Config || !later.Started.After(r.Started) {
 			continue
 		}
-		outcome, _ := Ended(later.Entries)
-		if len(mine) == 0 && outcome == Succeeded {
-			return true
+		if outcome, _ := Ended(later.Entries); len(mine) == 0 && outcome == Succeeded {
+			return later.ID
 		}
 		for _, e := range later.Entries {
 			if e.Mark == Intended && slices.ContainsFunc(e.Objects(), func(id resource.ID) bool { return mine[id] }) {
-				return true
+				return later.ID
 			}
 		}
 	}
-	return false
+	return ""
 }

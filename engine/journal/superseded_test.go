@@ -3,6 +3,9 @@ package journal
 import (
 	"testing"
 	"time"
+
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 )
 
 func TestSuperseded(t *testing.T) {
@@ -11,6 +14,8 @@ func TestSuperseded(t *testing.T) {
 	}
 	done := Entry{Mark: RunFinished, Outcome: Succeeded}
 	cut := at(1, "a", entry(Intended, "1", "x"))
+	planned := at(1, "a")
+	planned.Plan = &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{{Changes: []resource.Change{{ID: id("x")}}}}}}}
 	for _, test := range []struct {
 		reason string
 		run    Run
@@ -22,9 +27,12 @@ func TestSuperseded(t *testing.T) {
 		{"it was before", cut, at(0, "a", entry(Intended, "1", "x")), false},
 		{"another config's run", cut, at(2, "b", entry(Intended, "1", "x")), false},
 		{"it changed nothing, and a later one went well", at(1, "a"), at(2, "a", done), true},
+		{"it was about to change the same", planned, at(2, "a", entry(Intended, "1", "x")), true},
+		{"it was about to change something else", planned, at(2, "a", entry(Intended, "1", "y"), done), false},
 		{"it changed nothing, and a later one did not end", at(1, "a"), at(2, "a"), false},
 	} {
-		if got := Superseded(test.run, []Run{test.run, test.later}); got != test.want {
+		test.later.ID = "later"
+		if got := Superseded(test.run, []Run{test.run, test.later}) == "later"; got != test.want {
 			t.Errorf("%s: %t, want %t", test.reason, got, test.want)
 		}
 	}

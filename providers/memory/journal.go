@@ -115,6 +115,12 @@ func (w *World) Load(ctx context.Context, id string) (engine.Record, error) {
 	return record, err
 }
 
+// Run returns one run without its plan, as engine.Journal says.
+func (w *World) Run(ctx context.Context, id string) (journal.Run, error) {
+	record, err := w.Load(ctx, id)
+	return record.Run, err
+}
+
 // Forget drops all runs: the journal is lost.
 func (w *World) Forget() {
 	w.mu.Lock()

@@ -189,7 +189,7 @@ func (w *World) Cluster() *engine.Cluster {
 	return &engine.Cluster{
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
-		Locker: w, Store: w, Keys: w,
+		Locker: w, Store: w, Keys: w, Journal: w,
 		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }

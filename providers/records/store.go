@@ -252,21 +252,25 @@ func decodeRun(cm *corev1.ConfigMap, parts []corev1.ConfigMap) (journal.Run, err
 	return run, nil
 }
 
-// Load returns one run with its document and secrets, or engine.ErrNoRun.
-func (r *Records) Load(ctx context.Context, id string) (engine.Record, error) {
+// Run returns one run without its plan, or engine.ErrNoRun.
+func (r *Records) Run(ctx context.Context, id string) (journal.Run, error) {
 	cm, err := r.client.CoreV1().ConfigMaps(r.namespace).Get(ctx, runName(id), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, engine.ErrNoRun)
+		return journal.Run{}, fmt.Errorf("read journal of run %s: %w", id, engine.ErrNoRun)
 	}
 	if err != nil {
-		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, err)
+		return journal.Run{}, fmt.Errorf("read journal of run %s: %w", id, err)
 	}
 	parts, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, partsOf("entries", id))
 	if err != nil {
-		return engine.Record{}, fmt.Errorf("read journal of run %s: %w", id, err)
+		return journal.Run{}, fmt.Errorf("read journal of run %s: %w", id, err)
 	}
-	record := engine.Record{}
-	if record.Run, err = decodeRun(cm, parts.Items); err != nil {
+	return decodeRun(cm, parts.Items)
+}
+
+// Load returns one run with its document and secrets, or engine.ErrNoRun.
+func (r *Records) Load(ctx context.Context, id string) (record engine.Record, err error) {
+	if record.Run, err = r.Run(ctx, id); err != nil {
 		return record, err
 	}
 	if record.Document, err = r.document(ctx, id); err != nil {

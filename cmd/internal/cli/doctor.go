@@ -129,7 +129,7 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster, own str
 	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != own })
 	if err == nil {
 		for _, r := range runs {
-			if journal.Resumable(r.Entries) && !journal.Superseded(r, runs) {
+			if journal.Resumable(r.Entries) && journal.Superseded(r, runs) == "" {
 				err = fmt.Errorf("run %s is not at its end: hubcap resume, or hubcap rollback", r.ID)
 			}
 		}

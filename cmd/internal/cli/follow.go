@@ -41,7 +41,7 @@ func (s *session) follow(ctx context.Context, e *engine.Engine, id string) error
 			return silently(exitInterrupted)
 		case <-time.After(followEvery):
 		}
-		next, err := e.Load(ctx, id)
+		next, err := e.Run(ctx, id)
 		switch {
 		case err == nil:
 			r, failures = next, 0

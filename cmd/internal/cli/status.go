@@ -125,7 +125,7 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		switch {
 		case underWay[runs[i].ID]:
 			st.UnderWay = append(st.UnderWay, runs[i].ID)
-		case journal.Resumable(runs[i].Entries) && !journal.Superseded(runs[i], runs):
+		case journal.Resumable(runs[i].Entries) && journal.Superseded(runs[i], runs) == "":
 			st.Open = append(st.Open, runs[i].ID)
 		}
 		st.Last = &runs[i]

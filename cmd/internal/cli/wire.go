@@ -122,7 +122,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: &kube.Room{Client: client},
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
-		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records,
+		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records, Journal: records,
 	}, nil
 }
 
