@@ -124,6 +124,7 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: hubcap}]
 		}
 		return ""
 	})
+	idle(t)
 	return nil
 }
 

@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	container "google.golang.org/api/container/v1"
 )
@@ -74,6 +76,18 @@ func operations(t *testing.T, status string) (n int) {
 		}
 	}
 	return n
+}
+
+// idle waits until the cluster works on nothing: GKE refuses a second operation,
+// and a test that killed hubcap may have left one behind.
+func idle(t *testing.T) {
+	t.Helper()
+	await(t, time.Minute, "the cluster's operations", func() string {
+		if n := operations(t, "RUNNING") + operations(t, "PENDING"); n > 0 {
+			return fmt.Sprint(n, " still running")
+		}
+		return ""
+	})
 }
 
 func decode(t *testing.T, text string, into any) {
