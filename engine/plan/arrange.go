@@ -288,6 +288,7 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 			s.Timeout = poolTimeout
 		}
 	}
+	s.Timeout = max(s.Timeout, b.startup(s))
 	if r, has := b.rollout(d.component.Block); has {
 		if !isPoolBlock(d) || b.grouped(d.component.Block) { // what is said of all is not meant for machines
 			s.Timeout = cmp.Or(r.StepTimeout, s.Timeout)

@@ -73,6 +73,18 @@ func (b *builder) launchGap(class resource.Class, replicas int) (time.Duration, 
 	return gap, "gap estimated"
 }
 
+// startup returns for how long a hub that starts is not given up: it asks for the
+// state of every server before it answers anybody, and one that is slow must not
+// be taken for one that is broken. Zero for steps that start no hub.
+func (b *builder) startup(s Step) time.Duration {
+	if s.Class != resource.ClassHub && s.Class != resource.ClassOneWay {
+		return 0
+	}
+	sessions := b.sessionsIn(s.Changes[0].ID)
+	patience := min(workloadTimeout+time.Duration(sessions)*perSession, maxStartup)
+	return max(patience, startupMargin*b.Measured[s.Class].LaunchGap)
+}
+
 // replicas returns how many pods a workload runs, as seen live, or else as
 // written.
 func (b *builder) replicas(c resource.Change) int {

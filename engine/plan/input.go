@@ -77,4 +77,8 @@ var ErrNoSuchAddress = errors.New("no such block or component")
 const (
 	workloadTimeout = 10 * time.Minute
 	poolTimeout     = 30 * time.Minute
+
+	perSession    = time.Second      // more for a hub, for each server it has to look after
+	maxStartup    = 45 * time.Minute // charts let a hub be unready for 2000 s
+	startupMargin = 3                // times what earlier starts took
 )

@@ -229,6 +229,32 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// TestPatience checks that a hub with many servers to look after is not taken for
+// a broken one, and that the author's word counts more.
+func TestPatience(t *testing.T) {
+	for _, tc := range []struct {
+		reason   string
+		sessions int
+		gap      time.Duration // as measured
+		said     time.Duration
+		want     time.Duration
+	}{
+		{"nobody is on", 0, 0, 0, 10 * time.Minute},
+		{"400 students are on", 400, 0, 0, 16*time.Minute + 40*time.Second},
+		{"there is an end", 50_000, 0, 0, 45 * time.Minute},
+		{"it took long before", 0, 20 * time.Minute, 0, time.Hour},
+		{"the author says so", 400, 20 * time.Minute, time.Minute, time.Minute},
+	} {
+		in := input(object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:2", "a"), live: pods("h:1", "a")})
+		in.Census = map[string]resource.Census{"main": {PerNamespace: map[string]int{"prod": tc.sessions}}}
+		in.Measured = map[resource.Class]plan.Measure{resource.ClassHub: {LaunchGap: tc.gap, Runs: 1}}
+		in.Rollouts = []plan.Rollout{{StepTimeout: tc.said}}
+		if got := build(t, in).Steps()[0].Timeout; got != tc.want {
+			t.Errorf("%s: the hub has %s, want %s", tc.reason, got, tc.want)
+		}
+	}
+}
+
 func TestGates(t *testing.T) {
 	gate := plan.Gate{Name: "alive", HTTP: &plan.HTTPCheck{URL: "http://127.0.0.1"}}
 	gated := func(p *plan.Plan) []string {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,6 +50,40 @@ func TestContainerCause(t *testing.T) {
 		}
 		if tc.says == "" || !strings.Contains(c.reason, tc.says) || c.terminal != tc.terminal {
 			t.Errorf("a container that %s: %q, terminal %v", tc.reason, c.reason, c.terminal)
+		}
+	}
+}
+
+// Kubernetes gives a rollout ten minutes unless the author says otherwise. Only a
+// deadline of the author's own ends a step before its time.
+func TestProgressDeadline(t *testing.T) {
+	live := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{"name": "hub", "namespace": "prod", "generation": int64(1)},
+		"spec":     map[string]any{"replicas": int64(1), "progressDeadlineSeconds": int64(600)},
+		"status": map[string]any{"observedGeneration": int64(1), "replicas": int64(1), "conditions": []any{
+			map[string]any{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "hub has timed out progressing"},
+		}},
+	}}
+	result, err := status.Compute(live)
+	if err != nil || result.Status != status.FailedStatus {
+		t.Fatalf("the status library says %v, %v", result, err)
+	}
+	for _, tc := range []struct {
+		reason   string
+		wanted   resource.Object
+		terminal bool
+	}{
+		{"nobody wrote a deadline", resource.Object{"spec": map[string]any{"replicas": int64(1)}}, false},
+		{"the author wrote one", resource.Object{"spec": map[string]any{"progressDeadlineSeconds": int64(600)}}, true},
+	} {
+		w, err := offline().workload(live, tc.wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := w.settled(t.Context(), result, nil, nil)
+		if err != nil || h.Ready || h.Terminal != tc.terminal || h.Reason == "" {
+			t.Errorf("%s: %+v, %v; want terminal %v", tc.reason, h, err, tc.terminal)
 		}
 	}
 }

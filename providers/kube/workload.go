@@ -26,6 +26,7 @@ type workload struct {
 	kind     schema.GroupKind
 	selector labels.Selector
 	wanted   corev1.PodTemplateSpec // as the change wants it; as it is, without a change
+	deadline bool                   // the author said how long a rollout may stand still
 }
 
 // workload reads what is needed of live. wanted may be nil.
@@ -45,6 +46,7 @@ func (p *Provider) workload(live *unstructured.Unstructured, wanted resource.Obj
 	if w.selector.Empty() {
 		w.selector = labels.Nothing()
 	}
+	_, w.deadline = wanted.Value("spec", "progressDeadlineSeconds")
 	source := live.Object
 	if _, has := wanted.Value("spec", "template"); has {
 		source = resource.Reveal(wanted).(map[string]any)
@@ -140,7 +142,7 @@ func (w *workload) health(ctx context.Context, result *status.Result) (resource.
 // settled is the health of a workload none of whose pods is in visible trouble.
 func (w *workload) settled(ctx context.Context, result *status.Result, fresh, old []corev1.Pod) (resource.Health, error) {
 	if result.Status == status.FailedStatus {
-		h := resource.Health{Terminal: true, Reason: result.Message}
+		h := resource.Health{Terminal: w.deadline || !w.late(), Reason: result.Message}
 		if pod := firstUnready(fresh); pod != nil {
 			h.Details = w.p.podDetails(ctx, pod, "")
 		}
@@ -169,6 +171,19 @@ func (w *workload) settled(ctx context.Context, result *status.Result, fresh, ol
 		}
 	}
 	return resource.Health{Ready: true, Details: imageDetails(fresh)}, nil
+}
+
+// late reports a rollout that only took longer than Kubernetes thinks it should,
+// which is ten minutes by default: a hub with many servers may need more. How long
+// it may take is the step's to say, where the author did not write a deadline.
+func (w *workload) late() bool {
+	conditions, _, _ := unstructured.NestedSlice(w.object.Object, "status", "conditions")
+	for _, c := range conditions {
+		if m, _ := c.(map[string]any); m["type"] == "Progressing" && m["reason"] == "ProgressDeadlineExceeded" {
+			return true
+		}
+	}
+	return false
 }
 
 // observed reports whether the status is about the present spec. Before that, pods
