@@ -274,43 +274,35 @@ func TestKilledWhileMaking(t *testing.T) {
 		w.isAt(0)
 	})
 	w.run("in the middle of making a pool", func(t *testing.T) {
-		inject(t, fault{Method: "POST", Path: "nodePools$", Kind: "stuck"})
-		p := w.begin(applier, "apply", "--auto-approve", of(1))
-		await(t, soon, "the operation", func() string {
-			if operations(t, "RUNNING") > 0 {
-				return ""
-			}
-			select {
-			case <-p.done:
-				t.Fatalf("ended early: %s", p.result())
-			default:
-			}
-			return "no operation runs"
-		})
-		p.kill()
-		emulator(t, "DELETE", "/_emulator/faults", nil)
-		emulator(t, "POST", "/_emulator/release", nil)
+		w.killedInOperation(t, "POST", "nodePools$", 1)
 		w.hubcap(applier, 0, "resume")
 		w.isAt(1)
 	})
 	w.run("in the middle of changing a pool", func(t *testing.T) {
-		inject(t, fault{Method: "PUT", Path: "nodePools/", Kind: "stuck"})
-		p := w.begin(applier, "apply", "--auto-approve", of(2))
-		await(t, soon, "the operation", func() string {
-			if operations(t, "RUNNING") > 0 {
-				return ""
-			}
-			select {
-			case <-p.done:
-				t.Fatalf("ended early: %s", p.result())
-			default:
-			}
-			return "no operation runs"
-		})
-		p.kill()
-		emulator(t, "DELETE", "/_emulator/faults", nil)
-		emulator(t, "POST", "/_emulator/release", nil)
+		w.killedInOperation(t, "PUT", "nodePools/", 2)
 		w.hubcap(applier, 0, "rollback", "--auto-approve")
 		w.isAt(1)
 	})
+}
+
+// killedInOperation kills an apply while GKE is at an operation that it began, and
+// lets the operation end afterwards.
+func (w *world) killedInOperation(t *testing.T, method, path string, version int) {
+	t.Helper()
+	inject(t, fault{Method: method, Path: path, Kind: "stuck"})
+	p := w.begin(applier, "apply", "--auto-approve", of(version))
+	await(t, soon, "the operation", func() string {
+		if operations(t, "RUNNING") > 0 {
+			return ""
+		}
+		select {
+		case <-p.done:
+			t.Fatalf("ended early: %s", p.result())
+		default:
+		}
+		return "no operation runs"
+	})
+	p.kill()
+	emulator(t, "DELETE", "/_emulator/faults", nil)
+	emulator(t, "POST", "/_emulator/release", nil)
 }
