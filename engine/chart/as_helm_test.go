@@ -42,3 +42,28 @@ func TestMarkersAsHelmTakesThem(t *testing.T) {
 		}
 	}
 }
+
+// A block of text at the end of a document has the line break that Helm writes
+// behind the document, and no more.
+func TestEndsAsHelmEndsThem(t *testing.T) {
+	const head = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\ndata:\n  rules: "
+	tests := []struct{ text, want, reason string }{
+		{head + "|\n    {}", "{}\n", "what follows is trimmed away"},
+		{head + "|\n    {}\n", "{}\n", "as written"},
+		{head + "|\n    {}\n\n\n---\n", "{}\n", "more than one"},
+		{head + "|+\n    {}\n\n\n", "{}\n", "to be kept, and Helm trims before"},
+		{head + "|-\n    {}\n", "{}", "to be left out"},
+		{head + "|\n    {}   ", "{}\n", "space behind"},
+		{head + "'{}'", "{}", "no block"},
+	}
+	for _, test := range tests {
+		objects, err := decodeFile("t", test.text)
+		if err != nil || len(objects) != 1 {
+			t.Errorf("%s: %d objects, %v", test.reason, len(objects), err)
+			continue
+		}
+		if got := objects[0].Object.Text("data", "rules"); got != test.want {
+			t.Errorf("%s: got %q, and Helm has %q", test.reason, got, test.want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"hubcap/engine/resource"
 )
@@ -62,6 +63,13 @@ func split(text string) []document {
 	return append(docs, document{current.String(), start})
 }
 
+// ended returns a document with the one line break at its end that Helm gives it,
+// which counts where the last thing in it is a block of text: a template that
+// trims what follows renders none.
+func ended(text string) string {
+	return strings.TrimRightFunc(text, unicode.IsSpace) + "\n"
+}
+
 // firstLine returns the first line of a document that says something.
 func firstLine(doc document) int {
 	line := doc.line
@@ -111,7 +119,7 @@ func (d *decoded) file(source, text string) ([]Object, error) {
 func decodeFile(source, text string) ([]Object, error) {
 	var objects []Object
 	for _, doc := range split(text) {
-		tree, err := decode(doc.text)
+		tree, err := decode(ended(doc.text))
 		if err != nil {
 			return nil, yamlError(source, doc, err)
 		}
