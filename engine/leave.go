@@ -134,24 +134,30 @@ func (s *session) spent(cluster string) (plan.Spent, error) {
 	return plan.Spent{Run: mine, Week: mine + s.week.spent[cluster]}, nil
 }
 
-// others adds up what all other runs of the last week cut off, of whichever config.
+// others adds up what all other runs of the last week cut off.
 func (s *session) others(ctx context.Context) (map[string]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTime)
 	defer cancel()
-	since, spent := s.now().Add(-week), make(map[string]int)
-	for _, name := range s.names() {
-		runs, err := s.Clusters[name].Store.Runs(ctx)
+	return s.spentBeside(ctx, s.run.ID)
+}
+
+// spentBeside adds up what all runs but one cut off within the last week, of
+// whichever config.
+func (e *Engine) spentBeside(ctx context.Context, run string) (map[string]int, error) {
+	since, spent := e.now().Add(-week), make(map[string]int)
+	for _, name := range e.names() {
+		runs, err := e.Clusters[name].Store.Runs(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range runs {
-			for _, e := range r.Entries {
-				cluster := e.Cluster
-				if cluster == "" || r.Config != s.plan.Config { // another config may call its clusters otherwise
+			for _, entry := range r.Entries {
+				cluster := entry.Cluster
+				if cluster == "" || r.Config != e.Config.Settings.Name { // another config may call its clusters otherwise
 					cluster = name
 				}
-				if r.ID != s.run.ID && e.Time.After(since) {
-					spent[cluster] += cutOff(e)
+				if r.ID != run && entry.Time.After(since) {
+					spent[cluster] += cutOff(entry)
 				}
 			}
 		}

@@ -61,7 +61,7 @@ func extent(rollback string) plan.Extent {
 func guardOf(g schema.Guard, cfg *schema.Config) plan.PlannedGuard {
 	out := plan.PlannedGuard{Guard: plan.Guard{
 		Name: g.Address.Name, Level: plan.GuardLevel(g.Level), Settle: g.Settle, MaxWait: g.MaxWait, Interval: g.Interval,
-	}}
+	}, Except: g.Except}
 	if g.Address.Module != "" {
 		out.Name = g.Address.String()
 	}
@@ -82,7 +82,6 @@ func guardOf(g schema.Guard, cfg *schema.Config) plan.PlannedGuard {
 		out.OfEvents, out.HubEvents = true, events(cfg)
 	case g.Freeze != nil:
 		out.Freeze = &plan.Freeze{From: g.Freeze.From, Until: g.Freeze.Until, Zone: g.Freeze.Zone, Reason: g.Freeze.Reason}
-		out.Except = g.Freeze.Except
 	case g.Budget != nil:
 		out.Budget = &plan.BudgetCheck{PerRun: whole(g.Budget.PerRun), PerWeek: whole(g.Budget.PerWeek)}
 	}

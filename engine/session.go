@@ -204,16 +204,21 @@ func (s *session) digest(id plan.StepID) string {
 func (s *session) runner(r run.Recorder) *run.Runner {
 	targets := make(map[string]run.Target, len(s.Clusters))
 	for name, c := range s.Clusters {
-		target := run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler, Watcher: watcher{c.Census, c.Watcher}}
-		if c.Census != nil {
-			target.People = c.Census.Count
-		}
-		targets[name] = target
+		targets[name] = c.target()
 	}
 	return &run.Runner{
 		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Guard: s.guard, Now: s.now,
 		Undo: s.rollBack, Orders: &s.desk, Guarding: s.guarding(),
 	}
+}
+
+// target is what a run needs of the cluster.
+func (c *Cluster) target() run.Target {
+	t := run.Target{Writer: c.Writer, Prober: c.Prober, Sampler: c.Sampler, Watcher: watcher{c.Census, c.Watcher}}
+	if c.Census != nil {
+		t.People = c.Census.Count
+	}
+	return t
 }
 
 // guard counts the user servers on a pool's nodes once more right before the

@@ -19,6 +19,7 @@ type Guard struct {
 	Settle   time.Duration
 	MaxWait  time.Duration
 	Interval time.Duration
+	Except   []resource.Address // blocks that it is not about
 
 	Load        *LoadCheck
 	Sessions    *int64       // user servers, at most
@@ -57,7 +58,6 @@ type Freeze struct {
 	From, Until time.Time
 	Zone        string
 	Reason      string
-	Except      []resource.Address // blocks that it is not about
 }
 
 // A Budget bounds the sessions that changes may interrupt or lose.
@@ -106,6 +106,7 @@ func decodeGuard(b *body, header Block) entry {
 		Settle:   b.duration("settle"),
 		MaxWait:  b.duration("max_wait"),
 		Interval: b.positive("interval"),
+		Except:   b.exceptions(),
 	}
 	if g.Level == "" {
 		g.Level = "soft"
@@ -133,6 +134,15 @@ func decodeGuard(b *body, header Block) entry {
 		g.Settle = guardSettle
 	}
 	return g
+}
+
+// exceptions returns the blocks that a guard, or a freeze, is not about.
+func (b *body) exceptions() []resource.Address {
+	var all []resource.Address
+	for _, t := range b.refs("except", rolledOut...) {
+		all = append(all, t.address)
+	}
+	return all
 }
 
 // bare decodes an inner block that has no attributes.
@@ -273,9 +283,7 @@ func (b *body) guardFreeze(g *Guard) bool {
 	if !f.From.IsZero() && !f.Until.IsZero() && !f.From.Before(f.Until) {
 		p.errorIn("until", "Freeze that ends before it begins", "It would freeze nothing. A date in until is the last day of the freeze.")
 	}
-	for _, t := range p.refs("except", rolledOut...) {
-		f.Except = append(f.Except, t.address)
-	}
+	g.Except = append(g.Except, p.exceptions()...)
 	p.done()
 	g.Freeze = f
 	return true
@@ -335,7 +343,7 @@ func (l *loader) checkGuards() {
 		}
 		for _, h := range l.config.Hubs {
 			c := clusters[h.Cluster]
-			if g.Load.Cluster.IsZero() && c != nil && c.Prometheus == nil && !l.bad[c.Address] {
+			if g.Load.Cluster.IsZero() && !slices.Contains(g.Except, h.Address) && c != nil && c.Prometheus == nil && !l.bad[c.Address] {
 				l.errorAt(g.Range, "Cluster without a Prometheus", "%s asks the Prometheus of %s, where %s is, and that does not say where its Prometheus is: write prometheus = \"https://…\" there.",
 					g.Address, c.Address, h.Address)
 				break

@@ -127,7 +127,7 @@ event "class" {
 `, Options{})
 	freeze := config.Guards[0].Freeze
 	from, until := time.Date(2026, 3, 27, 23, 0, 0, 0, time.UTC), time.Date(2026, 3, 29, 22, 0, 0, 0, time.UTC) // of which the night is short
-	if !freeze.From.Equal(from) || !freeze.Until.Equal(until) || len(freeze.Except) != 1 || config.Guards[0].MaxWait != time.Hour || config.Guards[0].Settle != 0 {
+	if !freeze.From.Equal(from) || !freeze.Until.Equal(until) || len(config.Guards[0].Except) != 1 || config.Guards[0].MaxWait != time.Hour || config.Guards[0].Settle != 0 {
 		t.Errorf("freeze %+v of %+v", freeze, config.Guards[0])
 	}
 	if g := config.Guards[1]; g.Level != "soft" || g.MaxWait != 0 || g.Settle != 2*time.Minute || g.Load == nil || *g.Load.Max != 20 || !strings.Contains(g.Load.Query, "$namespace") {
@@ -138,5 +138,63 @@ event "class" {
 	}
 	if e := config.Events[0]; e.Title != "Data 8" || len(e.Hubs) != 1 || e.Until.Sub(e.From) != 2*time.Hour {
 		t.Errorf("event %+v", e)
+	}
+}
+
+// TestExceptions checks that blocks can be left out of any guard, by the same word.
+func TestExceptions(t *testing.T) {
+	config := mustLoad(t, `-- main.hcl --
+cluster "x" {
+  context    = "x"
+  prometheus = "http://127.0.0.1:9090"
+}
+cluster "bare" {
+  context = "bare"
+}
+hub "a" {
+  chart   = "builtin:jupyterhub"
+  cluster = cluster.x
+}
+hub "b" {
+  chart   = "builtin:jupyterhub"
+  cluster = cluster.bare
+}
+guard "nights" {
+  except = [hub.a, hub.b]
+  window {
+    from = "22:00"
+    to   = "06:00"
+    zone = "Europe/Oslo"
+  }
+  window {
+    days = ["sat", "sun"]
+    from = "00:00"
+    to   = "24:00"
+    zone = "Europe/Oslo"
+  }
+}
+guard "exams" {
+  except = [hub.a]
+  freeze {
+    from   = "2026-03-28T00:00:00Z"
+    until  = "2026-03-29T00:00:00Z"
+    except = [hub.b]
+  }
+}
+guard "calm" {
+  except = [hub.b]
+  launch_rate {
+    max = 20
+  }
+}
+`, Options{})
+	want := map[string]string{"nights": "[hub.a hub.b]", "exams": "[hub.a hub.b]", "calm": "[hub.b]"} // where no Prometheus is, none is asked
+	for _, g := range config.Guards {
+		if got := fmt.Sprint(g.Except); got != want[g.Address.Name] {
+			t.Errorf("%s: not about %s, want %s", g.Address, got, want[g.Address.Name])
+		}
+	}
+	if n := len(config.Guards[0].Windows); n != 2 {
+		t.Errorf("%d windows, want 2", n)
 	}
 }

@@ -130,6 +130,7 @@ func (g Guard) Check() string {
 type Stand struct {
 	Holds  bool
 	Reason string
+	Since  time.Time // when it began to hold; zero: nobody knows
 	Until  time.Time // when it stops to hold by itself; zero: nobody knows
 	Final  bool      // waiting does not change it
 }
@@ -177,7 +178,7 @@ func (f *Freeze) stand(at time.Time) Stand {
 	if f.Reason != "" {
 		reason += ": " + f.Reason
 	}
-	return Stand{Holds: true, Until: f.Until, Reason: reason}
+	return Stand{Holds: true, Since: f.From, Until: f.Until, Reason: reason}
 }
 
 func standOfEvents(events []Event, at time.Time) Stand {
@@ -191,7 +192,7 @@ func standOfEvents(events []Event, at time.Time) Stand {
 			if title == "" {
 				title = e.Name
 			}
-			s = Stand{Holds: true, Until: e.Until, Reason: "event " + title + " runs until " + told(e.Until, "", at)}
+			s = Stand{Holds: true, Since: e.From, Until: e.Until, Reason: "event " + title + " runs until " + told(e.Until, "", at)}
 		}
 	}
 	return s

@@ -39,6 +39,7 @@ type Plan struct {
 	Charts        []resource.Chart      `json:"charts,omitempty"` // that the objects come from, by block, parents first
 	Versions      Versions              `json:"versions,omitzero"`
 	Verdicts      []Verdict             `json:"verdicts,omitempty"` // what policies have against the plan, hardest first
+	Standings     []Standing            `json:"-"`                  // of its guards when it is shown, which is no part of it; nil: they were not asked
 }
 
 // A Cluster is one that the plan reads or writes.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -121,38 +122,47 @@ func (v *vigil) ask(ctx context.Context, g plan.Guard) plan.Stand {
 	if stand, known := g.Stand(asked); known {
 		return stand
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	s, err := v.sample(ctx, g)
-	switch {
-	case err != nil:
-		return plan.Stand{Holds: true, Reason: "cannot be told: " + err.Error()}
-	case s.Verdict == Pass:
-		return plan.Stand{Reason: s.Reason}
-	case s.Verdict == Fail:
-		return plan.Stand{Holds: true, Reason: s.Reason}
+	stand, untold := v.Targets[v.step.Cluster].Ask(ctx, Watching{Guard: g, Step: v.step})
+	if untold != "" {
+		return plan.Stand{Holds: true, Reason: "cannot be told: " + untold}
 	}
-	return plan.Stand{Holds: true, Reason: "cannot be told: " + s.Reason}
+	return stand
 }
 
-// sample asks the outside world what a guard asks: about load as gates do, about
-// all else a watcher.
-func (v *vigil) sample(ctx context.Context, g plan.Guard) (Sample, error) {
-	target := v.Targets[v.step.Cluster]
+// Ask asks the outside world how a guard stands towards a step. untold says why that
+// cannot be told, if it cannot: then stand is nothing.
+func (t Target) Ask(ctx context.Context, w Watching) (stand plan.Stand, untold string) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	s, err := t.sample(ctx, w)
+	switch {
+	case err != nil:
+		return plan.Stand{}, err.Error()
+	case s.Verdict == Pass:
+		return plan.Stand{Reason: s.Reason}, ""
+	case s.Verdict == Fail:
+		return plan.Stand{Holds: true, Reason: s.Reason}, ""
+	}
+	return plan.Stand{}, cmp.Or(s.Reason, "there is no answer")
+}
+
+// sample asks what a guard asks: about load as gates do, about all else a watcher.
+func (t Target) sample(ctx context.Context, w Watching) (Sample, error) {
+	g := w.Guard
 	gate, asLoad := g.Gate()
 	switch {
-	case asLoad && target.Sampler != nil:
+	case asLoad && t.Sampler != nil:
 		now := time.Now()
 		past := now.Add(-24 * time.Hour) // a guard has all that was before to look back on
-		s, err := target.Sampler.Sample(ctx, Question{Gate: gate, Component: v.step.Component, Began: past, Baking: past, At: now})
+		s, err := t.Sampler.Sample(ctx, Question{Gate: gate, Component: w.Step.Component, Began: past, Baking: past, At: now})
 		if g.Load != nil && g.Load.Of != "" && s.Reason != "" {
 			s.Reason = g.Load.Of + ": " + s.Reason
 		}
 		return s, err
-	case !asLoad && target.Watcher != nil:
-		return target.Watcher.Watch(ctx, Watching{Guard: g, Step: v.step})
+	case !asLoad && t.Watcher != nil:
+		return t.Watcher.Watch(ctx, w)
 	}
-	return Sample{}, fmt.Errorf("cluster %s answers no guards", v.step.Cluster)
+	return Sample{}, fmt.Errorf("cluster %s answers no guards", w.Step.Cluster)
 }
 
 // unheld says why a guard must not hold a step; empty when it may.

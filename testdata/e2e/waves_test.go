@@ -110,7 +110,7 @@ func TestStagedRollout(t *testing.T) {
 
 	w.run("freeze holds", func(t *testing.T) {
 		w.write("guards.hcl", fmt.Sprintf(frozen, "2099-01-01T00:00:00Z"))
-		w.hubcap(reader, 0, "plan", image("2")).has(t, "held by guard.exams: frozen until 2099-01-01 00:00 UTC: exams")
+		w.hubcap(reader, 0, "plan", image("2")).has(t, "held by guard.exams (soft): frozen until 2099-01-01 00:00 UTC: exams")
 		w.hubcap(applier, 6, "apply", "--auto-approve", image("2")).has(t, "guard.exams: frozen until 2099-01-01", "hubcap resume")
 		w.hubsRun(t, "1111")
 		w.hubcap(applier, 64, "resume", image("2"), "--override=guard.exams")

@@ -101,6 +101,9 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	}
 	a.apply(p)
 	if s.output == asText {
+		if e.Foresee(asking, p); asking.Err() != nil {
+			return asking.Err()
+		}
 		if err := s.showPlan(p); err != nil {
 			return err
 		}

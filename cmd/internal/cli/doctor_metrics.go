@@ -92,7 +92,7 @@ func loads(config *schema.Config) []attempt {
 			} else {
 				site.Block = resource.Address{} // it is about the cluster
 			}
-			if unfit != "" || asked[key] {
+			if unfit != "" || asked[key] || slices.Contains(g.Except, site.Block) {
 				continue
 			}
 			asked[key] = true

@@ -39,6 +39,9 @@ is written to a file that apply carries out exactly; it holds no secrets.`,
 		if err != nil {
 			return err
 		}
+		if e.Foresee(ctx, p); ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := s.showPlan(p); err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ type Summary struct {
 	Complete bool            `json:"complete"` // everything could be read
 	Waves    []WaveSummary   `json:"waves"`
 	Bake     time.Duration   `json:"bake_ns"` // expected, of all waves
+
+	// Standings are how the guards stood when the plan was shown: no part of it.
+	Standings []plan.Standing `json:"standings"`
 }
 
 // document is the JSON of a plan: the plan's own keys and the summary.
@@ -48,6 +51,9 @@ func summarize(p *plan.Plan) Summary {
 	s.Add, s.Change, s.Remove = Count(p)
 	s.Waves = Waves(p)
 	s.Bake = totalBake(s.Waves)
+	if s.Standings = p.Standings; s.Standings == nil {
+		s.Standings = append([]plan.Standing{}, p.KnownStandings()...)
+	}
 	s.Owners = ownersOnly(p)
 	for _, c := range p.Clusters {
 		s.Sessions += c.Sessions

@@ -131,6 +131,7 @@ func (s Style) steps(b *strings.Builder, n secrets, p *plan.Plan) {
 	}
 	address := min(longest, s.width()*2/5)
 	room := s.width() - symbolCells - address - class - 2*gap
+	stands := standings(p)
 	for _, step := range steps {
 		symbol, name := symbolOf(step), clean(step.Component.String())
 		b.WriteString("  " + s.paint(actionColor(symbol), pad(symbol, symbolCells-2)))
@@ -145,7 +146,7 @@ func (s Style) steps(b *strings.Builder, n secrets, p *plan.Plan) {
 			b.WriteString(strings.Repeat(" ", address-cells(name)+gap))
 			s.columns(b, n, step, room)
 		}
-		for _, note := range append(notes(step), holdsOf(p, step)...) {
+		for _, note := range append(notes(step), holdLines(stands[step.ID])...) {
 			b.WriteString(wrap(note, strings.Repeat(" ", symbolCells+2), s.width()))
 		}
 		if s.Verbose {

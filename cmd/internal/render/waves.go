@@ -131,20 +131,41 @@ func some(names []string) string {
 	return clean(strings.Join(names, ", "))
 }
 
-// holdsOf says what the guards of a step have against it as things stood when the
-// plan was made, as far as that is known without asking anyone.
-func holdsOf(p *plan.Plan, step plan.Step) []string {
+// standings returns how the guards of a plan stood when it was shown, by step. Where
+// nobody asked them it is what is known without asking.
+func standings(p *plan.Plan) map[plan.StepID][]plan.Standing {
+	all := p.Standings
+	if all == nil {
+		all = p.KnownStandings()
+	}
+	byStep := make(map[plan.StepID][]plan.Standing)
+	for _, st := range all {
+		byStep[st.Step] = append(byStep[st.Step], st)
+	}
+	return byStep
+}
+
+// holdLines says what guards have against a step.
+func holdLines(stands []plan.Standing) []string {
 	var lines []string
-	for _, g := range step.Guards {
-		stand, known := g.Stand(plan.Asked{At: p.Created, Step: step, Drift: p.Drift})
-		if !known || !stand.Holds || g.Verdict != nil {
-			continue
+	for _, st := range stands {
+		guard := fmt.Sprintf("%s (%s)", clean(st.Guard), st.Level)
+		switch {
+		case st.Untold != "" && st.Level == plan.Advisory:
+			lines = append(lines, fmt.Sprintf("%s cannot be told now: %s", guard, clean(st.Untold)))
+		case st.Untold != "":
+			lines = append(lines, fmt.Sprintf("held by %s while it cannot be told, as now: %s", guard, clean(st.Untold)))
+		case st.Holds:
+			word := "held"
+			if st.Level == plan.Advisory {
+				word = "advised against"
+			}
+			line := fmt.Sprintf("%s by %s: %s", word, guard, clean(st.Reason))
+			if !st.Since.IsZero() {
+				line += "; since " + clock(st.Since)
+			}
+			lines = append(lines, line)
 		}
-		word := "held"
-		if g.Level == plan.Advisory {
-			word = "advised against"
-		}
-		lines = append(lines, fmt.Sprintf("%s by %s: %s", word, clean(g.Address()), clean(stand.Reason)))
 	}
 	return lines
 }
@@ -152,8 +173,9 @@ func holdsOf(p *plan.Plan, step plan.Step) []string {
 // heldLines says of each step what its guards have against it.
 func heldLines(p *plan.Plan) []string {
 	var lines []string
+	stands := standings(p)
 	for _, step := range p.Steps() {
-		for _, line := range holdsOf(p, step) {
+		for _, line := range holdLines(stands[step.ID]) {
 			lines = append(lines, step.Component.String()+": "+line)
 		}
 	}
@@ -173,7 +195,7 @@ func stagedLines(p *plan.Plan) []string {
 func guardLine(p *plan.Plan) string {
 	var names []string
 	levels := map[string]plan.Guard{}
-	held := 0
+	stands, held, untold := standings(p), 0, 0
 	for _, step := range p.Steps() {
 		for _, g := range step.Guards {
 			if g.Verdict == nil {
@@ -181,8 +203,12 @@ func guardLine(p *plan.Plan) string {
 				levels[g.Address()] = g
 			}
 		}
-		if slices.ContainsFunc(holdsOf(p, step), func(line string) bool { return strings.HasPrefix(line, "held") }) {
+		binds := slices.DeleteFunc(slices.Clone(stands[step.ID]), func(st plan.Standing) bool { return st.Level == plan.Advisory })
+		switch {
+		case slices.ContainsFunc(binds, func(st plan.Standing) bool { return st.Holds }):
 			held++
+		case slices.ContainsFunc(binds, func(st plan.Standing) bool { return st.Untold != "" }):
+			untold++
 		}
 	}
 	if len(names) == 0 {
@@ -195,6 +221,9 @@ func guardLine(p *plan.Plan) string {
 	line := strings.Join(names, ", ")
 	if held > 0 {
 		line += fmt.Sprintf(" · %s would be held now", count(held, "step"))
+	}
+	if untold > 0 {
+		line += fmt.Sprintf(" · of %s it cannot be told now", count(untold, "step"))
 	}
 	return line
 }

@@ -42,8 +42,8 @@ func TestWavesAreShown(t *testing.T) {
 	}
 	text := Plan(staged(), Style{Width: 120})
 	for _, want := range []string{
-		"3 waves, 5 steps, 10 gates · bakes 40m", "held by guard.nights: outside of the change windows until 22:00 Europe/Oslo",
-		"advised against by guard.exams", "guard.exams (freeze, advisory), guard.nights (window, hard) · 2 steps would be held now",
+		"3 waves, 5 steps, 10 gates · bakes 40m", "held by guard.nights (hard): outside of the change windows until 22:00 Europe/Oslo",
+		"advised against by guard.exams (advisory): frozen until 13:00 UTC; since 2026-11-21 12:00Z", "guard.exams (freeze, advisory), guard.nights (window, hard) · 2 steps would be held now",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing from:\n%s", want, text)
@@ -60,5 +60,48 @@ func TestWavesAreShown(t *testing.T) {
 		if !strings.Contains(string(document), want) {
 			t.Errorf("%s is missing from the JSON", want)
 		}
+	}
+}
+
+// TestStandingsAreShown checks that what guards said when they were asked is told with
+// the steps, summed up, and given to programs.
+func TestStandingsAreShown(t *testing.T) {
+	p := staged()
+	quiet := plan.Guard{Name: "quiet", Level: plan.Soft, Sessions: &plan.SessionsCheck{Max: 300}}
+	for i, s := range p.Waves[1].Steps {
+		s.Guards = []plan.Guard{quiet}
+		p.Waves[1].Steps[i] = s
+	}
+	a, b, c := p.Waves[1].Steps[0], p.Waves[1].Steps[1], p.Waves[1].Steps[2]
+	untold := b.Standing(quiet, plan.Stand{})
+	untold.Untold = "list pods: forbidden"
+	p.Standings = []plan.Standing{
+		a.Standing(quiet, plan.Stand{Holds: true, Reason: "412 sessions, at most 300 are allowed"}), untold,
+		c.Standing(quiet, plan.Stand{Reason: "3 sessions, at most 300 are allowed"}),
+	}
+	text := Plan(p, Style{Width: 120})
+	for _, want := range []string{
+		"held by guard.quiet (soft): 412 sessions, at most 300 are allowed\n",
+		"held by guard.quiet (soft) while it cannot be told, as now: list pods: forbidden\n",
+		"guard.quiet (sessions, soft) · 1 step would be held now · of 1 step it cannot be told now\n",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " ")+"\n", strings.TrimSuffix(want, "\n")) {
+			t.Errorf("%q is missing from:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "3 sessions, at most") {
+		t.Errorf("a guard that holds nothing is told:\n%s", text)
+	}
+	document, err := JSON(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"standings": [`, `"reason": "412 sessions, at most 300 are allowed"`, `"untold": "list pods: forbidden"`} {
+		if !strings.Contains(string(document), want) {
+			t.Errorf("%s is missing from the JSON", want)
+		}
+	}
+	if comment := Markdown(p); !strings.Contains(comment, "hub.a/hub: held by guard.quiet") {
+		t.Errorf("comment:\n%s", comment)
 	}
 }
