@@ -137,7 +137,8 @@ func keep(ts *testscript.TestScript, w *memory.World) {
 }
 
 func object(kind, name string) resource.ID {
-	return resource.ID{Cluster: "c", Kind: kind, Namespace: "hub", Name: name}
+	group := map[string]string{"Deployment": "apps"}[kind]
+	return resource.ID{Cluster: "c", Group: group, Kind: kind, Namespace: "hub", Name: name}
 }
 
 // edit changes a field behind hubcap's back: edit KIND NAME MANAGER VALUE PATH…

@@ -135,24 +135,45 @@ func (b *builder) refuseEmpty() error {
 // checkSelection refuses a selection that names nothing: a misspelt name must
 // not pass for "nothing to do".
 func (b *builder) checkSelection() error {
-	known := make(map[string]bool)
+	known := make(map[resource.Component]bool)
 	for _, o := range b.Reading.Observations {
-		known[o.Desired.Address.Block().String()] = true
-		known[o.Desired.Component.String()] = true
+		known[o.Desired.Component] = true
+		known[resource.Component{Block: o.Desired.Address.Block()}] = true
 	}
 	for _, l := range b.Reading.Orphans {
-		known[l.Address.Block().String()] = true
-		known[l.Component.String()] = true
+		known[l.Component] = true
+		known[resource.Component{Block: l.Address.Block()}] = true
 	}
 	for _, h := range b.Hooks {
-		known[h.Component.String()] = true
+		known[h.Component] = true
 	}
 	for _, name := range append(slices.Clone(b.Only), b.Except...) {
-		if !known[name] {
-			return fmt.Errorf("%w: %s", ErrNoSuchAddress, name)
+		isKnown := false
+		var names []string
+		for c := range known {
+			isKnown = isKnown || c.NamedBy(name)
+			names = append(names, c.String())
+		}
+		if !isKnown {
+			return fmt.Errorf("%w: %s (%s)", ErrNoSuchAddress, name, possible(resource.Closest(name, names)))
 		}
 	}
 	return nil
+}
+
+// mostNamed is how many addresses an error names at most.
+const mostNamed = 8
+
+// possible words the addresses that could have been meant, the likeliest first.
+func possible(names []string) string {
+	if len(names) == 0 {
+		return "there is none"
+	}
+	text := "possible are " + strings.Join(names[:min(len(names), mostNamed)], ", ")
+	if more := len(names) - mostNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // notice counts what is unchanged and gathers drift and refusals.
@@ -209,13 +230,19 @@ func sortedForeign(fields []resource.Foreign) []resource.Foreign {
 	return sorted
 }
 
-// selects reports whether --only and --except let c through.
-func (b *builder) selects(c resource.Component) bool {
-	matches := func(name string) bool { return name == c.String() || name == c.Block.String() }
-	if len(b.Only) > 0 && !slices.ContainsFunc(b.Only, matches) {
+// Selects reports whether a selection lets c through: what is named in only, or all
+// when that is empty, but for what is named in except. See
+// [resource.Component.NamedBy].
+func Selects(only, except []string, c resource.Component) bool {
+	if len(only) > 0 && !slices.ContainsFunc(only, c.NamedBy) {
 		return false
 	}
-	return !slices.ContainsFunc(b.Except, matches)
+	return !slices.ContainsFunc(except, c.NamedBy)
+}
+
+// selects reports whether --only and --except let c through.
+func (b *builder) selects(c resource.Component) bool {
+	return Selects(b.Only, b.Except, c)
 }
 
 // selected returns copies of the changes that the selection lets through, in the
@@ -238,7 +265,7 @@ func (b *builder) selected(changes []resource.Change) []resource.Change {
 }
 
 // named reports whether address, or its block, or the object itself was named
-// for deletion.
+// for deletion: people's work goes by its whole name, never with all instances.
 func (b *builder) named(address resource.Address, id resource.ID) bool {
 	return slices.ContainsFunc(b.Delete, func(name string) bool {
 		return name == address.String() || name == address.Block().String() || name == id.String()

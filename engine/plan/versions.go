@@ -76,11 +76,11 @@ func (m *moves) pinned(move Move, changes []resource.Change) bool {
 // selectsBlock reports whether --only and --except let anything of a block
 // through.
 func (b *builder) selectsBlock(block resource.Address) bool {
-	if slices.Contains(b.Except, block.String()) {
+	if slices.ContainsFunc(b.Except, block.NamedBy) {
 		return false
 	}
 	return len(b.Only) == 0 || slices.ContainsFunc(b.Only, func(name string) bool {
-		return name == block.String() || strings.HasPrefix(name, block.String()+"/")
+		return block.NamedBy(resource.ParseAddress(name).Block().String())
 	})
 }
 

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"hubcap/engine/resource"
 	"hubcap/schema"
 )
 
@@ -20,23 +22,31 @@ func (s *session) complete(words func(*schema.Config) []string) cobra.Completion
 	}
 }
 
-// addresses are those of the blocks that make objects, sorted.
+// addresses are those of the blocks that make objects, sorted: of instances, too, the
+// one that means all of them.
 func addresses(c *schema.Config) []string {
 	var all []string
+	add := func(a resource.Address) {
+		all = append(all, a.String())
+		if name, _, isInstance := strings.Cut(a.Name, `["`); isInstance {
+			a.Name = name
+			all = append(all, a.String())
+		}
+	}
 	for _, b := range c.NodePools {
-		all = append(all, b.Address.String())
+		add(b.Address)
 	}
 	for _, b := range c.Hubs {
-		all = append(all, b.Address.String())
+		add(b.Address)
 	}
 	for _, b := range c.Charts {
-		all = append(all, b.Address.String())
+		add(b.Address)
 	}
 	for _, b := range c.Manifests {
-		all = append(all, b.Address.String())
+		add(b.Address)
 	}
 	slices.Sort(all)
-	return all
+	return slices.Compact(all)
 }
 
 // gateNames are the names of the gates, sorted.

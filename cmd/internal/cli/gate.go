@@ -212,11 +212,15 @@ func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
 		gates = wanted(config)
 	}
 	for _, g := range gates {
-		named := slices.ContainsFunc(t.names, func(n string) bool { return n == g.Address.Name || n == g.Address.String() })
+		named := false
+		for _, n := range t.names {
+			if n == g.Address.Name || g.Address.NamedBy(n) {
+				named, found[n] = true, true
+			}
+		}
 		if len(t.names) > 0 && !named {
 			continue
 		}
-		found[g.Address.Name], found[g.Address.String()] = true, true
 		own, problem := attemptsAt(config, g, t.component)
 		if len(own) == 0 && named {
 			return nil, usage("gate test %s: %s", g.Address.Name, problem)
@@ -225,7 +229,7 @@ func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
 	}
 	for _, name := range t.names {
 		if !found[name] {
-			return nil, usage("gate test: there is no gate %q in the config", name)
+			return nil, usage("gate test: there is no gate %q in the config%s", name, among(name, gateNames(config)))
 		}
 	}
 	if len(all) == 0 {
@@ -266,14 +270,15 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 		a := attempt{address: g.Address, gate: filled, site: site}
 		if component != "" {
 			address := resource.ParseAddress(component)
-			a.target = resource.Component{Block: address.Block(), Name: address.Object}
+			a.target = resource.Component{Block: site.Block, Name: address.Object}
 		}
 		text, err := json.Marshal(filled)
 		if err != nil {
 			panic("cli: a gate that is no data: " + err.Error())
 		}
-		if !seen[string(text)] { // asked of one hub or of all, it is the same question
-			seen[string(text)] = true
+		question := string(text) + a.target.String()
+		if !seen[question] { // asked of one hub or of all, it is the same question
+			seen[question] = true
 			all = append(all, a)
 		}
 	}
@@ -287,15 +292,21 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 // the rollouts with it order, or on all hubs.
 func placesOf(config *schema.Config, g schema.Gate, sites []plan.Site, component string) ([]plan.Site, error) {
 	if component != "" {
-		block := resource.ParseAddress(component).Block()
+		block := resource.ParseAddress(component).Block().String()
+		var meant []plan.Site
+		var blocks []string
 		for _, site := range sites {
-			if site.Block == block {
-				return []plan.Site{site}, nil
+			blocks = append(blocks, site.Block.String())
+			if site.Block.NamedBy(block) {
+				meant = append(meant, site)
 			}
 		}
-		return nil, fmt.Errorf("there is no block %q with pods in the config", block)
+		if len(meant) == 0 {
+			return nil, fmt.Errorf("there is no block %q with pods in the config%s", block, among(block, blocks))
+		}
+		return meant, nil
 	}
-	if g.HTTP != nil || g.Pods != nil && !g.Pods.Block.IsZero() && !g.Pods.Users {
+	if g.HTTP != nil && !g.HTTP.OfHub() || g.Pods != nil && !g.Pods.Block.IsZero() && !g.Pods.Users {
 		site := plan.Site{}
 		if g.Pods != nil {
 			site.Block = g.Pods.Block
