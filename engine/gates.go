@@ -64,7 +64,7 @@ func httpCheck(h schema.HTTPCheck) *plan.HTTPCheck {
 func podsCheck(p schema.PodsCheck) *plan.PodsCheck {
 	out := &plan.PodsCheck{
 		MaxRestarts: int(p.MaxRestarts), MaxPending: int(p.MaxPending), PendingAfter: p.PendingAfter,
-		MaxTerminating: whole(p.MaxTerminating), TerminatingAfter: p.TerminatingAfter, Users: p.Users,
+		MaxTerminating: whole(p.MaxTerminating), TerminatingAfter: p.TerminatingAfter, Users: p.Users, MaxAge: p.MaxAge,
 	}
 	if !p.Block.IsZero() {
 		out.Block = p.Block.String()

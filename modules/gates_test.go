@@ -44,7 +44,7 @@ func TestGatesModules(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := []string{
-		"build-slots", "build-success", "errors", "event-loop", "first-try", "hub-cpu", "hub-files", "hub-memory", "hub-threads",
+		"binder-answers", "build-slots", "build-success", "errors", "event-loop", "first-try", "hub-answers", "hub-cpu", "hub-files", "hub-memory", "hub-threads",
 		"launch-success", "restarts", "spawn-success", "users-stuck",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {

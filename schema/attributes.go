@@ -251,16 +251,18 @@ func quantityHint(s string) string {
 
 // address returns an absolute http or https URL.
 func (b *body) address(name string) string {
-	return b.checked(name, "Invalid URL", func(s string) string {
-		u, err := url.Parse(s)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return `is not a URL. Write it with its scheme, as in "https://hub.example.org".`
-		}
-		if u.User != nil {
-			return "holds a user name or password, which would be shown. Leave it out."
-		}
-		return ""
-	})
+	return b.checked(name, "Invalid URL", invalidURL)
+}
+
+func invalidURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return `is not a URL. Write it with its scheme, as in "https://hub.example.org".`
+	}
+	if u.User != nil {
+		return "holds a user name or password, which would be shown. Leave it out."
+	}
+	return ""
 }
 
 // ref returns the block that an attribute refers to, or nil.

@@ -1,15 +1,22 @@
 package schema
 
-import "time"
+import (
+	"net/url"
+	"strings"
+	"time"
+)
 
 // HTTPCheck asks one URL.
 type HTTPCheck struct {
-	URL        string
+	URL        string // a path is below the url of the hub that is changed
 	Status     []int64
 	Contains   string
 	Timeout    time.Duration
 	MaxLatency time.Duration // zero: any
 }
+
+// OfHub reports whether the URL is a path below that of the hub that is changed.
+func (h *HTTPCheck) OfHub() bool { return strings.HasPrefix(h.URL, "/") }
 
 // Defaults of an HTTP check.
 const (
@@ -24,7 +31,7 @@ func (b *body) httpCheck() *HTTPCheck {
 	}
 	h.require("url")
 	check := &HTTPCheck{
-		URL:        h.address("url"),
+		URL:        h.place("url"),
 		Contains:   h.text("contains"),
 		Timeout:    h.positive("timeout"),
 		MaxLatency: h.latency("max_latency"),
@@ -38,6 +45,23 @@ func (b *body) httpCheck() *HTTPCheck {
 	}
 	h.done()
 	return check
+}
+
+// place returns a URL, or a path below a hub's.
+func (b *body) place(name string) string {
+	return b.checked(name, "Invalid URL", func(s string) string {
+		if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") {
+			return invalidPath(s)
+		}
+		return invalidURL(s)
+	})
+}
+
+func invalidPath(s string) string {
+	if _, err := url.Parse(s); err != nil {
+		return `is not a path of a URL. Write it as in "/hub/health".`
+	}
+	return ""
 }
 
 // latency returns a duration that may be shorter than a second.

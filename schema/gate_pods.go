@@ -14,7 +14,8 @@ type PodsCheck struct {
 	PendingAfter     time.Duration
 	MaxTerminating   *int64
 	TerminatingAfter time.Duration
-	Users            bool // the user servers of the hub
+	Users            bool          // the user servers of the hub
+	MaxAge           time.Duration // of a user server; zero: any
 }
 
 // terminatingAfter is how long a pod may take to end before it counts as stuck.
@@ -32,6 +33,7 @@ func (b *body) podsCheck() *PodsCheck {
 		MaxTerminating:   p.integer("max_terminating", atLeast0),
 		TerminatingAfter: p.duration("terminating_after"),
 		Users:            p.flag("users"),
+		MaxAge:           p.positive("max_age"),
 	}
 	if t := p.ref("block", "hub", "chart", "manifest"); t != nil {
 		check.Block = t.address
@@ -44,6 +46,9 @@ func (b *body) podsCheck() *PodsCheck {
 	}
 	if p.has("terminating_after") && !p.has("max_terminating") {
 		p.errorIn("terminating_after", "Attribute without effect", "It says which pods max_terminating counts. Write that too.")
+	}
+	if p.has("max_age") && !check.Users {
+		p.errorIn("max_age", "Attribute without effect", "Only user servers have an age at which they should be gone. Write users = true too.")
 	}
 	p.done()
 	return check

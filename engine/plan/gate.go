@@ -98,8 +98,9 @@ type PodsCheck struct {
 	MaxTerminating   *int          `json:"max_terminating,omitempty"`  // pods that should be gone; nil: any number
 	TerminatingAfter time.Duration `json:"terminating_after_ns,omitempty"`
 
-	Users     bool   `json:"users,omitempty"`     // the user servers instead
-	Namespace string `json:"namespace,omitempty"` // of the user servers
+	Users     bool          `json:"users,omitempty"`      // the user servers instead
+	Namespace string        `json:"namespace,omitempty"`  // of the user servers
+	MaxAge    time.Duration `json:"max_age_ns,omitempty"` // at which a user server should be gone; 0: any
 }
 
 // A PrometheusCheck asks a Prometheus and holds the answer against bounds. Every

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,22 @@ type ManualCheck struct {
 // launchSpec is a repository that is built within seconds, and mostly built
 // already: BinderHub's own tests use it.
 const launchSpec = "gh/binderhub-ci-repos/cached-minimal-dockerfile/HEAD"
+
+// httpFor returns g with a path made a URL of the hub at site.
+func (g Gate) httpFor(site Site) (Gate, string) {
+	h := *g.HTTP
+	g.HTTP = &h
+	switch {
+	case !strings.HasPrefix(h.URL, "/"):
+		return g, ""
+	case site.Type == "":
+		return g, "it asks a hub"
+	case site.URL == "":
+		return g, "it asks the hub's url, and the hub has none"
+	}
+	h.URL = strings.TrimSuffix(site.URL, "/") + h.URL
+	return g, ""
+}
 
 // launchFor returns g with its launch directed at the hub at site.
 func (g Gate) launchFor(site Site) (Gate, string) {

@@ -19,6 +19,8 @@ const mostControls = 8
 func (g Gate) For(site Site, controls []Site) (filled Gate, problem string) {
 	g.Components = nil
 	switch {
+	case g.HTTP != nil:
+		return g.httpFor(site)
 	case g.Pods != nil:
 		return g.podsFor(site)
 	case g.Launch != nil:

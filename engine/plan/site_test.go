@@ -113,6 +113,29 @@ func TestWavesTakeControls(t *testing.T) {
 	}
 }
 
+// TestPathsOfHubs holds that a gate with a path asks the hub that is changed, and
+// that a whole URL is left as it is.
+func TestPathsOfHubs(t *testing.T) {
+	hub, silent, chart := site("a", "jupyterhub"), site("b", "jupyterhub"), Site{Block: resource.ParseAddress("chart.x")}
+	hub.URL, silent.URL = "https://a.example.org/", ""
+	for _, tc := range []struct {
+		site          Site
+		url           string
+		want, problem string
+	}{
+		{hub, "/hub/health", "https://a.example.org/hub/health", ""},
+		{silent, "/hub/health", "/hub/health", "it asks the hub's url, and the hub has none"},
+		{chart, "/hub/health", "/hub/health", "it asks a hub"},
+		{chart, "https://b.example.org/x", "https://b.example.org/x", ""},
+	} {
+		gate := Gate{Name: "answers", HTTP: &HTTPCheck{URL: tc.url}}
+		got, problem := gate.For(tc.site, nil)
+		if got.HTTP.URL != tc.want || problem != tc.problem || gate.HTTP.URL != tc.url {
+			t.Errorf("%s of %s: %s, %q; want %s, %q", tc.url, tc.site.Block, got.HTTP.URL, problem, tc.want, tc.problem)
+		}
+	}
+}
+
 // TestUngated holds that a hub which goes without a gate is told of, once, and
 // that a chart without one of hubs is not.
 func TestUngated(t *testing.T) {

@@ -83,6 +83,8 @@ func TestUserServers(t *testing.T) {
 		{"one of each is allowed", plan.PodsCheck{MaxPending: 1, MaxTerminating: &one}, run.Pass, "1 pending for 5m0s (at most 1), 1 still there 10m0s after they should be gone (at most 1)"},
 		{"none pending is", plan.PodsCheck{MaxTerminating: &one}, run.Fail, "1 pending for 5m0s (at most 0)"},
 		{"none left over is", plan.PodsCheck{MaxPending: 1, MaxTerminating: &zero}, run.Fail, "(at most 0)"},
+		{"the culler works", plan.PodsCheck{MaxPending: 1, MaxAge: time.Hour}, run.Pass, "0 older than 1h0m0s (at most 0)"},
+		{"the culler does not", plan.PodsCheck{MaxPending: 1, MaxAge: 4 * time.Minute}, run.Fail, "1 older than 4m0s (at most 0)"},
 		{"those left over may not matter", plan.PodsCheck{MaxPending: 1}, run.Pass, "1 pending"},
 	} {
 		test.check.Users, test.check.Namespace = true, "hub"

@@ -12,27 +12,30 @@ import (
 	"hubcap/engine/run"
 )
 
-// sampleUsers counts, for a gate on user servers, those that wait for too long and
-// those that should be gone. Only the pending ones are fetched whole; the others
+// sampleUsers counts, for a gate on user servers, those that wait for too long,
+// those that should be gone and those that nobody culled. Only the pending ones are fetched whole; the others
 // are as many as there are people, of which the metadata is enough.
 func (p *Provider) sampleUsers(ctx context.Context, check plan.PodsCheck) (run.Sample, error) {
 	now := p.now()
-	pending, terminating := 0, 0
+	count := podCount{of: "user servers"}
 	err := retryRead(ctx, func() error {
-		pending = 0
+		count.pending = 0
 		o := metav1.ListOptions{LabelSelector: userServers, FieldSelector: "status.phase=" + string(corev1.PodPending)}
 		return p.eachPod(ctx, check.Namespace, o, func(pod *corev1.Pod) {
 			if pod.DeletionTimestamp == nil && isPendingFor(pod, check.PendingAfter, now) {
-				pending++
+				count.pending++
 			}
 		})
 	})
-	if err == nil && check.MaxTerminating != nil {
+	if err == nil && (check.MaxTerminating != nil || check.MaxAge > 0) {
 		err = retryRead(ctx, func() error {
-			terminating = 0
+			count.terminating, count.aged = 0, 0
 			return p.eachUserServer(ctx, check.Namespace, func(m *metav1.ObjectMeta) {
-				if isStuck(m, check.TerminatingAfter, now) {
-					terminating++
+				switch {
+				case isStuck(m, check.TerminatingAfter, now):
+					count.terminating++
+				case m.DeletionTimestamp == nil && now.Sub(m.CreationTimestamp.Time) > check.MaxAge:
+					count.aged++
 				}
 			})
 		})
@@ -40,7 +43,7 @@ func (p *Provider) sampleUsers(ctx context.Context, check plan.PodsCheck) (run.S
 	if err != nil {
 		return run.Sample{}, err
 	}
-	return judgePods(check, podCount{of: "user servers", pending: pending, terminating: terminating}), nil
+	return judgePods(check, count), nil
 }
 
 func (p *Provider) eachUserServer(ctx context.Context, namespace string, do func(*metav1.ObjectMeta)) error {
@@ -73,6 +76,7 @@ func isStuck(m *metav1.ObjectMeta, least time.Duration, now time.Time) bool {
 type podCount struct {
 	of                             string // "4 pods"
 	restarts, pending, terminating int
+	aged                           int    // user servers that nobody culled
 	worst                          string // the pod that restarted most
 }
 
@@ -95,6 +99,9 @@ func judgePods(check plan.PodsCheck, c podCount) run.Sample {
 	}
 	if check.MaxTerminating != nil {
 		bounds = append(bounds, bound{c.terminating, *check.MaxTerminating, "still there " + check.TerminatingAfter.String() + " after they should be gone"})
+	}
+	if check.MaxAge > 0 {
+		bounds = append(bounds, bound{c.aged, 0, "older than " + check.MaxAge.String()})
 	}
 	s := run.Sample{Verdict: run.Pass, Reason: c.of + ":"}
 	for i, b := range bounds {

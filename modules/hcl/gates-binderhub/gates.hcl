@@ -110,10 +110,25 @@ gate "build-slots" {
   }
 }
 
+# Through the binder's url. It says of itself whether it reaches its hub and its
+# registry; quotas that are used up are no trouble of its own.
+gate "binder-answers" {
+  bake       = var.bake
+  interval   = var.interval
+  failures   = 3
+  of         = 5
+  components = var.components
+
+  http {
+    url = "/health"
+  }
+}
+
 output "default" {
   value = [gate.launch-success, gate.build-slots]
 }
 
+output "binder_answers" { value = gate.binder-answers }
 output "launch_success" { value = gate.launch-success }
 output "first_try" { value = gate.first-try }
 output "build_success" { value = gate.build-success }

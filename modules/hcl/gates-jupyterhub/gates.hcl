@@ -203,10 +203,25 @@ gate "users-stuck" {
   }
 }
 
+# Through the hub's url, as people come: the ingress, the proxy and its route to
+# the hub are in it. A hub without url goes without.
+gate "hub-answers" {
+  bake       = var.bake
+  interval   = var.interval
+  failures   = 3
+  of         = 5
+  components = var.components
+
+  http {
+    url = "/hub/health"
+  }
+}
+
 output "default" {
   value = [gate.spawn-success, gate.hub-cpu, gate.hub-memory, gate.errors, gate.restarts, gate.users-stuck]
 }
 
+output "hub_answers" { value = gate.hub-answers }
 output "spawn_success" { value = gate.spawn-success }
 output "hub_cpu" { value = gate.hub-cpu }
 output "event_loop" { value = gate.event-loop }
