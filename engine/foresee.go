@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ func (f *foresight) hasBudget() bool {
 // collect answers the guards that need nothing of the outside world, and notes what
 // the others ask. What earlier steps of the plan will cut off counts for a budget.
 func (f *foresight) collect() {
-	committed := make(map[string]int)
+	committed, ahead := make(map[string]int), make(map[string][]resource.Change)
 	for _, step := range f.plan.Steps() {
 		asked := plan.Asked{At: f.plan.Created, Step: step, Drift: f.plan.Drift}
 		if f.blind == nil {
@@ -93,9 +94,14 @@ func (f *foresight) collect() {
 			case g.Budget != nil:
 				standing.Untold = "read what other runs interrupted: " + f.blind.Error()
 			default:
-				q = f.question(run.Watching{Guard: g, Step: step})
+				q = f.question(run.Watching{Guard: g, Step: step, Ahead: slices.Clone(ahead[step.Cluster])})
 			}
 			f.standings, f.open = append(f.standings, standing), append(f.open, q)
+		}
+		for _, c := range step.Changes {
+			if c.ID.Kind == resource.KindNodePool {
+				ahead[step.Cluster] = append(ahead[step.Cluster], c)
+			}
 		}
 	}
 }

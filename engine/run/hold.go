@@ -10,6 +10,7 @@ import (
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 )
 
 // A Watcher tells how what a guard watches in the outside world stands: pass when
@@ -22,6 +23,10 @@ type Watcher interface {
 type Watching struct {
 	Guard plan.Guard
 	Step  plan.Step
+
+	// Ahead are changes of node pools that are made before the step, when it is asked
+	// how things would stand. When the step is about to begin they are made.
+	Ahead []resource.Change
 }
 
 // Guarding is what a run knows beside its plan when guards are asked.

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"math"
 	"slices"
-	"strconv"
+	"strings"
+	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -21,28 +21,33 @@ import (
 	"hubcap/engine/run"
 )
 
-// autoscalerStatus is where the cluster autoscaler says how far it may go.
-const autoscalerStatus = "cluster-autoscaler-status"
-
 // A Room answers guards on capacity: whether the pods that a step starts beside
-// the old ones fit on the nodes there are, or an autoscaler may add one. It goes
-// by requests, node selectors and taints, as the scheduler does first; affinities
-// are left out. It satisfies run.Watcher.
-type Room struct{ Client *Client }
+// the old ones fit on the nodes there are, or an autoscaler may add nodes that they
+// fit on. It goes by requests, node selectors, required node affinity, taints and
+// priorities, as the scheduler does; affinities between pods are left out. It
+// satisfies run.Watcher.
+type Room struct {
+	Client *Client
 
-// A seat is what one pod needs.
-type seat struct {
-	of          string // the workload
-	cpu, memory int64  // milli-cores, bytes
-	selector    map[string]string
-	tolerations []corev1.Toleration
+	// Pools reads the node pools, which say how far they may grow. Nil: the
+	// autoscaler's status is all that is known.
+	Pools func(ctx context.Context) (Pools, error)
+
+	mu    sync.Mutex
+	found *furnished
+	asked time.Time
 }
 
-// A bed is what one node has left.
-type bed struct {
-	node        *corev1.Node
-	cpu, memory int64
-	pods        int64
+// roomFor is how long what was found on the nodes is good for: guards of steps side
+// by side ask at the same time.
+const roomFor = 3 * time.Second
+
+// A furnished is what runs on the nodes, and how far they may become more.
+type furnished struct {
+	nodes      []*corev1.Node
+	beds       []*bed // of the ready nodes
+	pools      Pools
+	priorities map[string]int32 // of the classes; nil: not to be read
 }
 
 // Watch looks for room for the step of w.
@@ -61,25 +66,51 @@ func (r *Room) Watch(ctx context.Context, w run.Watching) (run.Sample, error) {
 	if len(seats) == 0 {
 		return run.Sample{Verdict: run.Pass, Reason: "needs no more room than it has"}, nil
 	}
-	beds, err := r.beds(ctx)
+	found, err := r.look(ctx)
 	if err != nil {
 		return run.Sample{}, err
 	}
-	for _, s := range seats {
-		if s.take(beds) {
-			continue
+	s := found.seating(w.Ahead)
+	for _, seat := range seats {
+		seat.priority = found.priority(seat.pod.Spec.PriorityClassName)
+		if !s.place(seat) {
+			break
 		}
-		nodes, err := r.mayAdd(ctx)
-		if err != nil {
-			return run.Sample{}, err
-		}
-		need := fmt.Sprintf("a pod of %s with %dm cpu and %s memory", s.of, s.cpu, resource.NewQuantity(s.memory, resource.BinarySI))
-		if nodes > 0 {
-			return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("%s fits on no node now; the autoscaler may add %d", need, nodes)}, nil
-		}
-		return run.Sample{Verdict: run.Fail, Reason: need + " fits on no node, and no autoscaler says that it may add one"}, nil
 	}
-	return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("there is room for %s", podsText(len(seats)))}, nil
+	switch {
+	case s.missing == nil && len(s.added) == 0:
+		return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("there is room for %s", podsText(len(seats)))}, nil
+	case s.missing == nil:
+		return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("there is room for %d of %s now; %s", s.placed, podsText(len(seats)), s.growth())}, nil
+	case r.Pools != nil:
+		return run.Sample{Verdict: run.Fail, Reason: s.shortage(len(seats))}, nil
+	}
+	return r.maybe(ctx, s)
+}
+
+// maybe answers for a cluster that is not asked how its pools may grow: its
+// autoscaler may say by how much.
+func (r *Room) maybe(ctx context.Context, s *seating) (run.Sample, error) {
+	nodes, err := r.mayAdd(ctx)
+	if err != nil {
+		return run.Sample{}, err
+	}
+	if nodes > 0 {
+		return run.Sample{Verdict: run.Pass, Reason: fmt.Sprintf("%s fits on no node now; the autoscaler may add %d", s.missing, nodes)}, nil
+	}
+	return run.Sample{Verdict: run.Fail, Reason: s.missing.String() + " fits on no node, and no autoscaler says that it may add one"}, nil
+}
+
+// A seat is what one pod needs.
+type seat struct {
+	of          string // the workload
+	cpu, memory int64  // milli-cores, bytes
+	priority    int32
+	pod         *corev1.Pod // as its template has it
+}
+
+func (s *seat) String() string {
+	return fmt.Sprintf("a pod of %s with %dm cpu and %s memory", s.of, s.cpu, resource.NewQuantity(s.memory, resource.BinarySI))
 }
 
 // seatsOf returns the pods that live beside the old ones while c is rolled out. A
@@ -101,8 +132,9 @@ func seatsOf(c ours.Change) ([]seat, error) {
 	if c.Action != ours.Create {
 		n = beside(d, replicas, c.ID.Kind)
 	}
-	s := seat{of: c.ID.Kind + "/" + c.ID.Name, selector: d.Spec.Template.Spec.NodeSelector, tolerations: d.Spec.Template.Spec.Tolerations}
-	s.cpu, s.memory = requests(d.Spec.Template.Spec)
+	pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
+	s := seat{of: c.ID.Kind + "/" + c.ID.Name, pod: pod}
+	s.cpu, s.memory = requests(pod)
 	return slices.Repeat([]seat{s}, n), nil
 }
 
@@ -122,129 +154,125 @@ func beside(d appsv1.Deployment, replicas int32, kind string) int {
 	return n
 }
 
-// requests adds up what the containers of a pod ask for; one that comes first
-// counts when it asks for more than all others together.
-func requests(p corev1.PodSpec) (cpu, memory int64) {
-	for _, c := range p.Containers {
-		cpu += c.Resources.Requests.Cpu().MilliValue()
-		memory += c.Resources.Requests.Memory().Value()
-	}
-	for _, c := range p.InitContainers {
-		cpu = max(cpu, c.Resources.Requests.Cpu().MilliValue())
-		memory = max(memory, c.Resources.Requests.Memory().Value())
-	}
-	return cpu, memory
+// A seating is the placing of pods, one after the other: on the nodes there are, on
+// those that were added for pods before, on one more of a pool that may grow.
+type seating struct {
+	beds    []*bed
+	pools   []*growing
+	fresh   []*bed
+	added   map[string]int // nodes by pool
+	placed  int            // pods that need no new node
+	seated  int            // pods in all
+	missing *seat          // the first that fits nowhere
 }
 
-// take gives the seat room on the first node that has it.
-func (s seat) take(beds []*bed) bool {
-	for _, b := range beds {
-		if b.cpu < s.cpu || b.memory < s.memory || b.pods < 1 || !s.mayRunOn(b.node) {
-			continue
-		}
-		b.cpu, b.memory, b.pods = b.cpu-s.cpu, b.memory-s.memory, b.pods-1
+func (s *seating) place(x seat) bool {
+	if x.take(s.beds) {
+		s.placed, s.seated = s.placed+1, s.seated+1
 		return true
 	}
+	if x.take(s.fresh) {
+		s.seated++
+		return true
+	}
+	for _, p := range s.pools {
+		if p.nodes >= p.most {
+			continue
+		}
+		if b := p.another(); x.take([]*bed{b}) {
+			s.fresh = append(s.fresh, b)
+			s.added[p.name]++
+			p.nodes++
+			s.seated++
+			return true
+		}
+	}
+	s.missing = &x
 	return false
 }
 
-func (s seat) mayRunOn(n *corev1.Node) bool {
-	if n.Spec.Unschedulable || !labels.SelectorFromSet(s.selector).Matches(labels.Set(n.Labels)) {
-		return false
-	}
-	for i := range n.Spec.Taints {
-		t := &n.Spec.Taints[i]
-		isBar := t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-		if isBar && !slices.ContainsFunc(s.tolerations, func(tol corev1.Toleration) bool { return tolerates(tol, t) }) {
-			return false
-		}
-	}
-	return true
-}
-
-func tolerates(tol corev1.Toleration, t *corev1.Taint) bool {
-	switch {
-	case tol.Effect != "" && tol.Effect != t.Effect, tol.Key != "" && tol.Key != t.Key:
-		return false
-	case tol.Operator == corev1.TolerationOpExists:
-		return true
-	}
-	return tol.Key != "" && tol.Value == t.Value
-}
-
-// beds returns what the ready nodes have left. Pods that have ended need nothing.
-func (r *Room) beds(ctx context.Context) ([]*bed, error) {
-	var beds []*bed
-	byName := map[string]*bed{}
-	for o := (metav1.ListOptions{Limit: censusPage}); ; {
-		list, err := r.Client.Typed.CoreV1().Nodes().List(ctx, o)
-		if err != nil {
-			return nil, r.Client.explain("list", "nodes", err)
-		}
-		for i := range list.Items {
-			n := &list.Items[i]
-			if !nodeReady(n) {
-				continue
+// growth says which pools have to become larger, and how far they may.
+func (s *seating) growth() string {
+	var parts []string
+	for _, p := range s.pools {
+		if n := s.added[p.name]; n > 0 {
+			part := fmt.Sprintf("pool %s grows from %d to %d nodes, of at most %d", p.name, p.nodes-n, p.nodes, p.most)
+			if p.like == nil {
+				part += ", whose size is not known"
 			}
-			b := &bed{node: n, cpu: n.Status.Allocatable.Cpu().MilliValue(), memory: n.Status.Allocatable.Memory().Value(), pods: n.Status.Allocatable.Pods().Value()}
-			beds, byName[n.Name] = append(beds, b), b
-		}
-		if o.Continue = list.Continue; o.Continue == "" {
-			break
+			parts = append(parts, part)
 		}
 	}
-	for o := (metav1.ListOptions{Limit: censusPage, FieldSelector: "status.phase!=Succeeded,status.phase!=Failed"}); ; {
-		list, err := r.Client.Typed.CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
-		if err != nil {
-			return nil, r.Client.explain("list", "pods", err)
-		}
-		for i := range list.Items {
-			if b := byName[list.Items[i].Spec.NodeName]; b != nil {
-				cpu, memory := requests(list.Items[i].Spec)
-				b.cpu, b.memory, b.pods = b.cpu-cpu, b.memory-memory, b.pods-1
-			}
-		}
-		if o.Continue = list.Continue; o.Continue == "" {
-			return beds, nil
-		}
-	}
+	return strings.Join(parts, "; ")
 }
 
-func nodeReady(n *corev1.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
+// shortage says what there is no room for, and which pools it might have run in.
+func (s *seating) shortage(wanted int) string {
+	text := fmt.Sprintf("%s fits on no node", s.missing)
+	if wanted > 1 {
+		text += fmt.Sprintf(" (%d of %s have room)", s.seated, podsText(wanted))
+	}
+	var full []string
+	for _, p := range s.pools {
+		switch b := p.another(); {
+		case !s.missing.mayRunOn(b.node):
+		case s.missing.cpu > b.cpu || s.missing.memory > b.memory:
+			full = append(full, fmt.Sprintf("a node of pool %s is too small for it", p.name))
+		default:
+			full = append(full, fmt.Sprintf("pool %s would have %d nodes, and has at most %d", p.name, p.nodes+1, p.most))
+		}
+	}
+	if len(full) == 0 {
+		return text + ", and no pool has nodes that it may run on"
+	}
+	return text + ": " + strings.Join(full, "; ")
 }
 
-// The autoscaler's status says for each group of nodes how large it is to be and
-// may be, as text or, in newer versions, as YAML.
-var (
-	groupAsText = regexp.MustCompile(`cloudProviderTarget=(\d+) \(minSize=\d+, maxSize=(\d+)\)`)
-	groupAsYAML = regexp.MustCompile(`(?s)cloudProviderTarget:\s*(\d+).{0,120}?maxSize:\s*(\d+)`)
-)
-
-// mayAdd returns how many nodes an autoscaler says that it may add.
-func (r *Room) mayAdd(ctx context.Context) (int, error) {
-	status, err := r.Client.Typed.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, autoscalerStatus, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return 0, nil
-	case err != nil:
-		return 0, r.Client.explain("read", "the autoscaler's status", err)
+// look returns what is on the nodes now.
+func (r *Room) look(ctx context.Context) (*furnished, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.found != nil && time.Since(r.asked) < roomFor {
+		return r.found, nil
 	}
-	return headroom(status.Data["status"]), nil
+	now := time.Now()
+	f := &furnished{priorities: r.classes(ctx)}
+	if err := r.furnish(ctx, f); err != nil {
+		return nil, err
+	}
+	if r.Pools != nil {
+		var err error
+		if f.pools, err = r.Pools(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.found, r.asked = f, now
+	return f, nil
 }
 
-func headroom(status string) int {
-	groups := groupAsText.FindAllStringSubmatch(status, -1)
-	if len(groups) == 0 {
-		groups = groupAsYAML.FindAllStringSubmatch(status, -1)
+// priority returns the priority of a class's pods. Nothing gives way to those of a
+// class that is not known.
+func (f *furnished) priority(class string) int32 {
+	value, isKnown := f.priorities[class]
+	if class != "" && !isKnown {
+		return math.MinInt32
 	}
-	nodes := 0
-	for _, g := range groups {
-		target, _ := strconv.Atoi(g[1])
-		most, _ := strconv.Atoi(g[2])
-		nodes += max(most-target, 0)
+	return value
+}
+
+// classes returns the priorities of the classes that pods can have, or nil where
+// they may not be read.
+func (r *Room) classes(ctx context.Context) map[string]int32 {
+	list, err := r.Client.Typed.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil
 	}
-	return nodes
+	all := make(map[string]int32, len(list.Items))
+	for _, c := range list.Items {
+		all[c.Name] = c.Value
+		if c.GlobalDefault {
+			all[""] = c.Value
+		}
+	}
+	return all
 }

@@ -113,17 +113,32 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	s.peekAt(name, records.Held)
 	s.connected(name, client)
 	s.monitoring.add(c, client)
-	routes := &router{objects: objects}
+	routes, room := &router{objects: objects}, &kube.Room{Client: client}
 	if pools != nil {
-		routes.pools = pools
+		routes.pools, room.Pools = pools, shapes(pools)
 	}
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
-		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: &kube.Room{Client: client},
+		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: room,
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
 		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records, Journal: records,
 	}, nil
+}
+
+// shapes returns what reads how a cluster's node pools are, and how far they may grow.
+func shapes(p *gke.Provider) func(context.Context) (kube.Pools, error) {
+	return func(ctx context.Context) (kube.Pools, error) {
+		found, err := p.Inventory(ctx)
+		if err != nil {
+			return kube.Pools{}, err
+		}
+		pools := kube.Pools{Locations: found.Locations, ByName: map[string]resource.Object{}}
+		for _, l := range found.Pools {
+			pools.ByName[l.ID.Name] = l.Object
+		}
+		return pools, nil
+	}
 }
 
 // kubeOptions are the cluster's own, unless flags say otherwise.
