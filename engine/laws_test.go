@@ -152,8 +152,16 @@ func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
 	if _, ended := journal.Ended(last.Entries); ended && r.name == "resume" {
 		return true // it died on its way out, after all was done
 	}
-	if e2 := newEngine(w, next); r.name != "plan and apply" || !mustPlan(t, e2).Empty() {
+	nothingLeft := mustPlan(t, newEngine(w, next)).Empty()
+	left := unverified(t, w)
+	if isOpen := len(journal.Unverified(last.Entries)) > 0; nothingLeft && isOpen != (len(left) == 1) {
+		t.Fatalf("%s: there is nothing to plan, and what is said not to be verified is %v", where, left)
+	}
+	if r.name != "plan and apply" || !nothingLeft {
 		r.do(t, e)
+		if left = unverified(t, w); len(left) != 0 {
+			t.Fatalf("%s: still not verified: %v", where, left)
+		}
 	}
 	if r.name == "rollback" && !journal.Touched(last.Entries) {
 		return true // the last run had not begun to change anything: nothing of it to undo

@@ -137,6 +137,9 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	if in.Owed, err = e.owed(ctx, runs); err != nil {
 		in.Warnings = append(in.Warnings, "hooks that a run before did not come to are left out: "+err.Error())
 	}
+	for _, u := range e.unverified(ctx, runs) {
+		in.Warnings = append(in.Warnings, u.String())
+	}
 	for i := range in.Clusters {
 		in.Clusters[i].Sessions = census[in.Clusters[i].Name].Sessions
 	}

@@ -136,6 +136,23 @@ func Lasting(entries []Entry) bool {
 	return false
 }
 
+// Unverified returns the steps that may have changed something and came to no good
+// end, in the order in which they began to write: they are neither done, nor taken
+// back. What they made is live, perhaps, and did not pass its checks.
+func Unverified(entries []Entry) []plan.StepID {
+	if outcome, _ := Ended(entries); outcome == Refused {
+		return nil
+	}
+	var open []plan.StepID
+	states := States(entries)
+	for _, e := range entries {
+		if mark := states[e.Step].Mark; e.Mark == Intended && mark != Done && mark != RolledBack && !slices.Contains(open, e.Step) {
+			open = append(open, e.Step)
+		}
+	}
+	return open
+}
+
 // Measured returns the mean launch gap of the steps of each class over all runs.
 func Measured(runs []Run) map[resource.Class]plan.Measure {
 	total := make(map[resource.Class]time.Duration)

@@ -153,3 +153,27 @@ func TestBeforeTakeover(t *testing.T) {
 		}
 	}
 }
+
+func TestUnverified(t *testing.T) {
+	finished := func(o Outcome) Entry { return Entry{Mark: RunFinished, Outcome: o} }
+	for _, test := range []struct {
+		reason  string
+		entries []Entry
+		want    []plan.StepID
+	}{
+		{"nothing was announced", []Entry{entry(Applying, "1", "")}, nil},
+		{"cut off while writing", []Entry{entry(Applying, "1", ""), entry(Intended, "1", "made")}, []plan.StepID{"1"}},
+		{"cut off in the bake", []Entry{entry(Intended, "1", "made"), entry(Written, "1", "made"), entry(Baking, "1", "")}, []plan.StepID{"1"}},
+		{"done", []Entry{entry(Intended, "1", "made"), entry(Done, "1", "")}, nil},
+		{"taken back", []Entry{entry(Intended, "1", "made"), entry(Failed, "1", ""), entry(RolledBack, "1", ""), finished(WasRolledBack)}, nil},
+		{"not to be taken back", []Entry{entry(Intended, "1", "made"), entry(Stuck, "1", ""), finished(Incomplete)}, []plan.StepID{"1"}},
+		{"held by its gates", []Entry{entry(Intended, "1", "made"), entry(Held, "1", ""), finished(WasHeld)}, []plan.StepID{"1"}},
+		{"held before it wrote", []Entry{entry(Intended, "1", "made"), entry(Done, "1", ""), entry(Held, "2", ""), finished(WasHeld)}, nil},
+		{"refused", []Entry{entry(Intended, "1", "made"), finished(Refused)}, nil},
+		{"two of them, in their order", []Entry{entry(Intended, "2", "deleted"), entry(Intended, "1", "made"), entry(Intended, "2", "never")}, []plan.StepID{"2", "1"}},
+	} {
+		if diff := cmp.Diff(test.want, Unverified(test.entries)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}

@@ -41,7 +41,9 @@ func Closest(written string, names []string) []string {
 	sorted := slices.Clone(names)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	far := func(name string) int { return min(edits(written, name), edits(written, keys.ReplaceAllString(name, ""))) }
+	far := func(name string) int {
+		return min(edits(written, name), edits(written, keys.ReplaceAllString(name, "")))
+	}
 	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(far(a), far(b)) })
 	return sorted
 }

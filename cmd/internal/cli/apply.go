@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +28,10 @@ plan is made, shown, and carried out after a "yes".
 Guards hold steps that may disturb people: such a step waits, then the run is held
 (exit code 6) and can be resumed. --override and --during-incident go past them,
 with a --reason that the journal keeps.
+
+When there is nothing to do, but an earlier run was cut off before what it made had
+passed its gates, apply ends with exit code 6 and names that run: resume goes on with
+it, rollback takes it back. When that run cannot be resumed the exit code is 5.
 
 The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
@@ -83,6 +86,9 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 		return err
 	}
 	a.apply(p)
+	if p.Empty() {
+		return s.settled(asking, e, &scope{})
+	}
 	stop()
 	return s.carry(ctx, e, a, p)
 }
@@ -111,9 +117,11 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	if err := s.fit(p); err != nil {
 		return err
 	}
-	s.remind(asking, e)
 	if p.Empty() {
-		return s.nothing()
+		return s.settled(asking, e, sc)
+	}
+	if s.output == asJSON {
+		s.remind(asking, e)
 	}
 	if err := s.confirm(asking, a, "Carry out this plan? "+render.Footer(p), render.Impact(p)); err != nil {
 		return err
@@ -146,24 +154,6 @@ func (s *session) fit(p *plan.Plan) error {
 			u.What, u.Reason)}
 	}
 	return nil
-}
-
-// remind tells of the last run when it wrote and did not come to its end: what it
-// made is there, so that no plan has it any more, and its gates never passed.
-func (s *session) remind(ctx context.Context, e *engine.Engine) {
-	runs, err := e.History(ctx)
-	if err != nil {
-		return // whoever writes the journal finds out
-	}
-	for _, r := range slices.Backward(runs) {
-		if r.Config != "" && r.Config != e.Config.Settings.Name {
-			continue
-		}
-		if journal.Resumable(r.Entries) && journal.Touched(r.Entries) {
-			s.warn("hubcap: run %s did not come to its end, and what it made may not have passed its gates: %s goes on with it", r.ID, s.again("resume", r.ID))
-		}
-		return
-	}
 }
 
 // nothing ends a command that had nothing to do.

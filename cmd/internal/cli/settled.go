@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+)
+
+// settled ends an apply of a plan that has nothing to do. That is no success while a
+// run before it has left something live that never passed its checks: it is no
+// difference any more, and yet nobody has seen that it works.
+func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) error {
+	all, err := e.Unverified(ctx)
+	if err != nil {
+		return &exit{code: exitIncomplete, err: fmt.Errorf("apply: there is nothing to do, but whether the runs before came to their end cannot be told: %w", err)}
+	}
+	left := within(all, sc)
+	if len(left) == 0 {
+		return s.nothing()
+	}
+	for _, u := range left {
+		if err := s.underWayNow(ctx, u.Run); err != nil {
+			return err
+		}
+	}
+	return s.unsettled(left)
+}
+
+// within returns what of the runs a selection lets through. What cannot be told
+// counts.
+func within(all []engine.Unverified, sc *scope) []engine.Unverified {
+	var left []engine.Unverified
+	for _, u := range all {
+		u.Steps = slices.DeleteFunc(slices.Clone(u.Steps), func(step engine.UnverifiedStep) bool {
+			return !step.Component.Block.IsZero() && !plan.Selects(sc.only, sc.except, step.Component)
+		})
+		if len(u.Steps) > 0 {
+			left = append(left, u)
+		}
+	}
+	return left
+}
+
+// underWayNow returns an error when a run is being carried out: it has the say then.
+func (s *session) underWayNow(ctx context.Context, id string) error {
+	for _, peek := range s.locks {
+		locked, err := peek(ctx)
+		switch {
+		case err != nil:
+			return err
+		case locked != nil && locked.Holder.Run == id:
+			return fmt.Errorf("apply: there is nothing to do, but run %s is under way: %w; %s follows it", id, locked, s.again("status", "--watch", id))
+		}
+	}
+	return nil
+}
+
+// unsettled ends an apply that has nothing to do while runs have left something that
+// is not verified.
+func (s *session) unsettled(left []engine.Unverified) error {
+	c, outcome := exitHeld, journal.WasHeld
+	var said []error
+	for _, u := range left {
+		todo := s.again("rollback", u.Back) + " goes back"
+		if u.CanGoOn {
+			todo = s.again("resume", u.Run) + " goes on with it, " + todo
+		} else {
+			c, outcome = exitStuck, journal.Incomplete
+		}
+		said = append(said, fmt.Errorf("apply: there is nothing to do, but %s; %s", u.Left(), todo))
+	}
+	why, last := errors.Join(said...), left[len(left)-1]
+	if s.output != asJSON {
+		return &exit{code: c, err: why}
+	}
+	s.complain(why)
+	return cmp.Or(s.writeJSON(ending{
+		FormatVersion: "1.0", Run: last.Run, Outcome: outcome, Failed: last.Steps[0].ID, Reason: why.Error(), Exit: c,
+	}), silently(c))
+}
+
+// remind tells, beside an apply whose plan is not shown, of runs that left something
+// that is not verified.
+func (s *session) remind(ctx context.Context, e *engine.Engine) {
+	left, err := e.Unverified(ctx)
+	if err != nil {
+		return // whoever writes the journal finds out
+	}
+	for _, u := range left {
+		s.warn("hubcap: %s", u)
+	}
+}
