@@ -69,6 +69,9 @@ func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*sessi
 	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
 	r.PlanID, r.PlanCreated, r.Plan, r.Config = p.ID, p.Created, p, p.Config
 	ctx = run.WithID(ctx, r.ID)
+	if err := e.CheckOverrides(p); err != nil {
+		return nil, nil, err
+	}
 	// Before the lock, which may be denied, too: who lacks rights hears of all.
 	if err := e.allowed(ctx, p); err != nil {
 		return nil, nil, err

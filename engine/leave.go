@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
 
@@ -26,19 +28,63 @@ type Leave struct {
 // ErrGuarded says that a guard does not let a plan through.
 var ErrGuarded = errors.New("denied by a guard")
 
-// permits refuses what the leave asks for and may not have: to override what does
-// not exist, or what nobody may override, or to do during an incident what is not
-// meant for one.
-func (s *session) permits(ctx context.Context) error {
+// ErrNoGuard says that what is to be overridden does not exist: a misspelt name must
+// not pass for a leave.
+var ErrNoGuard = errors.New("no such guard or policy")
+
+// CheckOverrides returns an [ErrNoGuard] when the leave is to override what neither p
+// nor the config has. What the config has and p has not is no mistake.
+func (e *Engine) CheckOverrides(p *plan.Plan) error { return e.checkOverrides(p, nil) }
+
+// checkOverrides is CheckOverrides for a run with these entries: what was given leave
+// for before was known then.
+func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
+	planned := levels(p)
+	known := make(map[string]bool)
+	for _, g := range e.Config.Guards {
+		guard := guardOf(g, e.Config)
+		known[guard.Address()] = true
+	}
+	for _, rule := range e.Config.Policies {
+		known[rule.Address.String()] = true
+	}
+	for _, site := range Sites(e.Config) {
+		known[plan.OneWay(site.Block)] = true
+	}
+	for _, entry := range entries {
+		known[entry.Guard] = known[entry.Guard] || entry.Mark == journal.Overridden
+	}
+	for _, name := range sortedKeys(e.Leave.Overrides) {
+		if planned[name] != "" || known[name] {
+			continue
+		}
+		has := "the plan has none"
+		if len(planned) > 0 {
+			has = "the plan has " + strings.Join(resource.Closest(name, slices.Collect(maps.Keys(planned))), ", ")
+		}
+		return fmt.Errorf("override %s: %w (%s)", name, ErrNoGuard, has)
+	}
+	return nil
+}
+
+// levels returns what holds or denies steps of p, by name, and how hard.
+func levels(p *plan.Plan) map[string]plan.GuardLevel {
 	levels := make(map[string]plan.GuardLevel)
-	for _, step := range s.plan.Steps() {
+	for _, step := range p.Steps() {
 		for _, g := range step.Guards {
 			levels[g.Address()] = g.Level
 		}
 	}
-	for _, v := range s.plan.Verdicts {
+	for _, v := range p.Verdicts {
 		levels[v.Name] = plan.Soft
 	}
+	return levels
+}
+
+// permits refuses what the leave asks for and may not have: to override what nobody
+// may override, or to do during an incident what is not meant for one.
+func (s *session) permits(ctx context.Context) error {
+	levels := levels(s.plan)
 	for _, name := range sortedKeys(s.Leave.Overrides) {
 		if levels[name] == "" {
 			s.tell(run.Warned{Text: "nothing that is left to do has anything to do with " + name + ": overriding it has no effect"})

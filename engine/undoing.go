@@ -117,6 +117,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if err := e.checkOverrides(r.Plan, r.Entries); err != nil {
+		return Outcome{}, err
+	}
 	ctx = run.WithID(ctx, r.ID)
 	s, err := e.open(ctx, r.Plan, r)
 	if err != nil {

@@ -73,10 +73,13 @@ func (b *builder) backups(changes []resource.Change) []resource.Change {
 	return changes
 }
 
+// OneWay names the verdict that a step of a block has no way back.
+func OneWay(block resource.Address) string { return "one_way." + block.String() }
+
 // mustBeSaid notes a verdict of hubcap's own, which holds the step of c.
 func (b *builder) mustBeSaid(c *resource.Change, text string) {
 	b.said = append(b.said, Verdict{
-		Name: "one_way." + c.Address.Block().String(), Level: Hold, About: c.Address.Block(), Text: text, Origin: c.Origin,
+		Name: OneWay(c.Address.Block()), Level: Hold, About: c.Address.Block(), Text: text, Origin: c.Origin,
 	})
 }
 
@@ -207,7 +210,7 @@ func restoring(c *resource.Change, claim claimed, file string) string {
 		kubectl + "wait --for=delete pod --timeout=5m -l " + strings.Join(labels, ","),
 		kubectl + "run restore-database --restart=Never --rm -i --image=" + image(c.Before) + " --overrides='" + string(overrides) + "'",
 		"# then put the old version into the config, and:",
-		"# hubcap apply --override one_way." + c.Address.Block().String() + "='database restored'",
+		"# hubcap apply --override " + OneWay(c.Address.Block()) + "='database restored'",
 		"",
 	}, "\n")
 }

@@ -93,7 +93,7 @@ func (g Guard) IsLoad() bool { return g.Load != nil || g.Sessions != nil || g.Pe
 
 // Address is how an author refers to the guard: "guard.office_hours".
 func (g Guard) Address() string {
-	if strings.Contains(g.Name, ".") {
+	if name, _, _ := strings.Cut(g.Name, `["`); strings.Contains(name, ".") { // a key may have dots
 		return g.Name
 	}
 	return "guard." + g.Name
@@ -201,7 +201,7 @@ func standOfEvents(events []Event, at time.Time) Stand {
 func standOfDrift(a Asked) Stand {
 	for _, d := range a.Drift {
 		block := d.Address.Block()
-		accepted := slices.Contains(a.Accepted, d.Address.String()) || slices.Contains(a.Accepted, block.String())
+		accepted := slices.ContainsFunc(a.Accepted, d.Address.NamedBy) || slices.ContainsFunc(a.Accepted, block.NamedBy)
 		if block != a.Step.Component.Block || accepted {
 			continue
 		}

@@ -86,6 +86,9 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 		return err
 	}
 	a.apply(p)
+	if err := a.mayOverride(e, p); err != nil {
+		return err
+	}
 	if p.Empty() {
 		return s.settled(asking, e, &scope{})
 	}
@@ -115,6 +118,9 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 		}
 	}
 	if err := s.fit(p); err != nil {
+		return err
+	}
+	if err := a.mayOverride(e, p); err != nil {
 		return err
 	}
 	if p.Empty() {

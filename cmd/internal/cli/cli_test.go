@@ -62,6 +62,7 @@ func TestExitCodes(t *testing.T) {
 		{engine.ErrIncomplete, exitIncomplete},
 		{engine.ErrNothing, exitOK},
 		{plan.ErrNoSuchAddress, exitUsage},
+		{engine.ErrNoGuard, exitUsage},
 		{usage("no"), exitUsage},
 		{context.Canceled, exitInterrupted},
 		{engine.ErrInterrupted, exitInterrupted},

@@ -105,7 +105,7 @@ func codeOf(err error) code {
 		return exitIncomplete
 	case errors.Is(err, engine.ErrNothing):
 		return exitOK
-	case errors.Is(err, plan.ErrNoSuchAddress):
+	case errors.Is(err, plan.ErrNoSuchAddress), errors.Is(err, engine.ErrNoGuard):
 		return exitUsage
 	case errors.Is(err, engine.ErrInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted

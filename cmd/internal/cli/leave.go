@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hubcap/engine"
+	"hubcap/engine/plan"
 )
 
 // leave is what a person takes the responsibility for with flags.
@@ -69,4 +70,10 @@ func (l *leave) engine() engine.Leave {
 		out.Incident = strings.TrimSpace(l.reason)
 	}
 	return out
+}
+
+// mayOverride refuses, before anybody is asked, to override what there is not.
+func (a *approval) mayOverride(e *engine.Engine, p *plan.Plan) error {
+	e.Leave = a.leave.engine()
+	return e.CheckOverrides(p)
 }
