@@ -80,7 +80,10 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 		trees = append(trees, o.Object)
 	}
 	m.shield = m.shield.with(trees)
-	for _, o := range append(out.CRDs, out.Objects...) {
+	for _, crd := range out.CRDs {
+		m.install(crd, m.component(crd, c))
+	}
+	for _, o := range out.Objects {
 		m.make(o.Object, m.component(o, c), o.Source)
 	}
 	for _, h := range out.Hooks {

@@ -146,6 +146,16 @@ func (m *maker) define(crd resource.Object) {
 	}
 }
 
+// install adds a definition from a chart's crds folder. As with Helm it is made
+// when it is missing and otherwise left alone: it belongs to no release, since
+// any other release, of the same chart or of none of hubcap's, needs it as well.
+func (m *maker) install(crd chart.Object, component string) {
+	if d, fine := m.wanted(crd.Object, component, crd.Source); fine {
+		d.Presence = resource.Ensured
+		m.desired = append(m.desired, d)
+	}
+}
+
 // ensure adds the block's namespace, which is made when it is missing and
 // otherwise none of hubcap's business.
 func (m *maker) ensure() {
