@@ -67,7 +67,7 @@ func (e *Engine) Prepare(ctx context.Context, p *plan.Plan) (string, error) {
 // makes its run durable. Unless it fails, the session has to be closed.
 func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*session, map[resource.ID]run.Sight, error) {
 	r.ID, r.Holder, r.Started = e.runID(), e.Holder, e.now().UTC()
-	r.PlanID, r.PlanCreated, r.Plan, r.Config = p.ID, p.Created, p, p.Config
+	r.PlanID, r.PlanCreated, r.Plan, r.Config, r.Steps = p.ID, p.Created, p, p.Config, len(p.Steps())
 	ctx = run.WithID(ctx, r.ID)
 	if err := e.CheckOverrides(p); err != nil {
 		return nil, nil, err

@@ -102,8 +102,9 @@ type Run struct {
 	Started time.Time `json:"started"`
 	Undoes  string    `json:"undoes,omitempty"` // ID of the run that this one undoes
 
-	PlanID      string    `json:"plan"`         // see plan.Plan.ID
-	PlanCreated time.Time `json:"plan_created"` // with PlanID: a plan is used once
+	PlanID      string    `json:"plan"`            // see plan.Plan.ID
+	PlanCreated time.Time `json:"plan_created"`    // with PlanID: a plan is used once
+	Steps       int       `json:"steps,omitempty"` // of the plan; zero in runs of versions that did not say
 
 	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode
 	Entries []Entry    `json:"entries"`

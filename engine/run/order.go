@@ -136,6 +136,9 @@ func (c *course) pausing(ctx context.Context) bool {
 	if !isPaused {
 		return false
 	}
+	if err := c.flush(ctx); err != nil { // it may take long, and others want to know how far it came
+		return false
+	}
 	c.tell(Noted{Text: "paused: " + order.String() + `; "hubcap promote" goes on`})
 	for isPaused {
 		news := c.Orders.news()

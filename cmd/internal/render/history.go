@@ -10,7 +10,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"hubcap/engine/journal"
-	"hubcap/engine/plan"
 )
 
 // Ending is how a run ended; an unfinished one has none.
@@ -33,12 +32,11 @@ func History(runs []journal.Run, s Style) string {
 	}
 	var rows [][]string
 	for _, r := range slices.Backward(runs) {
-		done, of := stepsOf(r)
 		outcome, took := "unfinished", ""
 		if end, finished := Ending(r); finished {
 			outcome, took = string(end.Outcome), span(end.Time.Sub(r.Started))
 		}
-		rows = append(rows, []string{r.ID, string(r.Kind), r.Config, outcome, fmt.Sprintf("%d/%d", done, of), took, r.Holder})
+		rows = append(rows, []string{r.ID, string(r.Kind), r.Config, outcome, stepsOf(r), took, r.Holder})
 	}
 	return lay([]string{"RUN", "KIND", "CONFIG", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s)
 }
@@ -82,23 +80,22 @@ func lay(header []string, rows [][]string, s Style) string {
 	return b.String()
 }
 
-// stepsOf counts the steps of a run that are done, and those it began.
-func stepsOf(r journal.Run) (done, of int) {
-	marks := map[plan.StepID]journal.Mark{}
-	for _, e := range r.Entries {
-		if e.Step != "" && e.Mark != journal.Intended && e.Mark != journal.Written {
-			marks[e.Step] = e.Mark
-		}
-	}
-	for _, m := range marks {
-		if m == journal.Done {
+// stepsOf says how many steps of a run's plan are done, and were not taken back.
+func stepsOf(r journal.Run) string {
+	done := 0
+	for _, state := range journal.States(r.Entries) {
+		if state.Mark == journal.Done {
 			done++
 		}
 	}
+	of := r.Steps
 	if r.Plan != nil {
-		return done, len(r.Plan.Steps())
+		of = len(r.Plan.Steps())
 	}
-	return done, len(marks)
+	if of == 0 { // it was made by a version that did not say
+		return fmt.Sprintf("%d/?", done)
+	}
+	return fmt.Sprintf("%d/%d", done, of)
 }
 
 // Run renders one run, entry by entry.

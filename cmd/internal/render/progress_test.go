@@ -120,19 +120,31 @@ func TestFrameFitsItsTerminal(t *testing.T) {
 func TestHistory(t *testing.T) {
 	at := func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
 	runs := []journal.Run{
-		{ID: "20261121-120000-3f2a", Kind: journal.ApplyRun, Holder: "ada@lovelace", Started: noon, Entries: []journal.Entry{
+		{ID: "20261121-120000-3f2a", Kind: journal.ApplyRun, Holder: "ada@lovelace", Started: noon, Steps: 1, Entries: []journal.Entry{
 			{Seq: 1, Time: at(0), Mark: journal.RunStarted},
 			{Seq: 2, Time: at(1), Mark: journal.Applying, Step: "01-hub.prod/hub"},
 			{Seq: 3, Time: at(1), Mark: journal.Intended, Step: "01-hub.prod/hub", Change: &full().Waves[1].Steps[2].Changes[0].ID},
 			{Seq: 4, Time: at(9), Mark: journal.Done, Step: "01-hub.prod/hub", Impact: &full().Waves[1].Steps[2].Impact},
 			{Seq: 5, Time: at(9), Mark: journal.RunFinished, Outcome: journal.Succeeded},
 		}},
-		{ID: "20261121-130000-77aa", Kind: journal.RollbackRun, Undoes: "20261121-120000-3f2a", Holder: "ci@runner (job 12)", Started: at(3600), Entries: []journal.Entry{
+		{ID: "20261121-130000-77aa", Kind: journal.RollbackRun, Undoes: "20261121-120000-3f2a", Holder: "ci@runner (job 12)", Started: at(3600), Steps: 5, Entries: []journal.Entry{
 			{Seq: 1, Time: at(3600), Mark: journal.RunStarted},
 			{Seq: 2, Time: at(3601), Mark: journal.Baking, Step: "01-hub.prod/hub", Gate: "health", Verdict: "fail", Reason: "status 503"},
 		}},
 	}
-	golden(t, "history.txt", History(runs, Style{}))
+	others := []journal.Run{
+		{ID: "20261119-120000-0001", Kind: journal.ApplyRun, Holder: "of an old version", Started: at(-172800), Entries: []journal.Entry{
+			{Seq: 1, Mark: journal.Done, Step: "01-hub.prod/hub"},
+		}},
+		{ID: "20261120-120000-0002", Kind: journal.ApplyRun, Holder: "one step of two was taken back", Started: at(-86400), Steps: 4, Entries: []journal.Entry{
+			{Seq: 1, Mark: journal.Done, Step: "01-hub.prod/hub"},
+			{Seq: 2, Mark: journal.Done, Step: "02-hub.prod/proxy"},
+			{Seq: 3, Mark: journal.Failed, Step: "03-hub.prod/binder"},
+			{Seq: 4, Mark: journal.RolledBack, Step: "02-hub.prod/proxy"},
+			{Seq: 5, Mark: journal.RunFinished, Outcome: journal.WasRolledBack, Time: at(-86400 + 60)},
+		}},
+	}
+	golden(t, "history.txt", History(append(others, runs...), Style{}))
 	golden(t, "history-none.txt", History(nil, Style{}))
 	golden(t, "run.txt", Run(runs[0], Style{Verbose: true})+Run(runs[1], Style{}))
 	golden(t, "status.txt", StatusText(Status{
