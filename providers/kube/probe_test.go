@@ -102,16 +102,31 @@ func TestRestartsSince(t *testing.T) {
 	fresh := podWith(corev1.ContainerStatus{RestartCount: 2})
 	fresh.UID, fresh.CreationTimestamp = "web-3", began
 	pods := []corev1.Pod{*old, *crashed, *fresh}
-	if n, _ := p.restartsSince(component, pods); n != 3 {
+	if n, _ := p.restartsSince(run.Question{Component: component}, pods); n != 3 {
 		t.Errorf("%d restarts, want the 1 that was seen of the old pod and the 2 of the new one", n)
 	}
 	pods[0].Status.ContainerStatuses[0].RestartCount = 7
-	if n, worst := p.restartsSince(component, pods); n != 5 || worst == "" {
+	if n, worst := p.restartsSince(run.Question{Component: component}, pods); n != 5 || worst == "" {
 		t.Errorf("%d restarts (%q), want 2 more", n, worst)
 	}
 	p.noteBegan(component) // the rollback of the same component
-	if n, _ := p.restartsSince(component, pods[:1]); n != 0 {
+	if n, _ := p.restartsSince(run.Question{Component: component}, pods[:1]); n != 0 {
 		t.Errorf("%d restarts in a new step", n)
+	}
+	another := offline() // a process that goes on with the run, or tries a gate, wrote nothing
+	another.Now = func() time.Time { return appliedAt.Add(time.Hour) }
+	for _, test := range []struct {
+		reason string
+		began  time.Time
+		want   int
+	}{
+		{"from when the step began", appliedAt, 3},
+		{"not from before that", appliedAt.Add(2 * time.Minute), 0},
+	} {
+		another.restart = nil
+		if n, _ := another.restartsSince(run.Question{Component: component, Began: test.began}, []corev1.Pod{*crashed, *fresh}); n != test.want {
+			t.Errorf("%s: %d restarts, want %d", test.reason, n, test.want)
+		}
 	}
 }
 
@@ -128,11 +143,11 @@ func TestRestartsOfBatch(t *testing.T) {
 	crashed := podWith(corev1.ContainerStatus{RestartCount: 2})
 	crashed.CreationTimestamp = metav1.NewTime(appliedAt.Add(time.Second))
 	pods := []corev1.Pod{*crashed}
-	if n, _ := p.restartsSince(batch, pods); n != 2 {
+	if n, _ := p.restartsSince(run.Question{Component: batch}, pods); n != 2 {
 		t.Errorf("%d restarts, want the 2 before the bake", n)
 	}
 	p.noteBegan(resource.Component{Block: block, Name: "hub"}) // the rollback
-	if n, _ := p.restartsSince(batch, pods); n != 0 {
+	if n, _ := p.restartsSince(run.Question{Component: batch}, pods); n != 0 {
 		t.Errorf("%d restarts in a new step", n)
 	}
 	other := resource.Address{Kind: "hub", Name: "other"}

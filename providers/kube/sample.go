@@ -54,11 +54,11 @@ func asksFor(asked, c resource.Component) bool {
 // or, if the gate says so, of a whole block. No pods, or no answer, is
 // inconclusive.
 func (p *Provider) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
-	gate, component := q.Gate, q.Component
+	gate := q.Gate
 	if gate.Pods == nil {
 		return run.Sample{}, fmt.Errorf("sample gate %s: it does not look at pods", gate.Name)
 	}
-	sample, err := p.samplePods(ctx, *gate.Pods, component)
+	sample, err := p.samplePods(ctx, *gate.Pods, q)
 	if err != nil {
 		if ctx.Err() != nil {
 			return run.Sample{}, ctx.Err()
@@ -68,11 +68,11 @@ func (p *Provider) Sample(ctx context.Context, q run.Question) (run.Sample, erro
 	return sample, nil
 }
 
-func (p *Provider) samplePods(ctx context.Context, check plan.PodsCheck, component resource.Component) (run.Sample, error) {
+func (p *Provider) samplePods(ctx context.Context, check plan.PodsCheck, q run.Question) (run.Sample, error) {
 	if check.Users {
 		return p.sampleUsers(ctx, check)
 	}
-	pods, err := p.sampledPods(ctx, check.Block, component)
+	pods, err := p.sampledPods(ctx, check.Block, q.Component)
 	if err != nil {
 		return run.Sample{}, err
 	}
@@ -93,7 +93,7 @@ func (p *Provider) samplePods(ctx context.Context, check plan.PodsCheck, compone
 		return run.Sample{Verdict: run.Inconclusive, Reason: "no pods were found"}, nil
 	}
 	count.of = podsText(len(alive))
-	count.restarts, count.worst = p.restartsSince(component, alive)
+	count.restarts, count.worst = p.restartsSince(q, alive)
 	return judgePods(check, count), nil
 }
 
@@ -164,12 +164,13 @@ func (p *Provider) ownWorkloads(ctx context.Context) ([]*unstructured.Unstructur
 // restartsSince counts the restarts since the component's step began: all those
 // of pods made since, and of older pods what came on top of what the first sample
 // found.
-func (p *Provider) restartsSince(component resource.Component, pods []corev1.Pod) (restarts int, worst string) {
+func (p *Provider) restartsSince(q run.Question, pods []corev1.Pod) (restarts int, worst string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	component := q.Component
 	base, known := p.restart[component]
 	if !known {
-		base = p.newBaseline(component, pods)
+		base = p.newBaseline(q, pods)
 		if p.restart == nil {
 			p.restart = map[resource.Component]baseline{}
 		}
@@ -186,12 +187,19 @@ func (p *Provider) restartsSince(component resource.Component, pods []corev1.Pod
 	return restarts, worst
 }
 
-func (p *Provider) newBaseline(component resource.Component, pods []corev1.Pod) baseline {
+// newBaseline goes by when this process wrote first; where another one did, or nobody,
+// by when the question says that the step began.
+func (p *Provider) newBaseline(q run.Question, pods []corev1.Pod) baseline {
 	base := baseline{began: p.now(), restarts: map[types.UID]int32{}}
+	wrote := false
 	for c, began := range p.began {
-		if asksFor(component, c) && began.Before(base.began) {
-			base.began = began
+		if asksFor(q.Component, c) {
+			wrote = true
+			base.began = earlier(base.began, began)
 		}
+	}
+	if !wrote && !q.Began.IsZero() {
+		base.began = earlier(base.began, q.Began)
 	}
 	for _, pod := range pods {
 		if pod.CreationTimestamp.Time.Before(base.began.Truncate(time.Second)) {
@@ -199,6 +207,13 @@ func (p *Provider) newBaseline(component resource.Component, pods []corev1.Pod) 
 		}
 	}
 	return base
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func podRestarts(pod *corev1.Pod) int32 {

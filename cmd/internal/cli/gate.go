@@ -70,7 +70,8 @@ func (s *session) gateTestCommand() *cobra.Command {
 		Use: "test [NAME…]", Args: args(cobra.ArbitraryArgs), Short: "Take one sample now, or replay a past window",
 		Long: `Takes one sample of each gate now, as at the end of a bake that began as long ago
 as the gate says, and changes nothing. Without names, those that a rollout has are
-tried, or all; each on the hubs that its rollouts order.
+tried, or all; each on the hubs that its rollouts order. A gate on the pods of the
+component that was changed looks at all components then, unless --component names one.
 
 With --at, gates that ask a Prometheus are replayed over a bake that began then:
 what would they have said, when, and with which numbers.
@@ -176,12 +177,12 @@ func (s *session) tryGates(ctx context.Context, t trial) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := attemptsOf(config, t)
+	attempts, left, err := attemptsOf(config, t)
 	if err != nil {
 		return err
 	}
 	if t.at != "" || t.began != "" || t.length != 0 {
-		return s.replayGates(ctx, config, t, attempts)
+		return s.replayGates(ctx, config, t, attempts, left)
 	}
 	e, troubles := s.connectFor(ctx, config, attempts)
 	var results []tried
@@ -191,7 +192,7 @@ func (s *session) tryGates(ctx context.Context, t trial) error {
 		}
 		results = append(results, s.try(ctx, e, troubles, a))
 	}
-	return s.tellTried(results)
+	return s.tellTried(results, left)
 }
 
 // connectFor connects the clusters, if any of the gates needs their API servers.
@@ -203,9 +204,14 @@ func (s *session) connectFor(ctx context.Context, config *schema.Config, attempt
 	return &engine.Engine{}, nil
 }
 
-// attemptsOf returns which gates are tried, and where.
-func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
-	var all []attempt
+// A leftOut is a gate that is not tried, and why.
+type leftOut struct {
+	Gate   string `json:"gate"`
+	Reason string `json:"reason"`
+}
+
+// attemptsOf returns which gates are tried, and where, and which are not.
+func attemptsOf(config *schema.Config, t trial) (all []attempt, left []leftOut, err error) {
 	found := map[string]bool{}
 	gates := config.Gates
 	if len(t.names) == 0 {
@@ -223,19 +229,25 @@ func attemptsOf(config *schema.Config, t trial) ([]attempt, error) {
 		}
 		own, problem := attemptsAt(config, g, t.component)
 		if len(own) == 0 && named {
-			return nil, usage("gate test %s: %s", g.Address.Name, problem)
+			return nil, nil, usage("gate test %s: %s", g.Address.Name, problem)
+		}
+		if len(own) == 0 {
+			left = append(left, leftOut{g.Address.String(), problem})
 		}
 		all = append(all, own...)
 	}
 	for _, name := range t.names {
 		if !found[name] {
-			return nil, usage("gate test: there is no gate %q in the config%s", name, among(name, gateNames(config)))
+			return nil, nil, usage("gate test: there is no gate %q in the config%s", name, among(name, gateNames(config)))
 		}
 	}
-	if len(all) == 0 {
-		return nil, usage("gate test: there is no gate that can be tried")
+	switch {
+	case len(config.Gates) == 0:
+		return nil, nil, usage("gate test: there is no gate in the config; docs/guides/gates.md tells how to begin")
+	case len(all) == 0:
+		return nil, nil, usage("gate test: there is no gate that can be tried: %s: %s", left[0].Gate, left[0].Reason)
 	}
-	return all, nil
+	return all, left, nil
 }
 
 // wanted are the gates that a rollout has, or all where none has any: a catalogue
@@ -255,9 +267,6 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 	if err != nil {
 		return nil, err.Error()
 	}
-	if p := gate.Pods; p != nil && !p.Users && p.Block == "" && component == "" {
-		return nil, "it looks at the pods of the component that was changed; name one with --component"
-	}
 	problem = "there is no hub in the config to try it on"
 	seen := map[string]bool{}
 	for _, site := range places {
@@ -268,6 +277,9 @@ func attemptsAt(config *schema.Config, g schema.Gate, component string) (all []a
 			continue
 		}
 		a := attempt{address: g.Address, gate: filled, site: site}
+		if ofComponent(filled) {
+			a.target.Block = site.Block // all its components
+		}
 		if component != "" {
 			address := resource.ParseAddress(component)
 			a.target = resource.Component{Block: site.Block, Name: address.Object}
@@ -320,10 +332,19 @@ func placesOf(config *schema.Config, g schema.Gate, sites []plan.Site, component
 			ordered = append(ordered, slices.Concat(r.Order...)...)
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(sites), func(site plan.Site) bool {
-		return site.Type == "" || len(ordered) > 0 && !slices.Contains(ordered, site.Block)
-	}), nil
+	blocks := slices.DeleteFunc(slices.Clone(sites), func(site plan.Site) bool {
+		return site.Block.Kind == "node_pool" || len(ordered) > 0 && !slices.Contains(ordered, site.Block)
+	})
+	hubs := slices.DeleteFunc(slices.Clone(blocks), func(site plan.Site) bool { return site.Type == "" })
+	if ofComponent(engine.GateOf(g)) && len(hubs) == 0 {
+		return blocks, nil
+	}
+	return hubs, nil
 }
+
+// ofComponent reports whether a gate looks at the pods of the component that was
+// changed. Where none was, it is tried on all components of a block.
+func ofComponent(g plan.Gate) bool { return g.Pods != nil && !g.Pods.Users && g.Pods.Block == "" }
 
 func clusterOf(sites []plan.Site, block resource.Address) string {
 	for _, s := range sites {
@@ -374,14 +395,17 @@ type tried struct {
 	over    *replayed   // nil: it was tried now
 }
 
-func (s *session) tellTried(results []tried) error {
+func (s *session) tellTried(results []tried, left []leftOut) error {
 	var err error
 	if s.output == asJSON {
-		err = s.writeJSON(map[string]any{"format_version": "1.0", "gates": triedJSON(results)})
+		err = s.writeJSON(map[string]any{"format_version": "1.0", "gates": triedJSON(results), "left_out": append([]leftOut{}, left...)})
 	} else {
 		var b strings.Builder
 		for _, r := range results {
 			b.WriteString(r.text())
+		}
+		for _, l := range left {
+			fmt.Fprintf(&b, "%s: left out: %s\n", l.Gate, l.Reason)
 		}
 		err = s.print(b.String())
 	}

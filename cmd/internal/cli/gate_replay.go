@@ -24,7 +24,7 @@ type replayed struct {
 
 // replayGates replays the gates that ask a Prometheus. The others look at the
 // present and are left out.
-func (s *session) replayGates(ctx context.Context, config *schema.Config, t trial, attempts []attempt) error {
+func (s *session) replayGates(ctx context.Context, config *schema.Config, t trial, attempts []attempt, left []leftOut) error {
 	from, err := s.instant("at", t.at)
 	if err != nil {
 		return err
@@ -41,19 +41,29 @@ func (s *session) replayGates(ctx context.Context, config *schema.Config, t tria
 	if t.length < 0 {
 		return usage("--for %s: it is not positive", t.length)
 	}
-	left := slices.DeleteFunc(slices.Clone(attempts), func(a attempt) bool { return a.gate.Prometheus == nil })
-	if len(left) == 0 {
+	var replayable []attempt
+	for _, a := range attempts {
+		if a.gate.Prometheus != nil {
+			replayable = append(replayable, a)
+			continue
+		}
+		out := leftOut{a.address.String(), "only gates that ask a Prometheus can be replayed, and this one looks at the present (" + a.gate.Check() + ")"}
+		if !slices.Contains(left, out) {
+			left = append(left, out)
+		}
+	}
+	if len(replayable) == 0 {
 		return usage("gate test --at: only gates that ask a Prometheus can be replayed")
 	}
 	s.monitor(ctx, config)
 	var results []tried
-	for _, a := range left {
+	for _, a := range replayable {
 		if ctx.Err() != nil {
 			return silently(exitInterrupted)
 		}
 		results = append(results, s.replay(ctx, a, run.Question{Began: began, Baking: from}, t.length))
 	}
-	return s.tellTried(results)
+	return s.tellTried(results, left)
 }
 
 // instant reads a time of the past, with or without seconds.

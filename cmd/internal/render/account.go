@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hubcap/engine/journal"
@@ -18,8 +19,8 @@ type account struct {
 	ended      time.Time // of the last entry
 	outcome    string    // "unfinished" while there is none
 	reason     string
-	predicted  resource.Impact // of the steps that were begun
-	measured   resource.Impact
+	predicted  toll // of the steps that were begun
+	measured   toll
 	isKnown    bool // predicted is: the plan was at hand
 	isMeasured bool // measured is: a step that was done was measured
 }
@@ -27,6 +28,7 @@ type account struct {
 // An accountStep is one step of a run.
 type accountStep struct {
 	id        plan.StepID
+	block     string
 	wave      string
 	class     resource.Class // zero when the plan is not at hand
 	spans     []accountSpan
@@ -60,7 +62,7 @@ func newAccount(r journal.Run) account {
 		for _, w := range r.Plan.Waves {
 			for _, s := range w.Steps {
 				byID[s.ID] = len(a.steps)
-				a.steps = append(a.steps, accountStep{id: s.ID, wave: w.Name, class: s.Class, predicted: &s.Impact})
+				a.steps = append(a.steps, accountStep{id: s.ID, block: s.Component.Block.String(), wave: w.Name, class: s.Class, predicted: &s.Impact})
 			}
 		}
 	}
@@ -75,7 +77,7 @@ func newAccount(r journal.Run) account {
 		if !known {
 			i = len(a.steps)
 			byID[e.Step] = i
-			a.steps = append(a.steps, accountStep{id: e.Step})
+			a.steps = append(a.steps, accountStep{id: e.Step, block: blockOf(e.Step)})
 		}
 		a.steps[i].take(e)
 	}
@@ -133,11 +135,11 @@ func (a *account) close() {
 			s.spans[n-1].to = a.ended
 		}
 		if len(s.spans) > 0 && s.predicted != nil {
-			a.predicted = plus(a.predicted, *s.predicted)
+			a.predicted.add(s.block, *s.predicted)
 		}
 		if s.measured != nil {
 			a.isMeasured = true
-			a.measured = plus(a.measured, *s.measured)
+			a.measured.add(s.block, *s.measured)
 		}
 	}
 }
@@ -147,12 +149,14 @@ func final(m journal.Mark) bool {
 	return slices.Contains([]journal.Mark{journal.Done, journal.Failed, journal.RolledBack, journal.Stuck, journal.Held}, m)
 }
 
-func plus(a, b resource.Impact) resource.Impact {
-	a.SessionsLost += b.SessionsLost
-	a.SessionsInterrupted += b.SessionsInterrupted
-	a.LaunchGap += b.LaunchGap
-	a.PodsRestarted += b.PodsRestarted
-	return a
+// blockOf returns the block of a step whose plan is not at hand: "01-hub.prod/hub".
+func blockOf(id plan.StepID) string {
+	_, component, _ := strings.Cut(string(id), "-")
+	if end := strings.Index(component, `"]`); end >= 0 {
+		return component[:end+2]
+	}
+	block, _, _ := strings.Cut(component, "/")
+	return block
 }
 
 // took is how long a step lasted, from its first entry to its last.

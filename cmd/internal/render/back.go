@@ -10,7 +10,7 @@ import (
 // backLine says what the way back costs: of the step that hurts most when it is
 // taken back, of all steps, and which of them have none.
 func backLine(p *plan.Plan) string {
-	var whole resource.Impact
+	var whole toll
 	var worst *plan.Step
 	var oneWay []string
 	steps := p.Steps()
@@ -22,7 +22,7 @@ func backLine(p *plan.Plan) string {
 			}
 			continue // else it is left as it is, to be looked at
 		}
-		whole = plus(whole, *s.Back)
+		whole.add(s.Component.Block.String(), *s.Back)
 		if worst == nil || hurtsMore(*s.Back, *worst.Back) {
 			worst = s
 		}
@@ -37,7 +37,7 @@ func backLine(p *plan.Plan) string {
 	case len(steps) == 1:
 		line += ": " + pains(*worst.Back)
 	default:
-		line += "; worst " + clean(worst.Component.String()) + ": " + pains(*worst.Back) + "; all of it: " + pains(whole)
+		line += "; worst " + clean(worst.Component.String()) + ": " + pains(*worst.Back) + "; all of it: " + whole.pains()
 	}
 	if len(oneWay) > 0 {
 		line += "; no way back from " + strings.Join(oneWay, ", ")
@@ -53,16 +53,18 @@ func hurtsMore(a, b resource.Impact) bool {
 }
 
 // pains words what an impact does to people; nothing when it does nothing.
-func pains(i resource.Impact) string {
+func pains(i resource.Impact) string { return toll{Impact: i}.pains() }
+
+func (t toll) pains() string {
 	var parts []string
-	if i.SessionsLost > 0 {
-		parts = append(parts, count(i.SessionsLost, "session")+" lost")
+	if t.SessionsLost > 0 {
+		parts = append(parts, count(t.SessionsLost, "session")+" lost")
 	}
-	if i.SessionsInterrupted > 0 {
-		parts = append(parts, count(i.SessionsInterrupted, "session")+" interrupted")
+	if t.SessionsInterrupted > 0 {
+		parts = append(parts, count(t.SessionsInterrupted, "session")+" interrupted")
 	}
-	if i.LaunchGap > 0 {
-		parts = append(parts, "launches pause ≈ "+span(i.LaunchGap))
+	if t.LaunchGap > 0 {
+		parts = append(parts, "launches pause "+t.paused())
 	}
 	return strings.Join(parts, ", ")
 }

@@ -24,6 +24,7 @@ type Summary struct {
 	Complete bool            `json:"complete"` // everything could be read
 	Waves    []WaveSummary   `json:"waves"`
 	Bake     time.Duration   `json:"bake_ns"` // expected, of all waves
+	Pauses   []Pause         `json:"pauses"`  // of launches, by block; Impact has the longest
 
 	// Standings are how the guards stood when the plan was shown: no part of it.
 	Standings []plan.Standing `json:"standings"`
@@ -47,7 +48,8 @@ func JSON(p *plan.Plan) ([]byte, error) {
 }
 
 func summarize(p *plan.Plan) Summary {
-	s := Summary{Steps: len(p.Steps()), Impact: total(p), Drifted: len(p.Drift), Complete: len(p.Unreadable) == 0}
+	t := total(p)
+	s := Summary{Steps: len(p.Steps()), Impact: t.Impact, Pauses: append([]Pause{}, t.pauses...), Drifted: len(p.Drift), Complete: len(p.Unreadable) == 0}
 	s.Add, s.Change, s.Remove = Count(p)
 	s.Waves = Waves(p)
 	s.Bake = totalBake(s.Waves)

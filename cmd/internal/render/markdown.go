@@ -100,7 +100,7 @@ func verdict(p *plan.Plan) string {
 	case t.SessionsInterrupted > 0:
 		return fmt.Sprintf("⚠ %s, %s interrupted", steps, count(t.SessionsInterrupted, "session"))
 	case t.LaunchGap > 0:
-		return fmt.Sprintf("⚠ %s, launches pause ≈ %s", steps, span(t.LaunchGap))
+		return fmt.Sprintf("⚠ %s, launches pause %s", steps, t.paused())
 	}
 	return "✅ " + steps + ", nobody is disturbed"
 }

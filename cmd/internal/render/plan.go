@@ -203,19 +203,6 @@ func notes(step plan.Step) []string {
 	return out
 }
 
-// total adds up the impacts of a plan's steps.
-func total(p *plan.Plan) resource.Impact {
-	var t resource.Impact
-	for _, step := range p.Steps() {
-		t.SessionsLost += step.Impact.SessionsLost
-		t.SessionsInterrupted += step.Impact.SessionsInterrupted
-		t.LaunchGap += step.Impact.LaunchGap
-		t.PodsRestarted += step.Impact.PodsRestarted
-		t.OneWay = t.OneWay || step.Impact.OneWay || step.Class == resource.ClassOneWay
-	}
-	return t
-}
-
 // Impact says in one line what a plan does to people.
 func Impact(p *plan.Plan) string {
 	t := total(p)
@@ -223,19 +210,10 @@ func Impact(p *plan.Plan) string {
 		fmt.Sprintf("sessions lost %d", t.SessionsLost),
 		fmt.Sprintf("interrupted %d", t.SessionsInterrupted),
 	}
-	gaps := 0
-	for _, step := range p.Steps() {
-		if step.Impact.LaunchGap > 0 {
-			gaps++
-		}
-	}
-	switch gaps {
-	case 0:
+	if t.LaunchGap == 0 {
 		parts = append(parts, "launches go on")
-	case 1:
-		parts = append(parts, "new launches pause ≈ "+span(t.LaunchGap)+" once")
-	default:
-		parts = append(parts, fmt.Sprintf("new launches pause ≈ %s in %d pauses", span(t.LaunchGap), gaps))
+	} else {
+		parts = append(parts, "new launches pause "+t.paused()+t.times())
 	}
 	if t.PodsRestarted > 0 {
 		parts = append(parts, count(t.PodsRestarted, "pod")+" restart")

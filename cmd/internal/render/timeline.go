@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"hubcap/engine/journal"
-	"hubcap/engine/resource"
 )
 
 // Timeline tells a run as the timeline of an incident, in Markdown: what came out,
@@ -90,7 +89,7 @@ func (a account) impactTable(b *strings.Builder) {
 // impactRows lays the predicted impact beside the measured one.
 func (a account) impactRows() [][3]string {
 	rows := [][3]string{}
-	add := func(name string, of func(i resource.Impact) string) {
+	add := func(name string, of func(t toll) string) {
 		predicted := "unknown"
 		if a.isKnown {
 			predicted = of(a.predicted)
@@ -101,10 +100,10 @@ func (a account) impactRows() [][3]string {
 		}
 		rows = append(rows, [3]string{name, predicted, measured})
 	}
-	add("launches paused", func(i resource.Impact) string { return span(i.LaunchGap) })
-	add("sessions lost", func(i resource.Impact) string { return fmt.Sprint(i.SessionsLost) })
-	add("sessions interrupted", func(i resource.Impact) string { return fmt.Sprint(i.SessionsInterrupted) })
-	add("pods restarted", func(i resource.Impact) string { return fmt.Sprint(i.PodsRestarted) })
+	add("launches paused", func(t toll) string { return strings.ReplaceAll(t.paused(), "≈ ", "") })
+	add("sessions lost", func(t toll) string { return fmt.Sprint(t.SessionsLost) })
+	add("sessions interrupted", func(t toll) string { return fmt.Sprint(t.SessionsInterrupted) })
+	add("pods restarted", func(t toll) string { return fmt.Sprint(t.PodsRestarted) })
 	return rows
 }
 
