@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hubcap/engine/chart"
+	"hubcap/engine/resource"
 )
 
 // A chart's templates are laid out by component, while its labels split what
@@ -117,4 +118,23 @@ func labelled(o chart.Object) string {
 // keeps it from being a name of a component.
 func stem(file string) string {
 	return strings.TrimLeft(strings.TrimSuffix(file, path.Ext(file)), "_")
+}
+
+// joinScaled puts every autoscaler into the component of the workload that it
+// scales, wherever its template is and whatever its labels say.
+func (m *maker) joinScaled() {
+	workloads := map[[2]string]resource.Component{}
+	for _, d := range m.desired {
+		workloads[[2]string{d.ID.Kind, d.ID.Namespace + "/" + d.ID.Name}] = d.Component
+	}
+	for i, d := range m.desired {
+		if d.ID.Kind != "HorizontalPodAutoscaler" {
+			continue
+		}
+		kind, name := d.Object.Text("spec", "scaleTargetRef", "kind"), d.Object.Text("spec", "scaleTargetRef", "name")
+		if component, isThere := workloads[[2]string{kind, d.ID.Namespace + "/" + name}]; isThere {
+			m.desired[i].Component = component
+			m.mark(m.desired[i])
+		}
+	}
 }

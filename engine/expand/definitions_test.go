@@ -62,3 +62,37 @@ spec: {group: example.org, scope: Namespaced, names: {kind: Route, plural: route
 		t.Errorf("%d definitions, %d routes", definitions, routes)
 	}
 }
+
+// TestAutoscalerGoesWithItsWorkload has an autoscaler in a file and with labels
+// that say something else.
+func TestAutoscalerGoesWithItsWorkload(t *testing.T) {
+	desired := byAddress(mustConfig(t, config(t, txtar.Parse([]byte(`
+-- main.hcl --
+cluster "main" { context = "test" }
+hub "prod" { chart = "./chart" }
+-- chart/Chart.yaml --
+apiVersion: v2
+name: umbrella
+version: 1.0.0
+-- chart/templates/web/deployment.yaml --
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+-- chart/templates/hpa.yaml --
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, labels: {component: other}}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: lonely, labels: {component: other}}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: elsewhere}}
+`))), nil))
+	for name, want := range map[string]string{"web": "hub.prod/web", "lonely": "hub.prod/other"} {
+		d := desired["hub.prod/HorizontalPodAutoscaler/"+name]
+		if got := d.Component.String(); got != want || d.Object.Text("metadata", "annotations", annotationComponent) != want {
+			t.Errorf("%s is of %s, want %s", name, got, want)
+		}
+	}
+}

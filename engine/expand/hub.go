@@ -86,6 +86,7 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	for _, o := range out.Objects {
 		m.make(o.Object, m.component(o, c), o.Source)
 	}
+	m.joinScaled()
 	for _, h := range out.Hooks {
 		m.hook(h, m.component(h, c), h.Source)
 	}

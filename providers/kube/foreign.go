@@ -18,6 +18,15 @@ type writer struct {
 	set  *fieldpath.Set
 }
 
+// String names the writer, and says when it wrote, which the server does not note
+// of who scaled a workload.
+func (w writer) String() string {
+	if w.time.IsZero() {
+		return w.name
+	}
+	return w.name + " at " + w.time.Format("2006-01-02T15:04:05Z")
+}
+
 // foreign returns the fields that hubcap wants one way and that somebody else
 // wrote since hubcap last applied. Giving a field another value takes it out of
 // our managed fields, whoever does it, so only fields outside them can be foreign.

@@ -53,7 +53,7 @@ func (c *comparison) overruled() []string {
 		}
 		for _, w := range others {
 			if ownsPath(w.set, path) && len(notes) < mostOverruled {
-				notes = append(notes, fmt.Sprintf("%s was written by %s at %s, and not by %s", pathText(path), w.name, w.time.Format("2006-01-02T15:04:05Z"), c.from.From))
+				notes = append(notes, fmt.Sprintf("%s was written by %s, and not by %s", pathText(path), w, c.from.From))
 				break
 			}
 		}

@@ -235,7 +235,7 @@ func (p *Provider) whoMoved(live *unstructured.Unstructured, want, have map[stri
 		others, _ := c.writers()
 		for _, o := range others {
 			if ownsPath(o.set, path) {
-				return fmt.Sprintf("%s was written by %s at %s", pathText(path), o.name, o.time.Format("2006-01-02T15:04:05Z"))
+				return fmt.Sprintf("%s was written by %s", pathText(path), o)
 			}
 		}
 		return pathText(path) + " has another value"

@@ -44,6 +44,7 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	if err := s.findMissing(ctx, kinds); err != nil {
 		return resource.Reading{}, err
 	}
+	s.leaveScaled()
 	if err := s.readLineages(ctx); err != nil {
 		return resource.Reading{}, err
 	}

@@ -1,0 +1,127 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// routes is a definition that charts bring, in the folder for such, and the kind
+// of object that each release has.
+var routes = map[string]string{
+	"crds/routes.yaml": `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: routes.takeover.example.org}
+spec:
+  group: takeover.example.org
+  scope: Namespaced
+  names: {kind: Route, plural: routes}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`,
+	"templates/route.yaml": `
+apiVersion: takeover.example.org/v1
+kind: Route
+metadata: {name: main}
+to: {{ .Values.colour }}
+`,
+}
+
+// TestTakeOverDefinitions takes over two releases whose charts bring the same
+// definition, by two configs: it is in nobody's way, and stays as it is.
+func TestTakeOverDefinitions(t *testing.T) {
+	setUp(t)
+	site.sandbox.Apply(t, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: routes}
+rules: [{apiGroups: [takeover.example.org], resources: [routes], verbs: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: routes}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: routes}
+subjects: [{kind: ServiceAccount, name: reader, namespace: hubcap}, {kind: ServiceAccount, name: applier, namespace: hubcap}]
+`)
+	var releases []*installed
+	for _, name := range []string{"takecrd-a", "takecrd-b"} {
+		in := newInstalled(t, name)
+		if err := os.Mkdir(filepath.Join(in.chart, "crds"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for file, text := range routes {
+			in.write("app/"+file, text)
+		}
+		in.install()
+		releases = append(releases, in)
+	}
+	definition := func() string {
+		return kubectl(t, "get", "crd", "routes.takeover.example.org", "-o=jsonpath={.metadata.resourceVersion}")
+	}
+	was := definition()
+	for _, in := range releases {
+		in.hubcap(reader, 2, "plan", "--detailed-exitcode").says(t, "restarts nothing", "Plan: 0 to add, 0 to change, 0 to remove")
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		in.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
+		in.wants(`colour = "green"`)
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		if to := kubectl(t, "get", "route.takeover.example.org", "main", "-n", in.namespace, "-o=jsonpath={.to}"); to != "green" {
+			t.Errorf("the route leads to %q", to)
+		}
+	}
+	if now := definition(); now != was {
+		t.Errorf("the definition is at version %s, and was at %s", now, was)
+	}
+}
+
+// TestTakeOverScaled takes over a workload that an autoscaler scales: how many
+// replicas there are is never hubcap's business, whoever scaled first.
+func TestTakeOverScaled(t *testing.T) {
+	in := newInstalled(t, "takescaled")
+	in.write("app/templates/hpa.yaml", `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 5}
+`)
+	in.write("app/templates/all.yaml", strings.Replace(app["templates/all.yaml"], "\nspec:\n  selector", "\nspec:\n  replicas: 2\n  selector", 1))
+	in.install()
+	scale := func(replicas string) {
+		kubectl(t, "scale", "deployment", "web", "-n", in.namespace, "--replicas="+replicas)
+	}
+	has := func(replicas string) {
+		t.Helper()
+		if now := kubectl(t, "get", "deployment", "web", "-n", in.namespace, "-o=jsonpath={.spec.replicas}"); now != replicas {
+			t.Errorf("%s replicas, want %s", now, replicas)
+		}
+		in.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
+		in.hubcap(reader, 0, "drift")
+	}
+	takes := func() { in.hubcap(reader, 2, "plan", "--detailed-exitcode").has(t, "Plan: 0 to add, 0 to change") }
+	in.run("before anybody scaled", func(t *testing.T) {
+		takes()
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		has("2")
+	})
+	in.run("after the autoscaler did", func(t *testing.T) {
+		scale("3")
+		has("3")
+		in.wants(`image = "example.org/web:2"`)
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		has("3")
+	})
+	in.run("scaled before the take-over", func(t *testing.T) {
+		in.uninstall()
+		in.wants("")
+		in.install()
+		scale("4")
+		takes()
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		has("4")
+		scale("2")
+		has("2")
+	})
+}
