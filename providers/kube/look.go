@@ -169,8 +169,12 @@ func (p *Provider) stands(live *unstructured.Unstructured, want, other resource.
 		return true, ""
 	}
 	owns, _ := ownedBy(live, p.manager())
-	gone := p.setOf(resource.Reveal(clean(other)).(map[string]any)).Difference(wants).Intersection(owns)
+	others := resource.Reveal(clean(other)).(map[string]any)
+	gone := p.setOf(others).Difference(wants).Intersection(owns)
 	for _, path := range leaves(gone) {
+		if said, isSaid := at(others, path); isSaid && said == nil {
+			continue // a null owns the field, and what is there is the server's default
+		}
 		if v, exists := at(live.Object, path); exists && !isEmpty(v) && !marked(path) {
 			return false, pathText(path) + " is there"
 		}

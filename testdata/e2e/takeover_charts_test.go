@@ -125,3 +125,17 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minRe
 		has("2")
 	})
 }
+
+// TestTakeOverNulls takes over a workload in which the chart says null where the
+// server has a default, and changes it.
+func TestTakeOverNulls(t *testing.T) {
+	in := newInstalled(t, "takenull")
+	in.write("app/templates/all.yaml", strings.Replace(app["templates/all.yaml"], "\nspec:\n  selector", "\nspec:\n  strategy:\n    rollingUpdate:\n  selector", 1))
+	in.install()
+	in.hubcap(applier, 0, "apply", "--auto-approve")
+	for _, values := range []string{`image = "example.org/web:2"`, `colour = "red"`, ""} {
+		in.wants(values)
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		in.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
+	}
+}
