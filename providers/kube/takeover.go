@@ -87,7 +87,7 @@ func (p *Provider) origin(u *unstructured.Unstructured, desired resource.Desired
 	switch {
 	case isOf && desired.Release != nil && release == *desired.Release, p.isHook(u, desired):
 		return &resource.Takeover{
-			From: "Helm release " + desired.Release.String(), Release: desired.Release, Managers: managersOf(u, writesForHelm),
+			From: "Helm release " + desired.Release.String(), Release: desired.Release, Managers: managersOf(u, p.writesForHelm),
 		}
 	case isOf, !desired.Adopt, metav1.GetControllerOfNoCopy(u) != nil:
 		return nil
@@ -122,14 +122,15 @@ func (p *Provider) isHook(u *unstructured.Unstructured, desired resource.Desired
 	_, moved := ownedBy(u, p.manager())
 	return desired.Release != nil && u.GetNamespace() == desired.Release.Namespace &&
 		u.GetAnnotations()[annotationHelmHook] != "" && desired.Object.Text("metadata", "annotations", annotationHelmHook) != "" &&
-		u.GetAnnotations()[annotationRelease] == "" && (moved || len(managersOf(u, writesForHelm)) > 0)
+		u.GetAnnotations()[annotationRelease] == "" && (moved || len(managersOf(u, p.writesForHelm)) > 0)
 }
 
 // writesForHelm reports an entry of Helm or of a program that has Helm inside
-// (Terraform, Flux): who wrote the release's name wrote the rest.
-func writesForHelm(e entry) bool {
-	if e.Name == helmManager {
-		return true
+// (Terraform, Flux): who wrote the release's name wrote the rest. Ours has that
+// name where a chart renders it itself.
+func (p *Provider) writesForHelm(e entry) bool {
+	if e.Name == helmManager || e.Manager == applierOf(p.manager()) {
+		return e.Name == helmManager
 	}
 	meta, _ := e.fields["f:metadata"].(map[string]any)
 	notes, _ := meta["f:annotations"].(map[string]any)

@@ -280,6 +280,21 @@ func TestTakenOver(t *testing.T) {
 			t.Error("an object that is as desired differs")
 		}
 	})
+	t.Run("marks that the chart renders itself are ours too", func(t *testing.T) {
+		p, u := offline(), taken(t)
+		entries := u.GetManagedFields()
+		ours, err := entrySet(entries[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries[0].FieldsV1, err = fieldsOf(ours.Union(fieldpath.NewSet(namePath, nsPath, byPath))); err != nil {
+			t.Fatal(err)
+		}
+		u.SetManagedFields(entries)
+		if claim := p.claim(u, d); !claim.ours || claim.from != nil {
+			t.Errorf("taken back from ourselves: %+v", claim.from)
+		}
+	})
 	t.Run("what Helm puts back is drift by its name", func(t *testing.T) {
 		p, u := offline(), taken(t, path("spec", "paused"))
 		set(u, true, "spec", "paused")

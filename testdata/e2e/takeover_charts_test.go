@@ -126,13 +126,23 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minRe
 	})
 }
 
-// TestTakeOverNulls takes over a workload in which the chart says null where the
-// server has a default, and changes it.
-func TestTakeOverNulls(t *testing.T) {
-	in := newInstalled(t, "takenull")
+// TestTakeOverOddities takes over a workload in which the chart says null where the
+// server has a default, and an object whose template has Helm's marks itself. Then
+// it changes them.
+func TestTakeOverOddities(t *testing.T) {
+	in := newInstalled(t, "takeodd")
+	in.write("app/templates/marked.yaml", `
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: marked
+  annotations: {meta.helm.sh/release-name: {{ .Release.Name }}, meta.helm.sh/release-namespace: {{ .Release.Namespace }}}
+data: {colour: {{ .Values.colour }}}
+`)
 	in.write("app/templates/all.yaml", strings.Replace(app["templates/all.yaml"], "\nspec:\n  selector", "\nspec:\n  strategy:\n    rollingUpdate:\n  selector", 1))
 	in.install()
 	in.hubcap(applier, 0, "apply", "--auto-approve")
+	in.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
 	for _, values := range []string{`image = "example.org/web:2"`, `colour = "red"`, ""} {
 		in.wants(values)
 		in.hubcap(applier, 0, "apply", "--auto-approve")
