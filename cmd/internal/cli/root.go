@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -57,6 +58,7 @@ type session struct {
 // Main runs hubcap with the process's arguments and streams and returns its exit
 // code.
 func Main() int {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm's own remarks, on a link in a chart and the like, are for nobody here
 	s := &session{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
 	return int(s.run(context.Background(), os.Args[1:]))
 }
