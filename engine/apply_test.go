@@ -346,32 +346,32 @@ func TestJournalFails(t *testing.T) {
 // TestGates checks what gates make of a run, and of the way back.
 func TestGates(t *testing.T) {
 	for _, test := range []struct {
-		reason string
-		first  run.Verdict // of the first two samples
-		later  run.Verdict
-		want   journal.Outcome
+		reason   string
+		verdicts [3]run.Verdict // before the step, of what is new, of what is as before again
+		want     journal.Outcome
 	}{
-		{"all is well", run.Pass, run.Pass, journal.Succeeded},
-		{"what was before is well again", run.Fail, run.Pass, journal.WasRolledBack},
-		{"what was before is not well either", run.Fail, run.Fail, journal.Incomplete},
-		{"what was before cannot be told", run.Fail, run.Inconclusive, journal.WasRolledBack},
-		{"nothing can be told", run.Inconclusive, run.Inconclusive, journal.WasHeld},
+		{"all is well", [3]run.Verdict{run.Pass, run.Pass, run.Pass}, journal.Succeeded},
+		{"what is new mends it", [3]run.Verdict{run.Fail, run.Pass, run.Pass}, journal.Succeeded},
+		{"what was before is well again", [3]run.Verdict{run.Pass, run.Fail, run.Pass}, journal.WasRolledBack},
+		{"what was before is not well any more", [3]run.Verdict{run.Pass, run.Fail, run.Fail}, journal.Incomplete},
+		{"what was before was not well before", [3]run.Verdict{run.Fail, run.Fail, run.Fail}, journal.WasRolledBack},
+		{"nobody can tell what was before", [3]run.Verdict{run.Inconclusive, run.Fail, run.Fail}, journal.Incomplete},
+		{"what was before cannot be told", [3]run.Verdict{run.Pass, run.Fail, run.Inconclusive}, journal.WasRolledBack},
+		{"nothing can be told", [3]run.Verdict{run.Inconclusive, run.Inconclusive, run.Inconclusive}, journal.WasHeld},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := settled(t)
-			samples := 0
-			w.Gate = func(plan.Gate, resource.Component) run.Sample {
-				samples++
-				verdict := test.later
-				if samples <= 2 {
-					verdict = test.first
+			writes := 0
+			w.Fault = func(c memory.Call) error {
+				if c.Name == "write" {
+					writes++
 				}
-				return run.Sample{Verdict: verdict, Reason: "says the test"}
+				return nil
 			}
-			e := newEngine(w, next)
-			block := schema.Block{Address: resource.Address{Kind: "gate", Name: "alive"}}
-			e.Config.Gates = []schema.Gate{{Block: block, HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2}}
-			e.Config.Rollouts = []schema.Rollout{{Gates: []resource.Address{block.Address}}}
+			w.Gate = func(plan.Gate, resource.Component) run.Sample {
+				return run.Sample{Verdict: test.verdicts[min(writes, 2)], Reason: "says the test"}
+			}
+			e := checked(newEngine(w, onlyHub), schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2})
 			told := events(e)
 			o, err := e.Apply(t.Context(), mustPlan(t, e))
 			if err != nil || o.Outcome != test.want {
@@ -380,12 +380,17 @@ func TestGates(t *testing.T) {
 			if test.want == journal.Incomplete && !strings.Contains(o.Reason, "what was before is live again, and does not pass either") {
 				t.Errorf("%s: the reason does not say what is live: %s", test.reason, o.Reason)
 			}
-			warned := slices.ContainsFunc(*told, func(e run.Event) bool {
-				warning, is := e.(run.Warned)
-				return is && strings.Contains(warning.Text, "could not be told")
-			})
-			if want := test.first == run.Fail && test.later == run.Inconclusive; warned != want {
-				t.Errorf("%s: warned %t, want %t", test.reason, warned, want)
+			warned := func(text string) bool {
+				return slices.ContainsFunc(*told, func(e run.Event) bool {
+					warning, is := e.(run.Warned)
+					return is && strings.Contains(warning.Text, text)
+				})
+			}
+			if want := test.verdicts[1] == run.Fail && test.verdicts[2] == run.Inconclusive; warned("could not be told") != want {
+				t.Errorf("%s: warned %t that it could not be told", test.reason, !want)
+			}
+			if want := test.verdicts[0] == run.Fail; warned("gate alive fails before anything is changed: says the test") != want {
+				t.Errorf("%s: warned %t that it was not well before", test.reason, !want)
 			}
 			if test.want == journal.WasHeld {
 				w.Gate = nil
@@ -393,6 +398,69 @@ func TestGates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnwellBefore checks what is said, and remembered, of a step that was taken back
+// for a gate that was failing before it.
+func TestUnwellBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := settled(t)
+		before := w.Objects()
+		w.Gate = func(plan.Gate, resource.Component) run.Sample {
+			return run.Sample{Verdict: run.Fail, Reason: "status 503"}
+		}
+		e := checked(newEngine(w, onlyHub), schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2})
+		o, err := e.Apply(t.Context(), mustPlan(t, e))
+		const want = "what was before is live again, and gate alive was failing before this step: status 503"
+		if err != nil || o.Outcome != journal.WasRolledBack || !strings.Contains(o.Reason, want) {
+			t.Errorf("apply = %+v, %v; want it rolled back, and: %s", o, err, want)
+		}
+		if diff := cmp.Diff(before, w.Objects()); diff != "" {
+			t.Errorf("world (-before +got):\n%s", diff)
+		}
+		runs, err := e.History(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := journal.States(runs[len(runs)-1].Entries)[o.Failed]
+		if last.Mark != journal.RolledBack || !strings.Contains(last.Reason, "gate alive was failing before this step") {
+			t.Errorf("the journal ends with %+v", last)
+		}
+		if p := mustPlan(t, e); len(p.Verdicts) != 0 || p.Empty() {
+			t.Errorf("a step that nobody can blame is denied: %+v", p.Verdicts)
+		}
+	})
+}
+
+// TestUnwellBeforeElsewhere lets a run die once its step has written, and another
+// process take it back: it knows what was bad before.
+func TestUnwellBeforeElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := settled(t)
+		writes, dead := 0, false
+		w.Fault = func(c memory.Call) error {
+			if c.Name == "write" {
+				writes++
+			}
+			if dead = dead || c.Name == "probe" && writes == 1; dead {
+				return memory.ErrDead
+			}
+			return nil
+		}
+		w.Gate = func(plan.Gate, resource.Component) run.Sample { return run.Sample{Verdict: run.Fail, Reason: "status 503"} }
+		gate := schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2}
+		e := checked(newEngine(w, onlyHub), gate)
+		died, err := e.Apply(t.Context(), mustPlan(t, e))
+		if !errors.Is(err, memory.ErrDead) {
+			t.Fatalf("apply = %+v, %v; want it dead", died, err)
+		}
+		w.Fault = nil
+		w.Revive()
+		o, err := checked(newEngine(w, onlyHub), gate).Resume(t.Context(), died.Run)
+		if err != nil || o.Outcome != journal.WasRolledBack || !strings.Contains(o.Reason, "was failing before this step") {
+			t.Errorf("resume = %+v, %v; want it rolled back", o, err)
+		}
+	})
 }
 
 // TestMeasured checks that what a run took is what the next plan expects.

@@ -242,6 +242,7 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	case errors.Is(back, ErrInterrupted): // the lock is lost: whoever resumes goes on
 		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
+	unwell := failingBefore(journal.FailingBefore(s.entries(), step.ID))
 	if back == nil {
 		back = s.bisect(edge, step, b)
 	}
@@ -251,8 +252,8 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	case errors.Is(back, ErrInterrupted):
 		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
-	mark, reason := journal.RolledBack, ""
-	undone := run.Undone{Outcome: journal.WasRolledBack}
+	mark, reason := journal.RolledBack, unwell
+	undone := run.Undone{Outcome: journal.WasRolledBack, Note: unwell}
 	if back != nil {
 		mark, reason = journal.Stuck, back.Error()
 		undone = run.Undone{Outcome: journal.Incomplete, Err: back}
@@ -348,9 +349,9 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 			back.Waves[w].Steps[i].Timeout = step.Timeout
 		}
 	}
-	verify(back, verifying(step))
+	verify(back, without(verifying(step), journal.FailingBefore(s.entries(), step.ID)))
 	runner := s.runner(b)
-	runner.Undo, runner.Orders = nil, nil // whoever aborts wants the way back to be gone
+	runner.Undo, runner.Verifies, runner.Orders = nil, nil, nil // whoever aborts wants the way back to be gone
 	runner.Notify = func(e run.Event) { s.tellBack(step.ID, e) }
 	result := runner.Execute(ctx, back, nil)
 	if result.Outcome == journal.WasInterrupted {

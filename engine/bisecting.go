@@ -27,6 +27,9 @@ func (s *session) bisect(ctx context.Context, step plan.Step, b *backRecorder) e
 	if !step.Bisect || len(suspects) < 2 {
 		return nil
 	}
+	if unwell := failingBefore(journal.FailingBefore(s.entries(), step.ID)); unwell != "" {
+		return s.found(ctx, step, "the parts cannot be told from one another, since "+unwell)
+	}
 	var safe []string
 	bakes := 0
 	for len(suspects) > 1 {
@@ -86,7 +89,7 @@ func (s *session) try(ctx context.Context, step plan.Step, parts []plan.Part, b 
 	trial := *s.plan
 	trial.Waves = []plan.Wave{{Steps: []plan.Step{part}}}
 	runner := s.runner(b)
-	runner.Undo, runner.Notify = nil, func(e run.Event) { s.tellBack(step.ID, e) }
+	runner.Undo, runner.Verifies, runner.Notify = nil, nil, func(e run.Event) { s.tellBack(step.ID, e) }
 	result := runner.Execute(ctx, &trial, nil)
 	if b.broken != nil {
 		return nil, b.broken

@@ -208,7 +208,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 	}
 	return &run.Runner{
 		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Guard: s.guard, Now: s.now,
-		Undo: s.rollBack, Orders: &s.desk, Guarding: s.guarding(),
+		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(),
 	}
 }
 

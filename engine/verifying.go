@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
@@ -35,6 +37,32 @@ func verifying(step plan.Step) []plan.Gate {
 		gates = append(gates, g)
 	}
 	return gates
+}
+
+// beforehand returns the gates to look at before a step that may be taken back begins:
+// what fails by then cannot be held against the way back.
+func beforehand(step plan.Step) []plan.Gate {
+	if step.OnFailure == plan.Stop || step.Class == resource.ClassOneWay {
+		return nil
+	}
+	return verifying(step)
+}
+
+// without returns the gates that were not failing before.
+func without(gates []plan.Gate, failing []journal.Sample) []plan.Gate {
+	return slices.DeleteFunc(gates, func(g plan.Gate) bool {
+		return slices.ContainsFunc(failing, func(s journal.Sample) bool { return s.Gate == g.Name })
+	})
+}
+
+// failingBefore says what was bad before a step: empty when nothing is known to have
+// been.
+func failingBefore(failing []journal.Sample) string {
+	var all []string
+	for _, s := range failing {
+		all = append(all, fmt.Sprintf("gate %s was failing before this step: %s", s.Gate, s.Reason))
+	}
+	return strings.Join(all, "; ")
 }
 
 // verify gives the last step of a way back the gates that verify it.

@@ -37,6 +37,23 @@ func BakeOf(entries []Entry, step plan.StepID) PastBake {
 	return past
 }
 
+// FailingBefore returns what the gates of a step saw that was bad before the step wrote
+// anything: the step is not to blame for that, and no way back from it mends it.
+func FailingBefore(entries []Entry, step plan.StepID) []Sample {
+	var failing []Sample
+	for _, e := range entries {
+		if e.Step != step || e.Mark != Beforehand {
+			continue
+		}
+		for _, s := range e.Samples {
+			if s.Verdict == "fail" {
+				failing = append(failing, s)
+			}
+		}
+	}
+	return failing
+}
+
 // Begun returns when a step was about to write for the first time, or the zero
 // time.
 func Begun(entries []Entry, step plan.StepID) time.Time {

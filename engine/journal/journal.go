@@ -27,8 +27,9 @@ const (
 	Ordered     Mark = "ordered"    // somebody told the run something; Reason says who and what
 	Held        Mark = "held"
 	Applying    Mark = "applying"
-	Intended    Mark = "intended" // one change is about to be written; it may or may not have been
-	Written     Mark = "written"  // the change was written
+	Beforehand  Mark = "beforehand" // how the step's gates stood before its first write; see Samples
+	Intended    Mark = "intended"   // one change is about to be written; it may or may not have been
+	Written     Mark = "written"    // the change was written
 	Converging  Mark = "converging"
 	Baking      Mark = "baking"
 	Done        Mark = "done"

@@ -83,7 +83,7 @@ func States(entries []Entry) map[plan.StepID]StepState {
 			note(s.Intended, e.Objects())
 		case e.Mark == Written:
 			note(s.Written, e.Objects())
-		case e.Gate == "" && e.Mark != Overridden && e.Mark != Advised && e.Mark != Bisected:
+		case e.Gate == "" && e.Mark != Overridden && e.Mark != Advised && e.Mark != Bisected && e.Mark != Beforehand:
 			s.Mark, s.Reason = e.Mark, e.Reason
 		}
 		states[e.Step] = s

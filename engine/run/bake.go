@@ -96,7 +96,9 @@ func (x *execution) sampleDue(ctx context.Context, p *baking) error {
 		}
 	}
 	samples := make([]Sample, len(due))
-	each(len(due), func(i int) { samples[i] = x.sample(ctx, p, due[i], now) })
+	each(len(due), func(i int) {
+		samples[i] = x.sample(ctx, Question{Gate: due[i].gate, Began: x.first, Baking: p.began, At: now})
+	})
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
@@ -118,15 +120,16 @@ func (x *execution) sampleDue(ctx context.Context, p *baking) error {
 }
 
 // sample takes one sample of one gate. That none could be had is inconclusive.
-func (x *execution) sample(ctx context.Context, p *baking, b *oneBake, now time.Time) Sample {
-	if m := b.gate.Manual; m != nil {
+func (x *execution) sample(ctx context.Context, q Question) Sample {
+	if m := q.Gate.Manual; m != nil {
 		return people(m.Prompt)
 	}
 	sampler := x.Targets[x.step.Cluster].Sampler
 	if sampler == nil {
 		return Sample{Verdict: Inconclusive, Reason: fmt.Sprintf("cluster %s samples no gates", x.step.Cluster)}
 	}
-	s, err := sampler.Sample(ctx, Question{Gate: b.gate, Component: x.step.Component, Began: x.first, Baking: p.began, At: now})
+	q.Component = x.step.Component
+	s, err := sampler.Sample(ctx, q)
 	if err != nil {
 		return Sample{Verdict: Inconclusive, Reason: err.Error()}
 	}

@@ -37,6 +37,10 @@ type Runner struct {
 	// Undo takes back a step that failed, while other lanes still come to the edge
 	// of their steps. May be nil: then the caller does.
 	Undo func(ctx context.Context, f Failure) Undone
+	// Verifies returns the gates that show that a step's taking back has worked. They
+	// are looked at once before the step's first write, too: what fails then is none of
+	// its doing. May be nil.
+	Verifies func(plan.Step) []plan.Gate
 	// Orders are what people tell the run while it is under way. May be nil.
 	Orders *Desk
 	Guarding
@@ -52,6 +56,7 @@ type Failure struct {
 type Undone struct {
 	Outcome journal.Outcome // WasRolledBack, Incomplete, WasInterrupted; empty when the journal failed
 	Err     error           // nil when it was taken back
+	Note    string          // what is to be said of it all the same
 }
 
 // A Result is how an execution went.
@@ -154,7 +159,7 @@ func (c *course) record(ctx context.Context, e journal.Entry) error {
 	e.Time = c.clock()
 	c.deferred = append(c.deferred, e)
 	switch e.Mark {
-	case journal.Applying, journal.Written, journal.Converging, journal.Done:
+	case journal.Applying, journal.Beforehand, journal.Written, journal.Converging, journal.Done:
 		return c.broken
 	}
 	return c.flushLocked(ctx)

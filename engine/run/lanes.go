@@ -243,6 +243,8 @@ func (l *lanes) takeBack(ctx context.Context, t *task) report {
 		err = fmt.Errorf("%w: %w", t.undone.Err, err)
 	case t.undone.Err != nil:
 		err = fmt.Errorf("%w; rolling back: %w", err, t.undone.Err)
+	case t.undone.Note != "":
+		err = fmt.Errorf("%w; what was before is live again, and %s", err, t.undone.Note)
 	}
 	return report{t, undone, err}
 }

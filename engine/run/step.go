@@ -36,6 +36,9 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.move(ctx, journal.Applying, ""); err != nil {
 		return err
 	}
+	if err := x.lookBeforehand(ctx); err != nil {
+		return err
+	}
 	if x.disturbs() {
 		x.people, x.counted = x.count(ctx)
 	}

@@ -105,7 +105,7 @@ func (f *following) tell(e journal.Entry) {
 				f.notify(run.ChangeMade{Step: e.Step, Change: c})
 			}
 		}
-	case e.Mark == journal.Intended:
+	case e.Mark == journal.Intended, e.Mark == journal.Beforehand:
 	case len(e.Samples) > 0:
 		f.samples(steps[i], e)
 	case e.Gate == "":

@@ -90,6 +90,9 @@ func newAccount(r journal.Run) account {
 
 // take adds one entry to what is known of a step.
 func (s *accountStep) take(e journal.Entry) {
+	if e.Mark == journal.Beforehand { // of what was before; the reason of the rollback has what matters of it
+		return
+	}
 	for _, sample := range e.Samples {
 		g := s.gate(sample.Gate)
 		g.samples = append(g.samples, sample)
@@ -108,7 +111,10 @@ func (s *accountStep) take(e journal.Entry) {
 	}
 	s.spans = append(s.spans, accountSpan{mark: e.Mark, from: e.Time, to: e.Time})
 	s.state = e.Mark
-	if e.Reason != "" {
+	switch {
+	case e.Mark == journal.RolledBack && e.Reason != "" && s.reason != "": // why it failed stays
+		s.reason += "; " + e.Reason
+	case e.Reason != "":
 		s.reason = e.Reason
 	}
 	if e.Impact != nil {

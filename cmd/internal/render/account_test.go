@@ -97,3 +97,27 @@ func TestPage(t *testing.T) {
 		t.Errorf("a run without entries: %v", err)
 	}
 }
+
+// What was bad before a step is told where it was seen, and beside why the step failed;
+// it is no sample of the step.
+func TestUnwellBefore(t *testing.T) {
+	seen := journal.Sample{Gate: "alive", Verdict: "fail", Reason: "status 503"}
+	fine := journal.Sample{Gate: "pods", Verdict: "pass"}
+	r := journal.Run{ID: "20261121-120000-a1b2", Kind: journal.ApplyRun, Started: noon, Entries: []journal.Entry{
+		{Time: noon, Mark: journal.Beforehand, Step: "01-hub.prod/proxy", Samples: []journal.Sample{fine}},
+		{Time: noon, Mark: journal.Beforehand, Step: "02-hub.prod/hub", Samples: []journal.Sample{fine, seen}},
+		{Time: noon, Mark: journal.Failed, Step: "02-hub.prod/hub", Reason: "gate alive failed: status 503"},
+		{Time: noon, Mark: journal.RolledBack, Step: "02-hub.prod/hub", Reason: "gate alive was failing before this step: status 503"},
+	}}
+	const told = "02-hub.prod/hub failing before anything was changed: gate alive: status 503"
+	for name, text := range map[string]string{"timeline": Timeline(r, time.UTC), "account": Run(r, Style{})} {
+		text = strings.Join(strings.Fields(text), " ")
+		if !strings.Contains(text, told) || strings.Contains(text, "01-hub.prod/proxy failing") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+	const why = "**02-hub.prod/hub** rolled back: gate alive failed: status 503; gate alive was failing before this step: status 503"
+	if text := Timeline(r, time.UTC); !strings.Contains(text, why) || strings.Contains(text, "1 sample") {
+		t.Errorf("steps of the timeline:\n%s", text)
+	}
+}

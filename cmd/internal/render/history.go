@@ -107,43 +107,53 @@ func Run(r journal.Run, s Style) string {
 	}
 	b.WriteString("\n")
 	for _, e := range r.Entries {
-		onlySamples := len(e.Samples) > 0 && e.Gate == ""
-		if !s.Verbose && (e.Mark == journal.Intended || e.Mark == journal.Written || onlySamples) {
-			continue
+		if line, isTold := entryLine(e, s.Verbose); isTold {
+			text := wrap(e.Time.UTC().Format("15:04:05Z")+"  "+line, "             ", s.width())
+			b.WriteString("  " + strings.TrimLeft(text, " "))
 		}
-		line := e.Time.UTC().Format("15:04:05Z") + "  "
-		if e.Step != "" {
-			line += clean(string(e.Step)) + "  "
-		}
-		line += string(e.Mark)
-		if e.Change != nil {
-			line += " " + clean(e.Change.String())
-		}
-		if len(e.Changes) > 0 {
-			line += " " + count(len(e.Changes), "object")
-		}
-		if e.Outcome != "" {
-			line += ": " + string(e.Outcome)
-		}
-		if e.Guard != "" && !strings.HasPrefix(e.Reason, e.Guard) {
-			line += ", " + clean(e.Guard)
-		}
-		if e.Gate != "" {
-			line += fmt.Sprintf(", gate %s %s", clean(e.Gate), clean(e.Verdict))
-		}
-		if e.Reason != "" {
-			line += ": " + clean(e.Reason)
-		}
-		if e.Impact != nil {
-			line += fmt.Sprintf(" (measured: launches paused %s, %s restarted)", span(e.Impact.LaunchGap), count(e.Impact.PodsRestarted, "pod"))
-		}
-		text := wrap(line, "             ", s.width())
-		b.WriteString("  " + strings.TrimLeft(text, " "))
 	}
 	if journal.Resumable(r.Entries) {
 		b.WriteString("\n  This run is not at its end. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
 	}
 	return b.String()
+}
+
+// entryLine words one entry for people; false when they need not see it.
+func entryLine(e journal.Entry, verbose bool) (string, bool) {
+	if e.Mark == journal.Beforehand {
+		text, isBad := unwellBefore(e)
+		return clean(text), isBad
+	}
+	onlySamples := len(e.Samples) > 0 && e.Gate == ""
+	if !verbose && (e.Mark == journal.Intended || e.Mark == journal.Written || onlySamples) {
+		return "", false
+	}
+	line := string(e.Mark)
+	if e.Step != "" {
+		line = clean(string(e.Step)) + "  " + line
+	}
+	if e.Change != nil {
+		line += " " + clean(e.Change.String())
+	}
+	if len(e.Changes) > 0 {
+		line += " " + count(len(e.Changes), "object")
+	}
+	if e.Outcome != "" {
+		line += ": " + string(e.Outcome)
+	}
+	if e.Guard != "" && !strings.HasPrefix(e.Reason, e.Guard) {
+		line += ", " + clean(e.Guard)
+	}
+	if e.Gate != "" {
+		line += fmt.Sprintf(", gate %s %s", clean(e.Gate), clean(e.Verdict))
+	}
+	if e.Reason != "" {
+		line += ": " + clean(e.Reason)
+	}
+	if e.Impact != nil {
+		line += fmt.Sprintf(" (measured: launches paused %s, %s restarted)", span(e.Impact.LaunchGap), count(e.Impact.PodsRestarted, "pod"))
+	}
+	return line, true
 }
 
 // A Status is what there is to know about the clusters of a config without

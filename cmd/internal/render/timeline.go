@@ -118,8 +118,22 @@ func (a account) events(b *strings.Builder, local *time.Location) {
 	}
 }
 
+// unwellBefore words what was bad before a step, if anything was.
+func unwellBefore(e journal.Entry) (string, bool) {
+	var bad []string
+	for _, s := range e.Samples {
+		if s.Verdict == "fail" {
+			bad = append(bad, "gate "+s.Gate+": "+flat(s.Reason))
+		}
+	}
+	return fmt.Sprintf("%s failing before anything was changed: %s", e.Step, strings.Join(bad, "; ")), len(bad) > 0
+}
+
 // told words one entry; what a reader of a timeline does not need is not told.
 func told(e journal.Entry) (string, bool) {
+	if e.Mark == journal.Beforehand {
+		return unwellBefore(e)
+	}
 	if e.Mark == journal.Intended || e.Mark == journal.Written || len(e.Samples) > 0 && e.Gate == "" {
 		return "", false
 	}

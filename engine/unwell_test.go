@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+	"hubcap/providers/memory"
+	"hubcap/schema"
+)
+
+// unwell returns a world whose hub answers nobody, whatever runs there, and an engine
+// that wants another image of it.
+func unwell(t *testing.T) (*memory.World, func() *engine.Engine) {
+	w := settled(t)
+	w.Gate = func(plan.Gate, resource.Component) run.Sample {
+		return run.Sample{Verdict: run.Fail, Reason: "status 503"}
+	}
+	return w, func() *engine.Engine {
+		return checked(newEngine(w, onlyHub), schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2, Interval: time.Second})
+	}
+}
+
+// TestCrashUnwell lets a run die at every call of a step that is taken back, on a hub
+// that was bad before: whoever resumes it ends in before, and knows that it is clean.
+func TestCrashUnwell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		count := 0
+		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
+			for n := 1; crashUnwell(t, n, at); n++ {
+				count++
+			}
+		}
+		t.Logf("%d crashes survived", count)
+		if count < 40 {
+			t.Errorf("only %d crashes: the plan has become too small to show anything", count)
+		}
+	})
+}
+
+func crashUnwell(t *testing.T, n int, at memory.Moment) bool {
+	t.Helper()
+	w, anew := unwell(t)
+	e := anew()
+	p := mustPlan(t, e)
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.DieAt(n, at)
+	_, err = e.Apply(t.Context(), p)
+	if !w.Revive() {
+		if err != nil {
+			t.Fatalf("apply that was not killed: %v", err)
+		}
+		return false
+	}
+	began, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := fmt.Sprintf("death at call %d (moment %d)", n, at)
+	if last := began[len(began)-1]; len(began) > len(runs) && journal.Resumable(last.Entries) {
+		o, err := anew().Resume(t.Context(), "")
+		if err != nil || o.Outcome != journal.WasRolledBack {
+			t.Fatalf("%s: resume = %+v, %v; want it rolled back", where, o, err)
+		}
+	}
+	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", where, diff)
+	}
+	return true
+}
+
+// TestFaultsUnwell injects every fault at every call of the same: one that is taken
+// back is as before, and one that is not can be.
+func TestFaultsUnwell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		points, met := 0, map[journal.Outcome]int{}
+		for kind := range faults {
+			for n := 1; ; n++ {
+				w, anew := unwell(t)
+				e := anew()
+				p := mustPlan(t, e)
+				c, f := decorated(e.Clusters["prod"], map[int]fault{n: kind})
+				e.Clusters["prod"] = c
+				o, err := e.Apply(t.Context(), p)
+				if f.calls < n {
+					break
+				}
+				points++
+				met[o.Outcome]++
+				where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
+				switch o.Outcome {
+				case journal.WasRolledBack, journal.Refused, "":
+				case journal.WasHeld, journal.WasInterrupted:
+					if r, err := anew().Resume(t.Context(), o.Run); err != nil || r.Outcome != journal.WasRolledBack {
+						t.Fatalf("%s; resume = %+v, %v", where, r, err)
+					}
+				case journal.Incomplete: // before could not be told, or the way back met the fault
+					undo(t, anew())
+				default:
+					t.Fatal(where)
+				}
+				if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+					t.Fatalf("%s (-want +got):\n%s", where, diff)
+				}
+			}
+		}
+		t.Logf("%d points with faults, all of them held: %v", points, met)
+		if points < 80 || met[journal.WasRolledBack] < points/3 {
+			t.Errorf("only %d points, %v: the plan has become too small to show anything", points, met)
+		}
+	})
+}
