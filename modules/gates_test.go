@@ -81,6 +81,26 @@ func TestGatesAsk(t *testing.T) {
 	}
 }
 
+// TestSharesRestOnTheirEvidence holds that a share is taken over what its evidence
+// was counted over: over less, one failure in the last minutes of a quiet hub would
+// outweigh all that went well.
+func TestSharesRestOnTheirEvidence(t *testing.T) {
+	shares := 0
+	for _, g := range loadHCL(t, catalogue).Gates {
+		p := g.Prometheus
+		if p == nil || p.Evidence == nil {
+			continue
+		}
+		shares++
+		if strings.Contains(p.Query, "$window") || !strings.Contains(p.Query, strings.TrimPrefix(p.Evidence.Query, "sum(")) {
+			t.Errorf("%s: %s, on the evidence of %s", g.Address, p.Query, p.Evidence.Query)
+		}
+	}
+	if shares != 4 {
+		t.Errorf("%d gates have evidence, want 4", shares)
+	}
+}
+
 func queries(g schema.Gate) []string {
 	var all []string
 	if p := g.Prometheus; p != nil {

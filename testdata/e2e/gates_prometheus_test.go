@@ -89,6 +89,7 @@ module "gates" {
   leak_bake     = "15s"
   leak_max_bake = "30s"
   warm_up       = "1s"
+  spawn_warm_up = "1s"
   interval      = "1s"
   window        = "8s"
 }

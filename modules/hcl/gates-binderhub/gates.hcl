@@ -19,7 +19,8 @@ locals {
   good_builds = "binderhub_build_time_seconds_count{${local.here},status=\"success\"}"
 }
 
-# Failures show late: a launch is tried up to four times, for minutes.
+# Failures show late: a launch is tried up to four times, for minutes. The share is
+# of the whole bake, as the evidence is: a quiet binder's last minutes hold too few.
 gate "launch-success" {
   bake       = var.bake
   max_bake   = var.max_bake
@@ -30,7 +31,7 @@ gate "launch-success" {
 
   prometheus {
     cluster = var.prometheus
-    query   = "(sum(increase(${local.good}[$window])) or vector(0)) / sum(increase(${local.launches}[$window]))"
+    query   = "(sum(increase(${local.good}[$bake])) or vector(0)) / sum(increase(${local.launches}[$bake]))"
     min     = var.launch_success
     window  = var.window
 
@@ -53,7 +54,7 @@ gate "first-try" {
 
   prometheus {
     cluster = var.prometheus
-    query   = "(sum(increase(${local.first}[$window])) or vector(0)) / sum(increase(${local.launches}[$window]))"
+    query   = "(sum(increase(${local.first}[$bake])) or vector(0)) / sum(increase(${local.launches}[$bake]))"
     min     = var.first_try_success
     window  = var.window
 
@@ -76,7 +77,7 @@ gate "build-success" {
 
   prometheus {
     cluster = var.prometheus
-    query   = "(sum(increase(${local.good_builds}[$window])) or vector(0)) / sum(increase(${local.all_builds}[$window]))"
+    query   = "(sum(increase(${local.good_builds}[$bake])) or vector(0)) / sum(increase(${local.all_builds}[$bake]))"
     window  = "30m"
 
     before {

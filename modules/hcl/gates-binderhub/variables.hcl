@@ -32,8 +32,9 @@ variable "interval" {
 }
 
 variable "window" {
-  type    = string
-  default = "10m"
+  type        = string
+  default     = "10m"
+  description = "Launches are counted over the whole bake; so long, at most a minute, passes before the first sample."
 }
 
 variable "launch_success" {

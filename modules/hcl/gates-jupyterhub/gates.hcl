@@ -13,8 +13,8 @@ locals {
   here = "${var.namespace_label}=\"$namespace\""
   hub  = "${local.here},pod=~\"hub-.*\",container=\"hub\""
 
-  # Rejections are no failures: throttled, or the hub is full.
-  spawns = "jupyterhub_server_spawn_duration_seconds_count{${local.here},reason!~\"throttled|too-many-users|already-pending\"}"
+  # Rejections are no failures: throttled, the hub is full, or somebody asked twice.
+  spawns = "jupyterhub_server_spawn_duration_seconds_count{${local.here},status!~\"throttled|too-many-users|already-pending\"}"
   good   = "jupyterhub_server_spawn_duration_seconds_count{${local.here},status=\"success\"}"
 
   running = "sum(jupyterhub_running_servers{${local.here}})"
@@ -23,11 +23,15 @@ locals {
   limit  = "max(kube_pod_container_resource_limits{${local.hub},resource=\"memory\"})"
 }
 
-# Servers that start, of those that were asked for. Where none succeeds at all
-# there is no series of successes: that is 0, not "no data".
+# Servers that start, of those that were asked for, over the whole bake: the last
+# minutes of a quiet hub may hold one spawn, and that one failing would be "0 %".
+# Failures that come at once are counted before successes that take a minute, and
+# right after a restart people ask again for what it cut off: the warm-up leaves
+# both out. A few failures among few spawns prove nothing, and are spared.
 gate "spawn-success" {
   bake       = var.bake
   max_bake   = var.max_bake
+  warm_up    = var.spawn_warm_up
   interval   = var.interval
   failures   = 3
   of         = 5
@@ -35,7 +39,7 @@ gate "spawn-success" {
 
   prometheus {
     cluster = var.prometheus
-    query   = "(sum(increase(${local.good}[$window])) or vector(0)) / sum(increase(${local.spawns}[$window]))"
+    query   = "clamp_max(((sum(increase(${local.good}[$bake])) or vector(0)) + ${var.spared_spawns}) / (sum(increase(${local.spawns}[$bake])) > 0), 1)"
     min     = var.spawn_success
     window  = var.window
 
@@ -60,7 +64,7 @@ gate "hub-cpu" {
     cluster = var.prometheus
     query   = "sum(rate(container_cpu_usage_seconds_total{${local.hub}}[$window]))"
     max     = var.hub_cpu
-    window  = "5m"
+    window  = var.cpu_window
   }
 }
 
@@ -76,8 +80,8 @@ gate "event-loop" {
   prometheus {
     cluster = var.prometheus
     query   = "histogram_quantile(0.99, sum by (le) (rate(jupyterhub_event_loop_interval_seconds_bucket{${local.here}}[$window])))"
-    max     = 1
-    window  = "5m"
+    max     = var.event_loop
+    window  = var.event_loop_window
   }
 }
 
@@ -95,12 +99,12 @@ gate "hub-memory" {
   prometheus {
     cluster = var.prometheus
     query   = var.hub_memory_limit == null ? "${local.memory} / ${local.limit}" : local.memory
-    window  = var.window
+    window  = var.memory_window
 
     slope {
       load   = local.running
       limit  = var.hub_memory_limit == null ? "1" : var.hub_memory_limit
-      within = "24h"
+      within = var.memory_within
     }
   }
 }

@@ -53,12 +53,48 @@ variable "interval" {
 variable "window" {
   type        = string
   default     = "10m"
-  description = "Longest time that a rate is taken over."
+  description = "Longest time that a rate is taken over; so long, at most a minute, passes before the first sample."
+}
+
+variable "cpu_window" {
+  type        = string
+  default     = "5m"
+  description = "Longest time that the hub's CPU is averaged over."
+}
+
+variable "event_loop_window" {
+  type        = string
+  default     = "5m"
+  description = "Longest time over which the event loop is looked at."
+}
+
+variable "memory_window" {
+  type        = string
+  default     = "10m"
+  description = "Longest time that is looked back from each point of the hub's memory."
+}
+
+variable "memory_within" {
+  type        = string
+  default     = "24h"
+  description = "So long must the hub's memory be away from its limit."
 }
 
 variable "spawn_success" {
   type    = number
   default = 0.95
+}
+
+variable "spawn_warm_up" {
+  type        = string
+  default     = "2m"
+  description = "After a restart, of which spawns are not counted: about as long as one takes."
+}
+
+variable "spared_spawns" {
+  type        = number
+  default     = 1
+  description = "Failed spawns that are not counted: of 20, one more than usual proves nothing."
 }
 
 variable "min_spawns" {
@@ -71,6 +107,12 @@ variable "hub_cpu" {
   type        = number
   default     = 0.7
   description = "Cores. The hub uses one at most: at 1.0 it is overloaded."
+}
+
+variable "event_loop" {
+  type        = number
+  default     = 1
+  description = "Seconds that the event loop may be late, at p99."
 }
 
 variable "hub_memory_limit" {

@@ -12,7 +12,7 @@ type hubMetrics struct {
 
 var (
 	usualBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
-	spawnBuckets = []float64{.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 300, 600}
+	spawnBuckets = []float64{.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 180, 300, 600}
 	loopBuckets  = []float64{.025, .03, .035, .04, .045, .05, .055, .06, .065, .07, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 )
 
@@ -23,8 +23,8 @@ func newHubMetrics() hubMetrics {
 		initSpawners: newHistogram(usualBuckets...), proxyPoll: newHistogram(usualBuckets...),
 		proxyAdd: newHistogram(usualBuckets...), proxyDelete: newHistogram(usualBuckets...),
 	}
-	for _, status := range []string{"success", "failure", "error"} { // there from the start, at 0
-		m.spawns.at(spawnStatus(status, ""))
+	for _, status := range []string{"success", "failure", "already-pending", "throttled", "too-many-users"} { // there from the start, at 0
+		m.spawns.at(spawnStatus(status))
 	}
 	for _, status := range []string{"success", "failure"} {
 		m.proxyAdd.at(labelled("status", status))
@@ -34,9 +34,7 @@ func newHubMetrics() hubMetrics {
 	return m
 }
 
-func spawnStatus(status, reason string) metricLabels {
-	return labelled("status", status, "reason", reason)
-}
+func spawnStatus(status string) metricLabels { return labelled("status", status) }
 
 // writeHub is GET /hub/metrics.
 func (h *Hub) writeHub(w io.Writer) {

@@ -65,11 +65,11 @@ func (h *Hub) spawn(w wish) (*server, error) {
 	p.requests("POST", userHandler, "201", 1, p.latency())
 	p.spawned(h.now, h.load)
 	if p.has(Errors) && h.random.Float64() < errorShare {
-		p.metrics.spawns.observe(spawnStatus("error", ""), 1, 1)
+		p.metrics.spawns.observe(spawnStatus("failure"), 1, 1)
 		return nil, errFailed
 	}
 	if p.has(Underload) && p.launchesPerMinute(h.now) > h.load.UnderloadAbove && h.random.Float64() < 0.8 {
-		p.metrics.spawns.observe(spawnStatus("failure", ""), 60, 1)
+		p.metrics.spawns.observe(spawnStatus("failure"), 60, 1)
 		p.requests("POST", serverHandler, "500", 1, 60)
 		return nil, errFailed
 	}
@@ -89,11 +89,11 @@ func (h *Hub) admit() error {
 	pending := len(h.servers) - h.running()
 	switch p := h.hub; {
 	case h.settings.ConcurrentSpawn > 0 && pending >= h.settings.ConcurrentSpawn:
-		p.metrics.spawns.observe(spawnStatus("failure", "throttled"), 0.01, 1)
+		p.metrics.spawns.observe(spawnStatus("throttled"), 0.01, 1)
 		p.requests("POST", serverHandler, "429", 1, p.latency())
 		return errThrottled
 	case h.settings.ActiveServers > 0 && len(h.servers) >= h.settings.ActiveServers:
-		p.metrics.spawns.observe(spawnStatus("failure", "too-many-users"), 0.01, 1)
+		p.metrics.spawns.observe(spawnStatus("too-many-users"), 0.01, 1)
 		p.requests("POST", serverHandler, "429", 1, p.latency())
 		return errFull
 	}
@@ -134,7 +134,7 @@ func (h *Hub) watchServers(pods map[string]Pod, busy func(string) bool) {
 func (h *Hub) succeed(s *server) {
 	s.state = serverReady
 	if h.hub != nil {
-		h.hub.metrics.spawns.observe(spawnStatus("success", ""), (h.now - s.asked).Seconds(), 1)
+		h.hub.metrics.spawns.observe(spawnStatus("success"), (h.now - s.asked).Seconds(), 1)
 		h.hub.metrics.proxyAdd.observe(labelled("status", "success"), 0.01, 1)
 	}
 }
@@ -159,7 +159,7 @@ func (h *Hub) adopt(pods map[string]Pod, busy func(string) bool) {
 func (h *Hub) fail(s *server, why string) {
 	s.failed = why
 	if h.hub != nil {
-		h.hub.metrics.spawns.observe(spawnStatus("failure", ""), (h.now - s.asked).Seconds(), 1)
+		h.hub.metrics.spawns.observe(spawnStatus("failure"), (h.now - s.asked).Seconds(), 1)
 	}
 	delete(h.servers, s.pod)
 	h.do(Delete{Pod: s.pod})
