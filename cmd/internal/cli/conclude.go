@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -56,12 +57,33 @@ type ending struct {
 	Steps         int             `json:"steps_done"`
 	Seconds       float64         `json:"seconds"`
 	Exit          code            `json:"exit"`
+
+	Impact *render.Comparison `json:"impact,omitempty"` // of the steps that were measured
+}
+
+// lookBack bounds the look at the journal of a run that has ended.
+const lookBack = 5 * time.Second
+
+// impactOf lays what a run came to beside what was predicted of it; nil when that is not
+// to be had: it is no part of how the run ended.
+func impactOf(e *engine.Engine, p *plan.Plan, id string) *render.Comparison {
+	if id == "" || p == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookBack)
+	defer cancel()
+	r, err := e.Run(ctx, id)
+	if err != nil {
+		return nil
+	}
+	r.Plan = p
+	return render.Compare(r)
 }
 
 // conclude words how p ended and picks the exit code. p is nil when nothing
 // began.
 func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
-	c := f.code()
+	c, impact := f.code(), impactOf(e, p, f.Run)
 	if s.output == asJSON {
 		outcome := f.Outcome.Outcome
 		if outcome == "" {
@@ -69,7 +91,7 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 		}
 		if err := s.writeJSON(ending{
 			FormatVersion: "1.0", Run: f.Run, Outcome: outcome, Failed: f.Failed,
-			Reason: f.why(), Steps: f.Steps, Seconds: f.took.Seconds(), Exit: c,
+			Reason: f.why(), Steps: f.Steps, Seconds: f.took.Seconds(), Exit: c, Impact: impact,
 		}); err != nil {
 			return err
 		}
@@ -87,7 +109,7 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 		s.complain(errors.New(f.why()))
 	}
 	if s.output != asJSON {
-		if err := s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took)); err != nil {
+		if err := s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took) + impact.String()); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,7 @@ func (s *session) follow(ctx context.Context, e *engine.Engine, id string) error
 		f.take(r.Entries)
 		if end, ended := render.Ending(r); ended {
 			w.close()
+			r.Plan = f.plan
 			return s.followed(r, end)
 		}
 		select {
@@ -67,7 +68,7 @@ func (s *session) followed(r journal.Run, end journal.Entry) error {
 	if end.Reason != "" {
 		s.complain(errors.New(end.Reason))
 	}
-	if err := s.print(render.Ended(r.ID, end.Outcome, done, end.Time.Sub(r.Started))); err != nil {
+	if err := s.print(render.Ended(r.ID, end.Outcome, done, end.Time.Sub(r.Started)) + render.Compare(r).String()); err != nil {
 		return err
 	}
 	c := codeOfOutcome(end.Outcome)
