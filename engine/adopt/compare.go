@@ -42,23 +42,51 @@ func Values(block, record map[string]any) []Difference {
 	return found
 }
 
+// A Manifest is the objects that Helm recorded of a release, as YAML.
+type Manifest struct {
+	Namespace string
+	Objects   resource.Sensitive
+	Hooks     []resource.Sensitive // which Helm keeps apart
+}
+
+// A record is the objects of a manifest by name.
+type record struct{ objects, hooks map[string]resource.Object }
+
+func (m Manifest) read() (record, error) {
+	r := record{objects: map[string]resource.Object{}, hooks: map[string]resource.Object{}}
+	objects, err := chart.Objects("manifest", m.Objects.Reveal())
+	if err != nil {
+		return r, fmt.Errorf("read the recorded manifest: %w", err)
+	}
+	for _, o := range objects {
+		r.objects[nameOf(o.Object, m.Namespace)] = o.Object
+	}
+	for _, text := range m.Hooks {
+		hooks, err := chart.Objects("hook", text.Reveal())
+		if err != nil {
+			return r, fmt.Errorf("read a recorded hook: %w", err)
+		}
+		for _, o := range hooks {
+			r.hooks[nameOf(o.Object, m.Namespace)] = o.Object
+		}
+	}
+	return r, nil
+}
+
 // Rendered compares the objects of one block with the manifest that Helm
 // recorded for a release. An object may be given in several renderings (without
 // anything live, with what is live): a field differs when it does in all of
-// them. What is drawn at random is no difference, nor are hubcap's marks.
-func Rendered(renderings [][]resource.Desired, manifest resource.Sensitive, namespace string) ([]Difference, error) {
-	recorded, err := chart.Objects("manifest", manifest.Reveal())
+// them. What is drawn at random is no difference, nor are hubcap's marks, nor
+// hooks that do not stay.
+func Rendered(renderings [][]resource.Desired, manifest Manifest) ([]Difference, error) {
+	want, err := manifest.read()
 	if err != nil {
-		return nil, fmt.Errorf("read the recorded manifest: %w", err)
-	}
-	want := map[string]resource.Object{}
-	for _, o := range recorded {
-		want[nameOf(o.Object, namespace)] = o.Object
+		return nil, err
 	}
 	var common map[string]Difference
 	for _, desired := range renderings {
 		found := map[string]Difference{}
-		for _, d := range against(want, desired, namespace) {
+		for _, d := range against(want, desired, manifest.Namespace) {
 			found[d.String()] = d
 		}
 		if common == nil {
@@ -75,7 +103,7 @@ func Rendered(renderings [][]resource.Desired, manifest resource.Sensitive, name
 }
 
 // against compares one rendering.
-func against(want map[string]resource.Object, desired []resource.Desired, namespace string) []Difference {
+func against(want record, desired []resource.Desired, namespace string) []Difference {
 	var found []Difference
 	met := map[string]bool{}
 	for _, d := range desired {
@@ -84,15 +112,19 @@ func against(want map[string]resource.Object, desired []resource.Desired, namesp
 		}
 		name := nameOf(d.Object, namespace)
 		met[name] = true
-		was, isRecorded := want[name]
+		among := want.objects
+		if d.Hook != nil {
+			among = want.hooks
+		}
+		was, isRecorded := among[name]
 		if !isRecorded {
 			found = append(found, Difference{Object: name, What: "is new"})
 			continue
 		}
 		differencesOf(&found, name, d.Object, was)
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if !met[name] && want[name].Text("kind") != "CustomResourceDefinition" {
+	for _, name := range slices.Sorted(maps.Keys(want.objects)) {
+		if !met[name] && want.objects[name].Text("kind") != "CustomResourceDefinition" {
 			found = append(found, Difference{Object: name, What: "is missing"})
 		}
 	}

@@ -24,24 +24,8 @@ const (
 // only what differs is previewed by a dry run. The number of requests grows with
 // kinds and differences, never with unchanged objects.
 func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resource.Reading, error) {
-	if err := p.Client.discover(ctx); err != nil {
-		return resource.Reading{}, err
-	}
-	desired = p.prepareAll(desired)
-	kinds, unknown := p.kinds(desired)
-	s := &survey{
-		p: p, desired: desired, unknown: unknown,
-		live:   make([]*unstructured.Unstructured, len(desired)),
-		hidden: make([]bool, len(desired)),
-		byID:   make(map[resource.ID]int, len(desired)),
-	}
-	for i, d := range desired {
-		s.byID[d.ID] = i
-	}
-	if err := s.listAll(ctx, kinds); err != nil {
-		return resource.Reading{}, err
-	}
-	if err := s.findMissing(ctx, kinds); err != nil {
+	s, kinds, err := p.survey(ctx, desired)
+	if err != nil {
 		return resource.Reading{}, err
 	}
 	s.leaveScaled()
@@ -55,6 +39,28 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	slices.SortFunc(s.orphans, func(a, b resource.Live) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	slices.SortFunc(s.unreadable, func(a, b resource.Unreadable) int { return strings.Compare(a.What, b.What) })
 	return resource.Reading{Observations: observations, Orphans: s.orphans, Unreadable: s.unreadable, Releases: s.releases()}, nil
+}
+
+// survey reads what is live of desired, and nothing about it yet.
+func (p *Provider) survey(ctx context.Context, desired []resource.Desired) (*survey, []*kind, error) {
+	if err := p.Client.discover(ctx); err != nil {
+		return nil, nil, err
+	}
+	desired = p.prepareAll(desired)
+	kinds, unknown := p.kinds(desired)
+	s := &survey{
+		p: p, desired: desired, unknown: unknown,
+		live:   make([]*unstructured.Unstructured, len(desired)),
+		hidden: make([]bool, len(desired)),
+		byID:   make(map[resource.ID]int, len(desired)),
+	}
+	for i, d := range desired {
+		s.byID[d.ID] = i
+	}
+	if err := s.listAll(ctx, kinds); err != nil {
+		return nil, nil, err
+	}
+	return s, kinds, s.findMissing(ctx, kinds)
 }
 
 // prepareAll returns desired with its objects as they will be written.

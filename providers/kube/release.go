@@ -56,6 +56,9 @@ type RevisionNote struct {
 // Helm itself then refuses to go on.
 func (r *Release) Pending() bool { return strings.HasPrefix(r.Status, "pending-") }
 
+// Settled reports whether Helm says of this revision that it is what is deployed.
+func (r *Release) Settled() bool { return r.Status == "deployed" }
+
 // Where names the cluster for people: the context, or the host where there is
 // none.
 func (c *Client) Where() string { return c.where }
@@ -64,7 +67,14 @@ func (c *Client) Where() string { return c.where }
 // name, and what could not.
 type Releases struct {
 	Found      []Release
+	Leaving    []LeavingRelease
 	Unreadable []resource.Unreadable
+}
+
+// A LeavingRelease is one that Helm began to uninstall, and is at it or died at it.
+type LeavingRelease struct {
+	Namespace, Name string
+	Revision        int
 }
 
 // Releases reads the release that each name in each of the namespaces has now,
@@ -88,7 +98,9 @@ func (c *Client) Releases(ctx context.Context, namespaces []string, wanted func(
 		}
 		records = append(records, found...)
 	}
-	chosen := slices.DeleteFunc(current(records), func(r releaseRecord) bool { return wanted != nil && !wanted(r.namespace, r.name) })
+	records = slices.DeleteFunc(records, func(r releaseRecord) bool { return wanted != nil && !wanted(r.namespace, r.name) })
+	out.Leaving = leaving(records)
+	chosen := current(records)
 	releases := make([]*Release, len(chosen))
 	problems := make([]error, len(chosen))
 	group, ctx := errgroup.WithContext(ctx)
@@ -185,6 +197,26 @@ func current(records []releaseRecord) []releaseRecord {
 		return strings.Compare(a.namespace+"/"+a.name, b.namespace+"/"+b.name)
 	})
 	return chosen
+}
+
+// leaving returns the releases whose newest revision is being uninstalled, in the
+// order of namespaces and names.
+func leaving(records []releaseRecord) []LeavingRelease {
+	newest := map[[2]string]releaseRecord{}
+	for _, r := range records {
+		key := [2]string{r.namespace, r.name}
+		if r.revision >= newest[key].revision {
+			newest[key] = r
+		}
+	}
+	var all []LeavingRelease
+	for _, r := range newest {
+		if r.status == "uninstalling" {
+			all = append(all, LeavingRelease{Namespace: r.namespace, Name: r.name, Revision: r.revision})
+		}
+	}
+	slices.SortFunc(all, func(a, b LeavingRelease) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return all
 }
 
 // release gets and decodes one record.

@@ -149,3 +149,34 @@ data: {colour: {{ .Values.colour }}}
 		in.hubcap(reader, 0, "plan", "--detailed-exitcode").has(t, "No changes")
 	}
 }
+
+// TestImportOwned imports releases whose objects are not Helm's any more, or in
+// parts: what is another config's is left to it, what nobody may take over is told.
+func TestImportOwned(t *testing.T) {
+	in := newInstalled(t, "importown")
+	in.install()
+	into := func(dir string, more ...string) []string {
+		return append([]string{"import", "--namespace", in.namespace, "--chart", "rel=" + in.chart, "--out", dir}, more...)
+	}
+	in.run("what apply would refuse", func(t *testing.T) {
+		kubectl(t, "label", "configmap", "extra", "-n", in.namespace, "app.kubernetes.io/managed-by-")
+		in.hubcap(reader, 2, into(filepath.Join(t.TempDir(), "new"))...).has(t, "apply would refuse chart.rel", "ConfigMap/extra: it exists already and is not hubcap's")
+		kubectl(t, "label", "configmap", "extra", "-n", in.namespace, "app.kubernetes.io/managed-by=Helm")
+	})
+	in.run("what another config has", func(t *testing.T) {
+		in.hubcap(applier, 0, "apply", "--auto-approve")
+		dir := filepath.Join(t.TempDir(), "new")
+		r := in.hubcap(reader, 1, into(dir)...)
+		r.has(t, "Helm release importown-app/rel is left out", `belong to the hubcap config "importown"`, "there is nothing to describe")
+		if _, err := os.Stat(dir); err == nil {
+			t.Error("something was written")
+		}
+	})
+	in.run("for the config that has it", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte("hubcap {\n  name = \"importown\"\n}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in.hubcap(reader, 0, into(dir, "--add")...).has(t, "chart.rel plans to nothing")
+	})
+}

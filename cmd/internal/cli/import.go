@@ -36,7 +36,8 @@ type importing struct {
 	facts adopt.Facts
 	draft *adopt.Draft
 
-	temporary []string // directories that go away at the end
+	desired   map[adopt.Key][]resource.Desired // objects of each release as its block renders them
+	temporary []string                         // directories that go away at the end
 }
 
 func (s *session) importCommand() *cobra.Command {
@@ -108,6 +109,9 @@ func (i *importing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if i.isEmpty() {
+		return i.deliverNothing()
+	}
 	return i.deliver(proofs)
 }
 
@@ -156,8 +160,13 @@ func (i *importing) gather(known *known) adopt.Facts {
 			continue // said already
 		}
 		notes := append([]string{}, u.notes...)
-		if r.Pending() {
+		switch {
+		case r.Pending():
 			notes = append(notes, "Helm began this revision and never said how it ended. What is live may in parts be the revision before.")
+		case !r.Settled():
+			caveat := fmt.Sprintf("Helm says that this revision is %s, and of none that it is deployed. What is live may be less than this, or other.", r.Status)
+			notes = append(notes, caveat)
+			i.found.skipped = append(i.found.skipped, fmt.Sprintf("Helm release %s, revision %d: %s", key, r.Revision, caveat))
 		}
 		for _, n := range r.Newer {
 			notes = append(notes, fmt.Sprintf("Revision %d after it is %s, and is left out.", n.Revision, n.Status))

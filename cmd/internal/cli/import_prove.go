@@ -29,6 +29,7 @@ type proof struct {
 	Values      int      `json:"values"`
 	Objects     int      `json:"objects"`
 	Differences []string `json:"differences,omitempty"`
+	Refused     []string `json:"refused,omitempty"` // objects that exist and are not for apply to write, and why
 	Problem     string   `json:"problem,omitempty"`
 }
 
@@ -40,6 +41,7 @@ const attempts = 4
 // values are given up, and so is a chart of a repository that renders otherwise
 // than the one on record.
 func (i *importing) prove(ctx context.Context) ([]proof, error) {
+	i.desired = map[adopt.Key][]resource.Desired{}
 	for n := 1; ; n++ {
 		draft, err := adopt.Write(i.facts)
 		if err != nil {
@@ -63,8 +65,12 @@ func (i *importing) prove(ctx context.Context) ([]proof, error) {
 			proofs = append(proofs, p)
 			again = again || givenUp
 		}
-		if !again || n == attempts {
-			return proofs, nil
+		if again && n < attempts {
+			continue
+		}
+		left, err := i.checkOwners(ctx, proofs)
+		if err != nil || !left {
+			return proofs, err
 		}
 	}
 }
@@ -341,7 +347,8 @@ func (i *importing) rendered(config *schema.Config, record *kube.Release) ([]ado
 		})
 		renderings = append(renderings, desired)
 	}
-	found, err := adopt.Rendered(renderings, record.Manifest, record.Namespace)
+	i.desired[adopt.Key{Namespace: record.Namespace, Name: record.Name}] = renderings[len(renderings)-1]
+	found, err := adopt.Rendered(renderings, adopt.Manifest{Namespace: record.Namespace, Objects: record.Manifest, Hooks: record.Hooks})
 	return found, len(renderings[0]), err
 }
 

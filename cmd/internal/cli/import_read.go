@@ -35,7 +35,8 @@ type found struct {
 	pools      []resource.Live
 	zones      []string
 	facts      expand.Facts
-	skipped    []string // whole sentences
+	objects    *kube.Provider // reads what lives in the cluster, as this config would
+	skipped    []string       // whole sentences
 	unreadable []resource.Unreadable
 }
 
@@ -175,8 +176,8 @@ func (i *importing) read(ctx context.Context, k *known) (*found, error) {
 			return nil, err
 		}
 	}
-	objects := &kube.Provider{Client: client, Cluster: f.cluster.Name, Owner: k.config.Settings.Name}
-	f.facts, err = objects.Facts(ctx)
+	f.objects = &kube.Provider{Client: client, Cluster: f.cluster.Name, Owner: k.config.Settings.Name, FieldManager: k.config.Settings.FieldManager}
+	f.facts, err = f.objects.Facts(ctx)
 	return f, err
 }
 
@@ -261,6 +262,11 @@ func (i *importing) readReleases(ctx context.Context, f *found, client *kube.Cli
 			continue
 		}
 		f.releases = append(f.releases, r)
+	}
+	for _, r := range all.Leaving {
+		key := adopt.Key{Namespace: r.Namespace, Name: r.Name}
+		met[r.Name], met[key.String()], inhabited[r.Namespace] = true, true, true
+		f.skipped = append(f.skipped, fmt.Sprintf("Helm release %s is left out: Helm began to uninstall it (revision %d).", key, r.Revision))
 	}
 	for _, name := range i.releases {
 		if !met[name] && len(f.unreadable) == 0 {

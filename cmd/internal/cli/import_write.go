@@ -39,7 +39,7 @@ func (i *importing) deliver(proofs []proof) error {
 	switch {
 	case len(i.found.unreadable) > 0, slices.ContainsFunc(proofs, func(p proof) bool { return p.Problem != "" }):
 		return silently(exitIncomplete)
-	case slices.ContainsFunc(proofs, func(p proof) bool { return !p.Same }):
+	case slices.ContainsFunc(proofs, func(p proof) bool { return !p.Same || len(p.Refused) > 0 }):
 		return silently(exitDiffers)
 	}
 	return nil
@@ -213,8 +213,19 @@ func (i *importing) answerJSON(proofs []proof) error {
 	})
 }
 
-// shownDifferences is how many fields of one release are listed.
+// shownDifferences is how many fields, or objects, of one release are listed.
 const shownDifferences = 20
+
+// list prints the first of lines, and how many more there are.
+func (i *importing) list(lines []string) {
+	for n, line := range lines {
+		if n == shownDifferences {
+			i.s.warn("  and %d more", len(lines)-n)
+			return
+		}
+		i.s.warn("  %s", line)
+	}
+}
 
 // report says beside the answer what became of it.
 func (i *importing) report(proofs []proof) {
@@ -229,17 +240,15 @@ func (i *importing) report(proofs []proof) {
 		switch {
 		case p.Problem != "":
 			s.warn("hubcap: %s (Helm release %s) is not proven: %s", p.Block, p.Release, p.Problem)
-		case p.Same:
-			s.warn("hubcap: %s plans to nothing: its %d values and %d objects are those of Helm release %s.", p.Block, p.Values, p.Objects, p.Release)
-		default:
+		case !p.Same:
 			s.warn("hubcap: %s differs from Helm release %s:", p.Block, p.Release)
-			for n, d := range p.Differences {
-				if n == shownDifferences {
-					s.warn("  and %d more", len(p.Differences)-n)
-					break
-				}
-				s.warn("  %s", d)
-			}
+			i.list(p.Differences)
+		case len(p.Refused) == 0:
+			s.warn("hubcap: %s plans to nothing: its %d values and %d objects are those of Helm release %s.", p.Block, p.Values, p.Objects, p.Release)
+		}
+		if len(p.Refused) > 0 {
+			s.warn("hubcap: apply would refuse %s, because of objects that are not of Helm release %s now:", p.Block, p.Release)
+			i.list(p.Refused)
 		}
 	}
 	if len(i.draft.Unsaid) > 0 {
@@ -250,9 +259,12 @@ func (i *importing) report(proofs []proof) {
 	}
 	i.reportSecrets()
 	i.reportCharts()
-	if len(i.draft.Files) == 0 {
+	switch {
+	case i.isEmpty():
+		s.warn("hubcap: there is nothing to describe: no release and no node pool that is not left out. Nothing was written.")
+	case len(i.draft.Files) == 0:
 		s.warn("hubcap: there is nothing that is not described already.")
-	} else if i.out != "" {
+	case i.out != "":
 		s.hint("To see what apply would do: hubcap plan --chdir %s%s", i.out, i.varFile())
 	}
 }

@@ -1,0 +1,34 @@
+package kube
+
+import (
+	"context"
+
+	"hubcap/engine/resource"
+)
+
+// A Refusal is an object that exists and that a config may not write.
+type Refusal struct {
+	Object string // "Deployment/hub"
+	Config string // config of hubcap that it belongs to; empty when it is anybody else's
+	Reason string // whose it is, and what to do about it
+}
+
+// Refusals returns which of desired exist and are not for this config to write,
+// and what could not be read. It reads as [Provider.Read] does and asks for no dry
+// run.
+func (p *Provider) Refusals(ctx context.Context, desired []resource.Desired) ([]Refusal, []resource.Unreadable, error) {
+	s, _, err := p.survey(ctx, desired)
+	if err != nil {
+		return nil, nil, err
+	}
+	var refused []Refusal
+	for i, d := range s.desired {
+		if s.live[i] == nil || d.Presence == resource.Ensured {
+			continue
+		}
+		if c := p.claim(s.live[i], d); c.reason != "" {
+			refused = append(refused, Refusal{Object: d.Address.Object, Config: s.live[i].GetLabels()[LabelConfig], Reason: c.reason})
+		}
+	}
+	return refused, s.unreadable, nil
+}
