@@ -223,7 +223,7 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("live: %s", got)
 	}
 	files["Chart.yaml"] = "apiVersion: v2\nname: test\nversion: 1.0.0\nkubeVersion: '>= 1.34.0'\n"
-	if _, err := files.load(t).Render(r); err == nil || !strings.Contains(err.Error(), "needs Kubernetes >= 1.34.0") {
+	if _, err := files.load(t).Render(r); err == nil || !strings.Contains(err.Error(), "needs Kubernetes >= 1.34.0, and the cluster runs v1.33.4-gke.1245000") {
 		t.Errorf("kubeVersion: got %v", err)
 	}
 	files["Chart.yaml"] = "apiVersion: v2\nname: test\nversion: 1.0.0\nkubeVersion: '>= 1.33.0'\n"

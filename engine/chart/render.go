@@ -73,7 +73,7 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, err
 	}
-	if err := checkKube(r.chart, r.capabilities.KubeVersion); err != nil {
+	if err := checkKube(r.chart, r.capabilities.KubeVersion, request.runs()); err != nil {
 		return Rendered{}, err
 	}
 	if err := c.schemas.check(r.chart, r.values, nil, &r.warnings); err != nil {
@@ -171,14 +171,22 @@ func capabilities(request Request) (*common.Capabilities, error) {
 	return caps, nil
 }
 
-// checkKube checks the kubeVersion of c and its dependencies.
-func checkKube(c *helmchart.Chart, version common.KubeVersion) error {
+// runs says which Kubernetes there is, or that none was asked.
+func (r Request) runs() string {
+	if r.KubeVersion == "" {
+		return DefaultKubeVersion + " is assumed, since no cluster is read; hubcap plan asks the cluster"
+	}
+	return "the cluster runs " + r.KubeVersion
+}
+
+// checkKube checks the kubeVersion of c and its dependencies; runs says which
+// version it is.
+func checkKube(c *helmchart.Chart, version common.KubeVersion, runs string) error {
 	if want := c.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, version.String()) {
-		return fmt.Errorf("chart %s %s needs Kubernetes %s, and the cluster runs %s",
-			c.Name(), c.Metadata.Version, want, version.Version)
+		return fmt.Errorf("chart %s %s needs Kubernetes %s, and %s", c.Name(), c.Metadata.Version, want, runs)
 	}
 	for _, child := range c.Dependencies() {
-		if err := checkKube(child, version); err != nil {
+		if err := checkKube(child, version, runs); err != nil {
 			return err
 		}
 	}

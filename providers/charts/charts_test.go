@@ -258,7 +258,8 @@ func TestProblems(t *testing.T) {
 		{"another chart under the name", w.http("named", ""), "chart", []string{"is other 1.0.0"}},
 		{"no repository there", Ref{Repository: w.server.URL + "/nothing", Name: "hub"}, "repository", []string{"has no index.yaml"}},
 		{"a server that is not there", Ref{Repository: gone.URL, Name: "hub"}, "repository", []string{"does not answer", "refused"}},
-		{"a registry that is not there", Ref{Repository: strings.Replace(gone.URL, "http", "oci", 1), Name: "hub"}, "repository", []string{"refused"}},
+		{"a registry that is not there", Ref{Repository: strings.Replace(gone.URL, "http", "oci", 1), Name: "hub"}, "repository", []string{"/hub: 127.0.0.1:", " does not answer: dial tcp", "refused"}},
+		{"a version in a registry that is not there", Ref{Repository: strings.Replace(gone.URL, "http", "oci", 1), Name: "hub", Constraint: "1.0.0"}, "repository", []string{"/hub: 127.0.0.1:", " does not answer: dial tcp", "refused"}},
 		{"nothing at the address", Ref{Name: w.server.URL + "/hub.tgz"}, "chart", []string{"nothing at "}},
 	}
 	for _, test := range tests {

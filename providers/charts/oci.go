@@ -116,5 +116,27 @@ func ociProblem(ctx context.Context, ref Ref, err error) *Problem {
 			Detail: fmt.Sprintf("%s answers %d for %q. Log in with helm registry login or docker login; hubcap reads what they write. "+
 				"Some registries also say so of a chart that does not exist.", ref.Repository, answer.StatusCode, ref.Name)}
 	}
-	return unreachable(ref, err)
+	problem := unreachable(ref, err)
+	if problem.unreachable {
+		problem.Detail = fmt.Sprintf("Fetching %s/%s: %s. A chart that was fetched once and is in the lock file needs no registry.",
+			strings.TrimSuffix(ref.Repository, "/"), ref.Name, ociCause(err))
+	}
+	return problem
+}
+
+// ociCause words an error of the registry's client, without what that was about to
+// do and the address that it asked.
+func ociCause(err error) string {
+	var answer *errcode.ErrorResponse
+	var asked *url.Error
+	switch {
+	case errors.As(err, &answer):
+		return fmt.Sprintf("the registry answers %d", answer.StatusCode)
+	case errors.As(err, &asked):
+		if u, bad := url.Parse(asked.URL); bad == nil {
+			return fmt.Sprintf("%s does not answer: %v", u.Host, asked.Err)
+		}
+		return asked.Err.Error()
+	}
+	return err.Error()
 }
