@@ -100,8 +100,28 @@ func (e *Engine) revive(ctx context.Context, record Record) (journal.Run, error)
 	return r, nil
 }
 
+// An EndedError is an [ErrNothing]: a run that was to go on has ended for good.
+type EndedError struct {
+	Run     string
+	Outcome journal.Outcome
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("%v: run %s %s", ErrNothing, e.Run, ending(e.Outcome))
+}
+
+// Unwrap returns ErrNothing.
+func (e *EndedError) Unwrap() error { return ErrNothing }
+
+func ending(o journal.Outcome) string {
+	if o == journal.Succeeded {
+		return "succeeded"
+	}
+	return "ended: " + string(o)
+}
+
 // Resume goes on with the run id, or with the last one when id is empty. It ends
-// as Apply does. A run that has ended for good is an [ErrNothing].
+// as Apply does. A run that has ended for good is an [EndedError].
 func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	if id == "" {
 		runs, err := e.own(ctx)
@@ -137,7 +157,7 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	}
 	if !journal.Resumable(s.run.Entries) {
 		outcome, _ := journal.Ended(s.run.Entries)
-		return Outcome{}, fmt.Errorf("resume: %w: run %s %s", ErrNothing, id, ending(outcome))
+		return Outcome{}, fmt.Errorf("resume: %w", &EndedError{Run: id, Outcome: outcome})
 	}
 	runs, err := e.own(ctx)
 	if err != nil {
@@ -157,13 +177,6 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	}
 	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: s.plan})
 	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
-}
-
-func ending(o journal.Outcome) string {
-	if o == journal.Succeeded {
-		return "succeeded"
-	}
-	return "ended: " + string(o)
 }
 
 // Undo works out how to undo the run id, or the last one that changed anything

@@ -270,7 +270,7 @@ func TestTakeOverKilled(t *testing.T) {
 		then func(t *testing.T)
 	}{
 		{"resume", func(*testing.T) { in.hubcap(applier, 0, "resume", "--auto-approve") }},
-		{"plan and apply", func(*testing.T) { in.hubcap(applier, 0, "apply", "--auto-approve") }},
+		{"plan and apply", func(*testing.T) { in.applyAnew() }},
 		{"rollback", func(t *testing.T) {
 			in.hubcap(applier, 0, "rollback", "--auto-approve")
 			in.isHelms(t)

@@ -61,6 +61,8 @@ func TestExitCodes(t *testing.T) {
 		{plan.ErrEmptyConfig, exitDenied},
 		{engine.ErrIncomplete, exitIncomplete},
 		{engine.ErrNothing, exitOK},
+		{fmt.Errorf("resume: %w", &engine.EndedError{Outcome: journal.Succeeded}), exitOK},
+		{fmt.Errorf("resume: %w", &engine.EndedError{Outcome: journal.WasRolledBack}), exitRolledBack},
 		{plan.ErrNoSuchAddress, exitUsage},
 		{engine.ErrNoGuard, exitUsage},
 		{usage("no"), exitUsage},

@@ -90,6 +90,7 @@ func usage(format string, args ...any) error {
 func codeOf(err error) code {
 	var e *exit
 	var locked *engine.LockedError
+	var ended *engine.EndedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -103,6 +104,8 @@ func codeOf(err error) code {
 		return exitDenied
 	case errors.Is(err, engine.ErrIncomplete):
 		return exitIncomplete
+	case errors.As(err, &ended): // of a run that has ended nothing is left to do, and it is as it was
+		return codeOfOutcome(ended.Outcome)
 	case errors.Is(err, engine.ErrNothing):
 		return exitOK
 	case errors.Is(err, plan.ErrNoSuchAddress), errors.Is(err, engine.ErrNoGuard):

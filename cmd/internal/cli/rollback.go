@@ -80,7 +80,8 @@ func (s *session) resumeCommand() *cobra.Command {
 		Short: "Go on with a run that was held, interrupted or killed",
 		Long: `Goes on with a run (the last one of this config, unless RUN names one) where its
 journal ends. What it may or may not have done is looked at again. It asks
-nothing: its plan was approved.`,
+nothing: its plan was approved. Of a run that has ended it says how, and exits as
+that run did.`,
 	}
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
