@@ -29,11 +29,12 @@ func decodeChart(b *body, header Block) entry {
 	return c
 }
 
-// chart decodes chart, repository and chart_version.
+// chart decodes chart, repository, chart_version and nulls.
 func (b *body) chart() ChartSource {
 	source := ChartSource{
 		Repository: b.checked("repository", "Invalid chart repository", repositoryProblem),
 		Version:    b.checked("chart_version", "Invalid version constraint", versionConstraint),
+		Nulls:      b.word("nulls", "helm3", "helm4"),
 		Dir:        b.scope.module.source.dir,
 	}
 	problem := chartProblem

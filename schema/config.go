@@ -232,6 +232,7 @@ type ChartSource struct {
 	Source     string // "builtin:binderhub", "./charts/x", "x.tgz", "oci://host/charts/x", the URL of an archive, or a name in Repository
 	Repository string // "https://host/charts" or "oci://host/charts"; empty: Source says it all
 	Version    string // constraint; empty: what is there
+	Nulls      string // "helm4"; empty or "helm3": a null in a chart's own values deletes a default
 	Dir        string // directory of the file that named it: relative paths start there
 
 	Fetched *FetchedChart // of a remote chart; nil until someone has fetched it

@@ -24,10 +24,10 @@ import (
 )
 
 // release records a release as Helm does, into the directory releases:
-// release NAMESPACE/NAME CHART VALUES.yaml [STATUS [REVISION]]
+// release NAMESPACE/NAME CHART VALUES.yaml [STATUS [REVISION [NULLS]]]
 func release(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: release NAMESPACE/NAME CHART VALUES.yaml [STATUS [REVISION]]")
+		ts.Fatalf("usage: release NAMESPACE/NAME CHART VALUES.yaml [STATUS [REVISION [NULLS]]]")
 	}
 	namespace, name, _ := strings.Cut(args[0], "/")
 	status, revision := "deployed", 1
@@ -43,6 +43,9 @@ func release(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[2])), &values))
 	var files fs.FS
 	source := chart.Source{Location: args[1], Dir: ts.MkAbs(".")}
+	if len(args) > 5 {
+		source.Nulls = chart.Nulls(args[5])
+	}
 	if rest, isBuiltin := strings.CutPrefix(args[1], "builtin:"); isBuiltin {
 		own, err := modules.Chart(rest)
 		ts.Check(err)

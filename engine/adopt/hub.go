@@ -108,6 +108,9 @@ func chartAttributes(t *text, s schema.ChartSource) {
 	if s.Version != "" {
 		t.attr("chart_version", quote(s.Version))
 	}
+	if s.Nulls != "" {
+		t.attr("nulls", quote(s.Nulls))
+	}
 }
 
 // place writes namespace and release, where the block's name does not say them.

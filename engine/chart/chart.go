@@ -60,6 +60,7 @@ type Source struct {
 	Location string // "builtin:binderhub", a folder, or a .tgz
 	Dir      string // relative locations start here
 	Version  string // constraint on the chart's version; empty: any
+	Nulls    Nulls  // what nulls in values mean; zero: [Classic]
 
 	// Archive is a .tgz that was fetched from Location, and Digest what it is known
 	// by. The library fetches nothing itself.
@@ -72,6 +73,7 @@ type Source struct {
 type Chart struct {
 	root   *helmchart.Chart
 	digest string
+	nulls  Nulls
 
 	// What renderings share: it depends on no values.
 	definitions definitions
@@ -99,13 +101,14 @@ func (l *Library) Load(s Source) (*Chart, error) {
 }
 
 func (l *Library) once(s Source) (*Chart, error) {
-	key := s.Location
+	at := s.Location
 	switch {
 	case s.Archive != nil:
-		key = s.Digest
-	case !strings.HasPrefix(key, BuiltinPrefix) && !strings.Contains(key, "://") && !filepath.IsAbs(key):
-		key = filepath.Join(s.Dir, key)
+		at = s.Digest
+	case !strings.HasPrefix(at, BuiltinPrefix) && !strings.Contains(at, "://") && !filepath.IsAbs(at):
+		at = filepath.Join(s.Dir, at)
 	}
+	key := at + " " + string(s.Nulls)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if known, isKnown := l.charts[key]; isKnown {
@@ -116,11 +119,11 @@ func (l *Library) once(s Source) (*Chart, error) {
 	if s.Archive != nil {
 		root, err = loader.LoadArchive(bytes.NewReader(s.Archive))
 	} else {
-		root, err = l.load(key)
+		root, err = l.load(at)
 	}
 	var c *Chart
 	if err == nil {
-		c = &Chart{root: root, digest: s.Digest}
+		c = &Chart{root: root, digest: s.Digest, nulls: s.Nulls}
 		if s.Archive == nil {
 			c.digest = digestFiles(root)
 		}

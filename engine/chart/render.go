@@ -115,7 +115,7 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 	}
 	// What merging for the conditions had to ignore, the last merge says again.
 	r.warnings = rounded
-	if err := coalesce(r.chart, r.values, nullDeletes, &r.warnings); err != nil {
+	if err := c.complete(r); err != nil {
 		return nil, err
 	}
 	empty(r.chart)

@@ -34,7 +34,7 @@ func (e *expansion) hub(hub *schema.Hub) result {
 
 // load loads the chart that a block names.
 func (e *expansion) load(b schema.Block, source schema.ChartSource) (*chart.Chart, hcl.Diagnostics) {
-	from := chart.Source{Location: source.Source, Dir: source.Dir, Version: source.Version}
+	from := chart.Source{Location: source.Source, Dir: source.Dir, Version: source.Version, Nulls: chart.Nulls(source.Nulls)}
 	if _, _, isRemote := source.Remote(); isRemote {
 		if source.Fetched == nil {
 			return nil, hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that was not fetched", "The chart "+source.Source+" has to be fetched first, and this command does not.")}

@@ -37,6 +37,7 @@ type importing struct {
 	draft *adopt.Draft
 
 	desired   map[adopt.Key][]resource.Desired // objects of each release as its block renders them
+	nulls     map[string]bool                  // releases and charts that were tried with the nulls of Helm 4
 	temporary []string                         // directories that go away at the end
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"hubcap/engine/adopt"
+	"hubcap/engine/chart"
 	"hubcap/engine/expand"
 	"hubcap/engine/resource"
 	"hubcap/modules"
@@ -35,13 +36,13 @@ type proof struct {
 
 // attempts is how often a draft is written anew because typed attributes, or a
 // chart, gave something else than Helm has.
-const attempts = 4
+const attempts = 7
 
 // prove writes the draft, loads it and compares. Typed attributes that give other
 // values are given up, and so is a chart of a repository that renders otherwise
 // than the one on record.
 func (i *importing) prove(ctx context.Context) ([]proof, error) {
-	i.desired = map[adopt.Key][]resource.Desired{}
+	i.desired, i.nulls = map[adopt.Key][]resource.Desired{}, map[string]bool{}
 	for n := 1; ; n++ {
 		draft, err := adopt.Write(i.facts)
 		if err != nil {
@@ -308,7 +309,22 @@ func (i *importing) proofOf(config *schema.Config, r *adopt.Release) (proof, boo
 		p.Differences = append(p.Differences, d.String())
 	}
 	p.Same = len(p.Differences) == 0
-	return p, !p.Same && i.fallBack(r)
+	return p, !p.Same && (i.otherNulls(r) || i.fallBack(r))
+}
+
+// otherNulls has nulls count as they do to Helm 4, which may have rendered what is
+// on record, and takes that back when it did not help.
+func (i *importing) otherNulls(r *adopt.Release) bool {
+	tried := r.Key.String() + " " + r.Source.Source
+	switch {
+	case r.Source.Nulls != "":
+		r.Source.Nulls = ""
+	case i.nulls[tried]:
+		return false
+	default:
+		r.Source.Nulls, i.nulls[tried] = string(chart.Modern), true
+	}
+	return true
 }
 
 // giveUp marks the groups that gave other values.
