@@ -262,3 +262,38 @@ func TestDetach(t *testing.T) {
 		t.Errorf("the detached run told %q", told.told())
 	}
 }
+
+// TestKilledInBake kills a run while its step bakes: nothing is left to plan, and an
+// apply is no success until somebody has gone on with that run, or back.
+func TestKilledInBake(t *testing.T) {
+	w, _ := newAsked(t, "bakecut")
+	cut := func(image string) string {
+		p := w.begin(applier, "apply", "--auto-approve", "--var=image="+image)
+		id := w.waitsForPeople()
+		p.kill()
+		return id
+	}
+	first := cut("example.org/app:1")
+	const image = "--var=image=example.org/app:1"
+	w.hubcap(reader, 0, "plan", "--detailed-exitcode", image).has(t, "No changes", first)
+	w.hubcap(applier, 6, "apply", "--auto-approve", image).has(t,
+		"there is nothing to do, but run "+first, "is baking, gate look has not passed", "hubcap resume "+first)
+	resume := w.begin(applier, "resume", image)
+	await(t, time.Minute, "the end of resume", func() string {
+		select {
+		case <-resume.done:
+			return ""
+		default: // it may not listen yet
+			return "promoted: " + w.begin(applier, "promote").wait().String()
+		}
+	})
+	if r := resume.wait(); r.code != 0 {
+		t.Fatalf("resumed: %s", r)
+	}
+	w.hubcap(applier, 0, "apply", "--auto-approve", image).has(t, "Nothing to do")
+
+	second := cut("example.org/app:2")
+	w.hubcap(applier, 6, "apply", "--auto-approve", "--var=image=example.org/app:2").has(t, second)
+	w.hubcap(applier, 0, "rollback", "--auto-approve")
+	w.hubcap(applier, 0, "apply", "--auto-approve", image).has(t, "Nothing to do")
+}
