@@ -58,8 +58,8 @@ type scope struct {
 
 func (s *session) scopeFlags(c *cobra.Command) *scope {
 	var sc scope
-	c.Flags().StringArrayVar(&sc.only, "only", nil, "plan only this block or component (`address`); repeatable")
-	c.Flags().StringArrayVar(&sc.except, "except", nil, "leave this block or component (`address`) out; repeatable")
+	c.Flags().StringArrayVar(&sc.only, "only", nil, "plan only this block or component (`address`; without a key all instances); repeatable")
+	c.Flags().StringArrayVar(&sc.except, "except", nil, "leave this block or component (`address`; without a key all instances) out; repeatable")
 	c.Flags().StringArrayVar(&sc.remove, "dangerous-delete", nil, "allow that this `address` is deleted although people's work is on it")
 	for _, name := range []string{"only", "except", "dangerous-delete"} {
 		if err := c.RegisterFlagCompletionFunc(name, s.complete(addresses)); err != nil {
