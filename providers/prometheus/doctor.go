@@ -59,7 +59,7 @@ func (c *Client) missing(ctx context.Context, s gate.Selector, at time.Time) (st
 		}
 		values, _, err := c.api.LabelValues(ctx, gate.Label(m), []string{s.Metric}, at.Add(-time.Hour), at)
 		if err != nil {
-			return "", fmt.Errorf("ask Prometheus %s: %w", c.host, c.cause(err))
+			return "", fmt.Errorf("ask Prometheus %s: %w", c.name, c.cause(err))
 		}
 		if len(values) == 0 {
 			return fmt.Sprintf("%s has no label %s", s.Metric, gate.Label(m)), nil
@@ -92,6 +92,7 @@ func (c *Client) unknown(ctx context.Context, s gate.Selector, at time.Time) (st
 // exporter hints at where a metric comes from.
 func exporter(metric string) string {
 	for _, e := range []struct{ prefix, hint string }{
+		{"kube_pod_container_resource_limits", "kube-state-metrics brings it, of containers that have a limit"},
 		{"kube_", "kube-state-metrics brings it"},
 		{"container_", "the kubelet's cAdvisor brings it"},
 		{"node_", "the node exporter brings it"},
@@ -134,7 +135,7 @@ func (c *Client) Down(ctx context.Context, at time.Time) ([]string, error) {
 	defer cancel()
 	value, _, err := c.api.Query(asking, "topk(6, up == 0)", at, v1.WithTimeout(queryTimeout))
 	if err != nil {
-		return nil, fmt.Errorf("ask Prometheus %s: %w", c.host, c.cause(err))
+		return nil, fmt.Errorf("ask Prometheus %s: %w", c.name, c.cause(err))
 	}
 	vector, isVector := value.(model.Vector)
 	if !isVector {

@@ -6,9 +6,11 @@
 package prometheus
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +36,7 @@ const (
 // A Config says where a Prometheus is and how to get in.
 type Config struct {
 	URL         string
+	Name        string             // for people: "support/prometheus:80"; "" for the URL's host
 	BearerToken resource.Sensitive // "" without
 	Username    string             // of basic authentication; "" without
 	Password    resource.Sensitive
@@ -48,7 +51,7 @@ type Config struct {
 // A Client asks one Prometheus. It is safe for concurrent use.
 type Client struct {
 	api  v1.API
-	host string
+	name string // for people
 	hide []string // that no error may hold
 }
 
@@ -74,7 +77,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Prometheus: %w", err)
 	}
-	out := &Client{api: v1.NewAPI(client), host: u.Host}
+	out := &Client{api: v1.NewAPI(client), name: cmp.Or(c.Name, u.Host)}
 	for _, secret := range []resource.Sensitive{c.BearerToken, c.Password} {
 		if s := secret.Reveal(); s != "" {
 			out.hide = append(out.hide, s)
@@ -147,11 +150,11 @@ func (c *Client) Ask(ctx context.Context, q gate.Query) ([]gate.Point, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case asking.Err() != nil:
-		return nil, fmt.Errorf("ask Prometheus %s: no answer within %s", c.host, queryTimeout)
+		return nil, fmt.Errorf("ask Prometheus %s: no answer within %s", c.name, queryTimeout)
 	case err != nil:
-		return nil, fmt.Errorf("ask Prometheus %s: %w", c.host, c.cause(err))
+		return nil, fmt.Errorf("ask Prometheus %s: %w", c.name, c.cause(err))
 	case len(warnings) > 0:
-		return nil, fmt.Errorf("ask Prometheus %s: it warns of its own answer: %s", c.host, warnings[0])
+		return nil, fmt.Errorf("ask Prometheus %s: it warns of its own answer: %s", c.name, warnings[0])
 	}
 	return points(value)
 }
@@ -167,7 +170,7 @@ func (c *Client) cause(err error) error {
 		return errTooLarge
 	case errors.As(err, &answered):
 		text = answered.Msg
-		if detail := strings.Join(strings.Fields(answered.Detail), " "); detail != "" && answered.Type != v1.ErrBadResponse {
+		if detail := strings.Join(strings.Fields(plain(answered.Detail)), " "); detail != "" && answered.Type != v1.ErrBadResponse {
 			text += ": " + cut(detail)
 		}
 	case errors.As(err, &network):
@@ -177,6 +180,16 @@ func (c *Client) cause(err error) error {
 		text = strings.ReplaceAll(text, secret, "(sensitive)")
 	}
 	return errors.New(text)
+}
+
+// plain returns the message of what an API server says instead of the Prometheus
+// behind it, and anything else as it is.
+func plain(detail string) string {
+	var status struct{ Kind, Message string }
+	if err := json.Unmarshal([]byte(detail), &status); err == nil && status.Kind == "Status" && status.Message != "" {
+		return "the API server says: " + status.Message
+	}
+	return detail
 }
 
 func cut(s string) string {

@@ -279,3 +279,19 @@ func TestReplay(t *testing.T) {
 		t.Errorf("stretches: %+v", stretches)
 	}
 }
+
+// TestPlain holds that what an API server says instead of a Prometheus is told in its
+// words, and anything else as it came.
+func TestPlain(t *testing.T) {
+	for _, test := range []struct{ reason, detail, want string }{
+		{"a status", `{"kind":"Status","status":"Failure","message":"no endpoints available for service \"p\"","code":503}`, `the API server says: no endpoints available for service "p"`},
+		{"a status without words", `{"kind":"Status","code":503}`, `{"kind":"Status","code":503}`},
+		{"other JSON", `{"message":"x"}`, `{"message":"x"}`},
+		{"text", "bad gateway", "bad gateway"},
+		{"nothing", "", ""},
+	} {
+		if got := plain(test.detail); got != test.want {
+			t.Errorf("%s: %q, want %q", test.reason, got, test.want)
+		}
+	}
+}

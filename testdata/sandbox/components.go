@@ -24,6 +24,7 @@ type controlPlane struct {
 	dir      *stateDir
 	ports    ports
 	children *children
+	egress   string // path of a socket; empty: none
 }
 
 func (c *controlPlane) apiURL() string { return "https://" + loopback(c.ports.API) }
@@ -52,7 +53,11 @@ func (c *controlPlane) startEtcd(ctx context.Context) error {
 
 // startAPIServer returns once the API server says it is ready.
 func (c *controlPlane) startAPIServer(ctx context.Context) error {
-	ch, err := c.children.start("kube-apiserver",
+	args, err := c.egressArgs()
+	if err != nil {
+		return err
+	}
+	ch, err := c.children.start("kube-apiserver", append(args,
 		"--etcd-servers=http://"+loopback(c.ports.Etcd),
 		"--bind-address=127.0.0.1",
 		"--secure-port="+strconv.Itoa(c.ports.API),
@@ -67,7 +72,7 @@ func (c *controlPlane) startAPIServer(ctx context.Context) error {
 		"--service-account-key-file="+c.dir.file("sa.key"),
 		"--service-account-signing-key-file="+c.dir.file("sa.key"),
 		"--allow-privileged=true",
-	)
+	)...)
 	if err != nil {
 		return err
 	}
@@ -83,6 +88,20 @@ func (c *controlPlane) startAPIServer(ctx context.Context) error {
 	return ch.await(ctx, func(ctx context.Context) error {
 		return answersOK(ctx, client, c.apiURL()+"/readyz")
 	})
+}
+
+// egressArgs tell the API server who connects it to addresses inside the cluster.
+func (c *controlPlane) egressArgs() ([]string, error) {
+	if c.egress == "" {
+		return nil, nil
+	}
+	text := fmt.Sprintf(`{"apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration", "egressSelections": [{"name": "cluster",
+		"connection": {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": %q}}}}]}`, c.egress)
+	file := c.dir.file("egress.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write egress selection: %w", err)
+	}
+	return []string{"--egress-selector-config-file=" + file}, nil
 }
 
 // startControllers starts what acts on the cluster's objects. None of these listens.

@@ -22,6 +22,7 @@ type options struct {
 	apiPort int
 	gkePort int
 	parent  int
+	egress  string
 	home    emulator.ClusterRef
 	watch   watching
 }
@@ -70,6 +71,7 @@ func parseUp(args []string) (options, error) {
 	fs.BoolVar(&o.keep, "keep", false, "leave the state directory at the end, to be resumed with --dir (a resumed one always stays)")
 	fs.IntVar(&o.apiPort, "api-port", 0, "`port` of the API server (default any free one)")
 	fs.IntVar(&o.gkePort, "gke-port", 0, "`port` of the GKE emulator (default any free one)")
+	fs.StringVar(&o.egress, "egress", "", "the API server reaches pods and services through the HTTP CONNECT proxy at this Unix `socket`: nobody else routes to them")
 	fs.IntVar(&o.parent, "parent", os.Getppid(), "stop when this `process` is no longer the parent; 0: never")
 	o.watch.flags(fs)
 	fs.StringVar(&o.home.Project, "gke-project", "sandbox", "`project` of the GKE cluster that exists from the start")
@@ -192,7 +194,7 @@ func prepare(dir *stateDir, opts options) (*controlPlane, error) {
 			return nil, err
 		}
 	}
-	plane := &controlPlane{dir: dir, ports: s.Ports, children: newChildren(dir.file("log"), 8)}
+	plane := &controlPlane{dir: dir, ports: s.Ports, children: newChildren(dir.file("log"), 8), egress: opts.egress}
 	if err := plane.writeKubeconfig(); err != nil {
 		return nil, err
 	}

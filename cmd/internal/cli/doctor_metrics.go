@@ -110,7 +110,7 @@ func (s *session) tellMetrics(found []metricFinding) error {
 		return s.print("No gate and no guard asks a Prometheus.\n")
 	}
 	var b strings.Builder
-	for _, f := range found {
+	for _, f := range joined(found) {
 		mark := "ok"
 		switch {
 		case !f.OK && f.Advisory:
@@ -124,7 +124,43 @@ func (s *session) tellMetrics(found []metricFinding) error {
 		}
 		fmt.Fprintf(&b, "%-7s  %s, %s: %s\n", mark, name, f.For, f.Detail)
 	}
+	b.WriteString(summed(found))
 	return s.print(b.String())
+}
+
+// joined makes one line of what several queries of a gate lack for the same reason.
+func joined(found []metricFinding) []metricFinding {
+	var all []metricFinding
+	for _, f := range found {
+		same := slices.IndexFunc(all, func(o metricFinding) bool {
+			return !f.OK && !o.OK && o.Gate == f.Gate && o.Block == f.Block && o.Detail == f.Detail
+		})
+		if same < 0 {
+			all = append(all, f)
+			continue
+		}
+		all[same].For += ", " + f.For
+	}
+	return all
+}
+
+// summed says how many gates and guards would have all the data that they need.
+func summed(found []metricFinding) string {
+	lacks, order := map[string]bool{}, []string{}
+	for _, f := range found {
+		who := f.Gate + " " + f.Block
+		if !slices.Contains(order, who) {
+			order = append(order, who)
+		}
+		lacks[who] = lacks[who] || !f.OK
+	}
+	n := len(order)
+	for _, who := range order {
+		if lacks[who] {
+			n--
+		}
+	}
+	return fmt.Sprintf("\n%d of %d gates and guards would have data.\n", n, len(order))
 }
 
 // examineGate asks what a gate would ask at the end of its bake.
@@ -135,6 +171,11 @@ func (s *session) examineGate(ctx context.Context, a attempt) []metricFinding {
 	case a.gate.Prometheus != nil:
 		baking := now.Add(-max(a.gate.Bake, a.gate.Delay()))
 		queries = gate.Ask(run.Question{Gate: a.gate, Began: baking, Baking: baking, At: now})
+		for i := range queries {
+			if queries[i].Role == gate.Before {
+				queries[i].At = now // a step that begins later finds then what there is now
+			}
+		}
 	case a.gate.Builds != nil && a.gate.Builds.MaxPerPod != nil:
 		queries = []gate.Query{{Role: gate.Value, Cluster: a.gate.Builds.Cluster, Expr: a.gate.Builds.InProgress, At: now}}
 	}

@@ -19,7 +19,9 @@ import (
 type replayed struct {
 	frames []gate.Frame
 	from   time.Time
-	end    time.Time // of the verdict; zero: there was none
+	to     time.Time     // end of the window
+	bake   time.Duration // of the gate
+	end    time.Time     // of the verdict; zero: there was none
 }
 
 // replayGates replays the gates that ask a Prometheus. The others look at the
@@ -94,7 +96,7 @@ func (s *session) replay(ctx context.Context, a attempt, q run.Question, length 
 	}
 	r := gate.NewReplay(q, end)
 	asks := &prometheus.Sampler{Client: s.monitoring.Client}
-	over := &replayed{frames: r.Frames(asks.Answer(ctx, r.Queries())), from: q.Baking}
+	over := &replayed{frames: r.Frames(asks.Answer(ctx, r.Queries())), from: q.Baking, to: end, bake: a.gate.Bake}
 	result := tried{attempt: a, At: end, over: over, Verdict: run.Inconclusive}
 	result.Sample.Reason = "the window ends before there is a sample"
 	for i, f := range over.frames {
@@ -114,7 +116,11 @@ func (s *session) replay(ctx context.Context, a attempt, q run.Question, length 
 func (r *replayed) text(verdict run.Verdict) string {
 	var b strings.Builder
 	if r.end.IsZero() {
-		b.WriteString(": inconclusive: open at the end of the window\n")
+		b.WriteString(": inconclusive: open at the end of the window")
+		if passed := r.to.Sub(r.from).Truncate(time.Second); passed < r.bake {
+			fmt.Fprintf(&b, ", %s into a bake of %s (--for makes it shorter)", render.Span(passed), render.Span(r.bake))
+		}
+		b.WriteByte('\n')
 	} else {
 		fmt.Fprintf(&b, ": %s at %s, %s into the bake\n", verdict, r.end.UTC().Format("15:04:05Z"), render.Span(r.end.Sub(r.from)))
 	}

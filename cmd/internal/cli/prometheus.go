@@ -86,6 +86,7 @@ func prometheusClient(p schema.Prometheus, objects *kube.Client) (*prometheus.Cl
 			return nil, fmt.Errorf("ask Prometheus %s: there is no API server to ask it through", p.Service)
 		}
 		var err error
+		config.Name = p.Service
 		if config.URL, config.Transport, err = objects.Service(p.Service); err != nil {
 			return nil, err
 		}
