@@ -79,6 +79,8 @@ type Release struct {
 	Source schema.ChartSource // where the chart is; Source, Repository and Version are written
 	Values resource.Object    // the author's; every text is [resource.Sensitive]
 	Notes  []string           // comments for people above the block
+
+	Complete resource.Object // values completed by the chart; nil where that is not known
 }
 
 // A Draft is HCL for the facts.

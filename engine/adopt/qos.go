@@ -49,7 +49,7 @@ func (h *hub) qos(t *taking) {
 	}
 	var uses []use
 	for _, where := range h.qosPaths(t) {
-		c, isClass := classOf(t.at(where.root, where.resources...))
+		c, isClass := classOf(h.whole(t, where.root, where.resources))
 		if !isClass {
 			continue
 		}
@@ -85,6 +85,17 @@ func (h *hub) qos(t *taking) {
 	})
 }
 
+// whole returns the table at a path that values say something of, with what the
+// chart says beneath it: a class stands for all of that.
+func (h *hub) whole(t *taking, root, path []string) any {
+	said := t.at(root, path...)
+	complete, isComplete := h.release.Complete.Value(slices.Concat(root, path)...)
+	if said == nil || !isComplete {
+		return said
+	}
+	return complete
+}
+
 // objectName reports whether a text can be the name of a priority class.
 func objectName(s string) bool {
 	return s != "" && s == strings.ToLower(s) && !strings.ContainsAny(s, "_ /${}") && len(s) <= 253
@@ -102,11 +113,17 @@ func classOf(v any) (class, bool) {
 		"requests.cpu": &c.cpuRequest, "requests.memory": &c.memoryRequest, "limits.cpu": &c.cpuLimit, "limits.memory": &c.memoryLimit,
 	}
 	for half, amounts := range table {
+		if amounts == nil {
+			continue // a default that is null says nothing
+		}
 		amounts, isTable := amounts.(map[string]any)
 		if !isTable || len(amounts) == 0 {
 			return c, false
 		}
 		for what, amount := range amounts {
+			if amount == nil {
+				continue
+			}
 			at, isKnown := into[half+"."+what]
 			quantity, isText := amount.(string)
 			if !isKnown || !isText || quantity == "" {
@@ -115,7 +132,7 @@ func classOf(v any) (class, bool) {
 			*at = quantity
 		}
 	}
-	return c, true
+	return c, c != class{}
 }
 
 func (c class) write(t *text, name string) {

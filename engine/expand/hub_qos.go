@@ -68,10 +68,12 @@ func (v *hubValues) componentQoS(attr, component string, path qosPath, class sch
 	// The class says all there is to say, so what files say goes, and of the
 	// chart's defaults too.
 	said := resources(class)
-	if component != "build" { // which has no defaults that a null could delete
-		said = wholly(said)
+	root := v.root
+	if path.jupyter {
+		root = v.jupyter
 	}
-	set(attr, said, path.resources...)
+	known, _ := v.known.Value(slices.Concat(root, path.resources)...)
+	set(attr, wholly(said, known), path.resources...)
 	if class.PriorityClass == "" {
 		return
 	}
@@ -120,17 +122,25 @@ func resources(class schema.QoSClass) map[string]any {
 	return out
 }
 
-// wholly adds a null for everything that the resources do not set, so that
-// nothing of the chart's defaults shows through.
-func wholly(resources map[string]any) map[string]any {
+// wholly adds a null for everything that the resources do not set and that would
+// show through beneath them: the chart's defaults. A null that deletes nothing is
+// left out, because charts print it.
+func wholly(resources map[string]any, known any) map[string]any {
+	beneath, _ := known.(map[string]any)
 	for _, half := range []string{"requests", "limits"} {
+		below, isBeneath := beneath[half]
+		if !isBeneath {
+			continue
+		}
 		table, isSet := resources[half].(map[string]any)
 		if !isSet {
 			resources[half] = nil
 			continue
 		}
+		amounts, _ := below.(map[string]any)
 		for _, name := range []string{"cpu", "memory"} {
-			if _, isSet := table[name]; !isSet {
+			_, isSet := table[name]
+			if _, shows := amounts[name]; shows && !isSet {
 				table[name] = nil
 			}
 		}

@@ -196,10 +196,12 @@ func adoptUmbrella(t *testing.T) {
 	if now := a.live("deployment/hub", "{.spec.template.spec.containers[0].resources.limits.memory}"); now != "512Mi" {
 		t.Fatalf("the hub's limit is %q", now)
 	}
-	a.change(`            limits = {
-              memory = "512Mi"
-            }
-`, "", "hub")
+	a.change(`  mode        = "memory-guaranteed"
+  cpu_request = "250m"
+  memory      = "512Mi"
+`, `  cpu_request    = "250m"
+  memory_request = "512Mi"
+`, "hub")
 	if now := a.live("deployment/hub", "{.spec.template.spec.containers[0].resources.limits}"); now != "" {
 		t.Errorf("the limit that was removed still lives: %s", now)
 	}

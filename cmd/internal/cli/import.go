@@ -175,6 +175,7 @@ func (i *importing) gather(known *known) adopt.Facts {
 		f.Releases = append(f.Releases, adopt.Release{
 			Key: key, Revision: r.Revision, Status: r.Status, Chart: r.Chart.Name + " " + r.Chart.Version,
 			Hub: u.hub, Root: u.root, Source: u.source, Values: resource.Object(r.Values).Copy(), Notes: notes,
+			Complete: u.complete,
 		})
 	}
 	return f

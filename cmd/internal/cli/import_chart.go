@@ -15,6 +15,7 @@ import (
 
 	"hubcap/engine/adopt"
 	"hubcap/engine/chart"
+	"hubcap/engine/resource"
 	"hubcap/modules"
 	"hubcap/providers/charts"
 	"hubcap/providers/kube"
@@ -32,6 +33,8 @@ type chosen struct {
 	hub    schema.HubType
 	root   string
 	notes  []string
+
+	complete resource.Object // the values on record, completed by the chart
 }
 
 // choose finds the chart of every release: the one that was given, the one that
@@ -231,6 +234,9 @@ func (i *importing) examine(ctx context.Context, resolver *charts.Resolver, u *c
 	}
 	if c.Version() != r.Chart.Version {
 		u.notes = append(u.notes, fmt.Sprintf("The chart there is version %s, and Helm installed %s.", c.Version(), r.Chart.Version))
+	}
+	if complete, err := c.Values(r.Values); err == nil {
+		u.complete = complete // else rendering says what is wrong with them
 	}
 	needs := make([]string, len(r.Chart.Dependencies))
 	for n, need := range r.Chart.Dependencies {
