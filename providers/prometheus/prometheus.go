@@ -51,7 +51,7 @@ type Config struct {
 // A Client asks one Prometheus. It is safe for concurrent use.
 type Client struct {
 	api  v1.API
-	name string // for people
+	name string   // for people
 	hide []string // that no error may hold
 }
 

@@ -412,7 +412,9 @@ func (s *session) tellTried(results []tried, left []leftOut) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(results, func(r tried) bool { return r.Verdict == run.Inconclusive && strings.Contains(r.Sample.Reason, "no data for ") }) {
+	if slices.ContainsFunc(results, func(r tried) bool {
+		return r.Verdict == run.Inconclusive && strings.Contains(r.Sample.Reason, "no data for ")
+	}) {
 		s.hint("Why there is no data: %s", s.again("doctor", "metrics"))
 	}
 	return verdictCode(results)
