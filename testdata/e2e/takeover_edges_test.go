@@ -397,5 +397,10 @@ manifest "m" {
 			t.Errorf("data is %s, want b gone again", got)
 		}
 		in.hubcap(reader, 0, "plan", "--detailed-exitcode")
+		if err := os.WriteFile(file, []byte(strings.Replace(text, `, b: "2"`, "", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kubectl(t, "apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", file)
+		in.hubcap(reader, 0, "drift").has(t, "Shared", "by Helm release "+in.namespace+"/four", "Drift: none")
 	})
 }

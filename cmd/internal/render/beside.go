@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 )
 
 // beside writes what stands beside the changes: drift, what is kept, refused,
@@ -132,6 +133,12 @@ func Drift(p *plan.Plan, s Style) string {
 			s.item(&b, symbolOf(step)+" "+step.Component.String(), n.what(step, s.width()))
 		}
 	}
+	if shared := sharedSteps(p); len(shared) > 0 {
+		s.section(&b, "Shared", "others wrote what hubcap has; the next apply takes it back")
+		for _, step := range shared {
+			s.item(&b, symbolOf(step)+" "+step.Component.String(), n.what(step, s.width())+", by "+step.Changes[0].TakesOver.From)
+		}
+	}
 	if len(p.Unreadable) > 0 {
 		s.section(&b, "Unreadable", "this check is incomplete")
 		for _, u := range p.Unreadable {
@@ -147,8 +154,15 @@ func driftLine(p *plan.Plan, drifted, conflicted int) string {
 	for _, step := range pendingSteps(p) {
 		pending += len(step.Changes)
 	}
-	if drifted+conflicted+pending == 0 {
+	shared := 0
+	for _, step := range sharedSteps(p) {
+		shared += len(step.Changes)
+	}
+	switch {
+	case drifted+conflicted+pending+shared == 0:
 		return fmt.Sprintf("Drift: none; %s as desired.", were(p.Unchanged, "object"))
+	case drifted+conflicted+pending == 0:
+		return fmt.Sprintf("Drift: none; %s as desired, and %d more that others wrote too.", were(p.Unchanged, "object"), shared)
 	}
 	return fmt.Sprintf("Drift: %s drifted, %d in conflict, %d pending.", count(drifted, "object"), conflicted, pending)
 }
@@ -164,18 +178,32 @@ func splitDrift(p *plan.Plan) (drifted, conflicted []plan.Drift) {
 	return drifted, conflicted
 }
 
-// pendingSteps are the steps without the changes that only undo drift.
+// pendingSteps are the steps without the changes that only undo drift, or take
+// back fields that have the wanted values.
 func pendingSteps(p *plan.Plan) []plan.Step {
 	foreign := map[string]bool{}
 	for _, d := range p.Drift {
 		foreign[d.ID.String()] = true
 	}
+	return stepsWith(p, func(c resource.Change) bool { return !foreign[c.ID.String()] && !isShared(c) })
+}
+
+// sharedSteps are the steps with the changes that only take back fields which a
+// former owner wrote as hubcap has them.
+func sharedSteps(p *plan.Plan) []plan.Step { return stepsWith(p, isShared) }
+
+func isShared(c resource.Change) bool {
+	return c.TakesOver != nil && c.TakesOver.Again && len(c.Fields) == 0 && len(c.Foreign) == 0
+}
+
+// stepsWith are the steps with those of their changes that keep lets through.
+func stepsWith(p *plan.Plan, keep func(resource.Change) bool) []plan.Step {
 	var out []plan.Step
 	for _, step := range p.Steps() {
 		kept := step
 		kept.Changes = nil
 		for _, c := range step.Changes {
-			if !foreign[c.ID.String()] {
+			if keep(c) {
 				kept.Changes = append(kept.Changes, c)
 			}
 		}
