@@ -447,7 +447,9 @@ func TestUnwellBeforeElsewhere(t *testing.T) {
 			}
 			return nil
 		}
-		w.Gate = func(plan.Gate, resource.Component) run.Sample { return run.Sample{Verdict: run.Fail, Reason: "status 503"} }
+		w.Gate = func(plan.Gate, resource.Component) run.Sample {
+			return run.Sample{Verdict: run.Fail, Reason: "status 503"}
+		}
 		gate := schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2}
 		e := checked(newEngine(w, onlyHub), gate)
 		died, err := e.Apply(t.Context(), mustPlan(t, e))

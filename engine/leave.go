@@ -55,7 +55,7 @@ func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 		known[entry.Guard] = known[entry.Guard] || entry.Mark == journal.Overridden
 	}
 	for _, name := range sortedKeys(e.Leave.Overrides) {
-		if planned[name] != "" || known[name] {
+		if _, isPlanned := planned[name]; isPlanned || known[name] {
 			continue
 		}
 		has := "the plan has none"

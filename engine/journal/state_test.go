@@ -154,6 +154,20 @@ func TestBeforeTakeover(t *testing.T) {
 	}
 }
 
+// What gates saw before a step is no state of it.
+func TestBeforehandIsNoState(t *testing.T) {
+	entries := []Entry{entry(Applying, "1", ""), {Mark: Beforehand, Step: "1", Samples: []Sample{{Gate: "x", Verdict: "fail"}, {Gate: "y", Verdict: "pass"}}}}
+	if mark := States(entries)["1"].Mark; mark != Applying {
+		t.Errorf("the step is %q", mark)
+	}
+	if diff := cmp.Diff([]Sample{{Gate: "x", Verdict: "fail"}}, FailingBefore(entries, "1")); diff != "" {
+		t.Errorf("failing before (-want +got):\n%s", diff)
+	}
+	if got := FailingBefore(entries, "2"); got != nil {
+		t.Errorf("failing before another step: %v", got)
+	}
+}
+
 func TestUnverified(t *testing.T) {
 	finished := func(o Outcome) Entry { return Entry{Mark: RunFinished, Outcome: o} }
 	for _, test := range []struct {

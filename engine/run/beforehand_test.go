@@ -1,0 +1,110 @@
+package run_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/run"
+)
+
+// A hanging sampler answers only when it is given up.
+type hanging struct{ asked []run.Question }
+
+func (h *hanging) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
+	h.asked = append(h.asked, q)
+	<-ctx.Done()
+	return run.Sample{}, ctx.Err()
+}
+
+func verifies(step plan.Step) []plan.Gate { return step.Gates }
+
+var alive = []plan.Gate{{Name: "alive", Interval: 10 * time.Second, Failures: 3, HTTP: &plan.HTTPCheck{}}}
+
+// TestBeforehand checks that what gates see before a step is durable with the entry
+// that announces its first write, and costs the journal no call of its own.
+func TestBeforehand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{sample: func(time.Duration) (run.Sample, error) { return run.Sample{Verdict: run.Pass}, nil }}
+		r := s.runner()
+		r.Verifies = verifies
+		if got := r.Execute(t.Context(), steps(alive, "a"), nil); got.Outcome != journal.Succeeded {
+			t.Errorf("result = %+v", got)
+		}
+		want := []string{"applying", "beforehand", "intended a", "write a"}
+		if diff := cmp.Diff(want, s.log[:4]); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+		with := s.records
+		s = &stage{sample: s.sample}
+		s.runner().Execute(t.Context(), steps(alive, "a"), nil)
+		if with != s.records {
+			t.Errorf("%d calls of the journal, without a look beforehand %d", with, s.records)
+		}
+	})
+}
+
+// TestBeforehandHangs checks that a gate that hangs keeps a step from beginning for half
+// a minute at most, and looks back as far as a verification would.
+func TestBeforehandHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, h := &stage{}, &hanging{}
+		wrote := time.Duration(0)
+		r := s.runner()
+		r.Verifies, r.Targets["c"] = verifies, run.Target{Writer: s, Prober: s, Sampler: h}
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Notify = func(e run.Event) {
+			if _, made := e.(run.ChangeMade); made {
+				wrote = time.Since(s.began)
+				cancel()
+			}
+		}
+		r.Execute(ctx, steps(alive, "a"), nil)
+		if wrote != 30*time.Second {
+			t.Errorf("wrote after %s, want 30s", wrote)
+		}
+		if q := h.asked[0]; q.At.Sub(q.Baking) != 30*time.Second || !q.Began.Equal(q.Baking) {
+			t.Errorf("looked from %s to %s, want the 30 s of three samples", q.Baking, q.At)
+		}
+	})
+}
+
+// TestBeforehandInterrupted stops a run while gates are looked at: nothing was done.
+func TestBeforehandInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{}
+		r := s.runner()
+		r.Verifies, r.Targets["c"] = verifies, run.Target{Writer: s, Prober: s, Sampler: &hanging{}}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		got := r.Execute(ctx, steps(alive, "a"), nil)
+		if got.Outcome != journal.WasInterrupted || got.Wrote || slices.Contains(s.log, "write a") {
+			t.Errorf("result = %+v, log %v", got, s.log)
+		}
+		if took := time.Since(s.began); took != 5*time.Second {
+			t.Errorf("stopped after %s, want at once", took)
+		}
+	})
+}
+
+// TestBeforehandIsOnce checks that a step that has written is not looked at again when
+// its run is gone on with: what is seen now is of what is new.
+func TestBeforehandIsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{sample: func(time.Duration) (run.Sample, error) { return run.Sample{Verdict: run.Pass}, nil }}
+		r := s.runner()
+		r.Verifies = verifies
+		p := steps(alive, "a")
+		entries := []journal.Entry{{Mark: journal.Applying, Step: "01-a"}, {Mark: journal.Intended, Step: "01-a", Change: &p.Waves[0].Steps[0].Changes[0].ID}}
+		r.Execute(t.Context(), p, entries)
+		if slices.Contains(s.log, "beforehand") {
+			t.Errorf("log = %v", s.log)
+		}
+	})
+}
