@@ -19,6 +19,7 @@ import (
 type Unverified struct {
 	Run     string
 	Steps   []UnverifiedStep
+	Ended   bool   // otherwise it was cut off, or somebody carries it out right now
 	CanGoOn bool   // it can be resumed; otherwise there is only the way back
 	Back    string // the run to roll back: itself, or what it was to undo
 }
@@ -56,7 +57,10 @@ func (u Unverified) Left() string {
 // String says what the run has left, and what can be done about it.
 func (u Unverified) String() string {
 	text := u.Left()
-	if u.CanGoOn {
+	switch {
+	case !u.Ended:
+		text += "; unless it is under way, hubcap resume " + u.Run + " goes on with it"
+	case u.CanGoOn:
 		text += "; hubcap resume " + u.Run + " goes on with it"
 	}
 	return text + "; hubcap rollback " + u.Back + " goes back"
@@ -93,7 +97,10 @@ func (e *Engine) unverified(ctx context.Context, runs []journal.Run) []Unverifie
 			open = e.alive(ctx, r.Plan, open)
 		}
 		if len(open) > 0 {
-			all = append(all, Unverified{Run: r.ID, Back: cmp.Or(r.Undoes, r.ID), Steps: unverifiedSteps(r, open), CanGoOn: journal.Resumable(r.Entries)})
+			_, ended := journal.Ended(r.Entries)
+			all = append(all, Unverified{
+				Run: r.ID, Steps: unverifiedSteps(r, open), Ended: ended, CanGoOn: journal.Resumable(r.Entries), Back: cmp.Or(r.Undoes, r.ID),
+			})
 		}
 	}
 	return all

@@ -114,6 +114,9 @@ func TestUnverified(t *testing.T) {
 			}
 			w.Fault = nil
 			p := mustPlan(t, newEngine(w, onlyHub))
+			if cut := test.dies; strings.Contains(left[0].String(), "unless it is under way") != cut {
+				t.Errorf("%s: %s", test.reason, left[0])
+			}
 			if !p.Empty() || !strings.Contains(strings.Join(p.Warnings, "\n"), left[0].Run+" has not come to a good end") {
 				t.Errorf("%s: the plan says %v", test.reason, p.Warnings)
 			}
