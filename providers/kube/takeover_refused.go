@@ -8,9 +8,9 @@ import (
 
 // A Refusal is an object that exists and that a config may not write.
 type Refusal struct {
-	Object string // "Deployment/hub"
-	Config string // config of hubcap that it belongs to; empty when it is anybody else's
-	Reason string // whose it is, and what to do about it
+	Address resource.Address
+	Config  string // config of hubcap that it belongs to; empty when it is anybody else's
+	Reason  string // whose it is, and what to do about it
 }
 
 // Refusals returns which of desired exist and are not for this config to write,
@@ -27,7 +27,7 @@ func (p *Provider) Refusals(ctx context.Context, desired []resource.Desired) ([]
 			continue
 		}
 		if c := p.claim(s.live[i], d); c.reason != "" {
-			refused = append(refused, Refusal{Object: d.Address.Object, Config: s.live[i].GetLabels()[LabelConfig], Reason: c.reason})
+			refused = append(refused, Refusal{Address: d.Address, Config: s.live[i].GetLabels()[LabelConfig], Reason: c.reason})
 		}
 	}
 	return refused, s.unreadable, nil

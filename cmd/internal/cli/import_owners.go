@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hubcap/engine/adopt"
+	"hubcap/engine/resource"
 	"hubcap/providers/kube"
 )
 
@@ -16,48 +17,49 @@ import (
 // over is left out, and then it reports true: the draft has to be written again.
 // What belongs to anybody else spoils its proof.
 func (i *importing) checkOwners(ctx context.Context, proofs []proof) (bool, error) {
-	i.found.objects.Owner = cmp.Or(i.facts.Config, i.found.objects.Owner)
+	as := i.found.objects
+	objects := &kube.Provider{Client: as.Client, Cluster: as.Cluster, Owner: cmp.Or(i.facts.Config, as.Owner), FieldManager: as.FieldManager}
+	var desired []resource.Desired
+	for _, r := range i.facts.Releases {
+		desired = append(desired, i.desired[r.Key]...)
+	}
+	all, unreadable, err := objects.Refusals(ctx, desired)
+	if errors.Is(err, context.Canceled) {
+		return false, err
+	}
+	if err != nil {
+		return false, fmt.Errorf("find out whose the objects of the releases are: %w", err)
+	}
+	for _, u := range unreadable {
+		i.found.note(fmt.Sprintf("Whose %s are was not to be read, and apply may refuse to take them: %s.", u.What, u.Reason))
+	}
 	left := false
 	for n := range proofs {
 		p := &proofs[n]
-		at := slices.IndexFunc(i.facts.Releases, func(r adopt.Release) bool { return r.Key.String() == p.Release })
-		if at < 0 || p.Problem != "" {
-			continue
-		}
-		key := i.facts.Releases[at].Key
-		refused, unreadable, err := i.found.objects.Refusals(ctx, i.desired[key])
-		if errors.Is(err, context.Canceled) {
-			return false, err
-		}
-		if err != nil {
-			return false, fmt.Errorf("find out whose the objects of Helm release %s are: %w", key, err)
-		}
-		for _, u := range unreadable {
-			i.found.note(fmt.Sprintf("Whose %s are was not to be read, and apply may refuse to take them: %s.", u.What, u.Reason))
-		}
+		refused := slices.DeleteFunc(slices.Clone(all), func(r kube.Refusal) bool { return r.Address.Block().String() != p.Block })
 		if taken := slices.IndexFunc(refused, func(r kube.Refusal) bool { return r.Config != "" }); taken >= 0 {
-			i.leaveTo(key, refused, refused[taken])
+			i.leaveTo(p.Release, refused, refused[taken])
 			left = true
 			continue
 		}
 		for _, r := range refused {
-			p.Refused = append(p.Refused, r.Object+": "+r.Reason)
+			p.Refused = append(p.Refused, r.Address.Object+": "+r.Reason)
 		}
 	}
 	return left, nil
 }
 
 // leaveTo leaves a release to the config that has it already.
-func (i *importing) leaveTo(key adopt.Key, refused []kube.Refusal, taken kube.Refusal) {
+func (i *importing) leaveTo(release string, refused []kube.Refusal, taken kube.Refusal) {
 	count := 0
 	for _, r := range refused {
 		if r.Config == taken.Config {
 			count++
 		}
 	}
-	i.facts.Releases = slices.DeleteFunc(slices.Clone(i.facts.Releases), func(r adopt.Release) bool { return r.Key == key })
+	i.facts.Releases = slices.DeleteFunc(slices.Clone(i.facts.Releases), func(r adopt.Release) bool { return r.Key.String() == release })
 	i.found.note(fmt.Sprintf("Helm release %[1]s is left out: %[2]d of its objects, such as %[3]s, belong to the hubcap config %[4]q (label %[5]s)."+
-		" To describe them for that config, import where a block hubcap has name = %[4]q.", key, count, taken.Object, taken.Config, kube.LabelConfig))
+		" To describe them for that config, import where a block hubcap has name = %[4]q.", release, count, taken.Address.Object, taken.Config, kube.LabelConfig))
 }
 
 // note adds a remark for people, once.

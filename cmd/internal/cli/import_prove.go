@@ -379,7 +379,7 @@ func (i *importing) fallBack(r *adopt.Release) bool {
 	if err != nil {
 		return false
 	}
-	own.hub, own.root = u.hub, u.root
+	own.hub, own.root, own.complete = u.hub, u.root, u.complete
 	own.notes = append(own.notes, "The chart that is published under this version renders something else.")
 	i.uses[r.Key] = own
 	r.Source, r.Notes = own.source, own.notes
