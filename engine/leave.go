@@ -48,6 +48,9 @@ func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 	for _, rule := range e.Config.Policies {
 		known[rule.Address.String()] = true
 	}
+	for _, r := range e.Config.Rollouts {
+		known[r.Address.String()] = true
+	}
 	for _, site := range Sites(e.Config) {
 		known[plan.OneWay(site.Block)] = true
 	}
@@ -86,7 +89,7 @@ func levels(p *plan.Plan) map[string]plan.GuardLevel {
 func (s *session) permits(ctx context.Context) error {
 	levels := levels(s.plan)
 	for _, name := range sortedKeys(s.Leave.Overrides) {
-		if levels[name] == "" {
+		if levels[name] == "" && !strings.HasPrefix(name, "rollout.") {
 			s.tell(run.Warned{Text: "nothing that is left to do has anything to do with " + name + ": overriding it has no effect"})
 		}
 		if strings.TrimSpace(s.Leave.Overrides[name]) == "" {

@@ -30,6 +30,8 @@ type UnverifiedStep struct {
 	Component resource.Component // zero when the plan cannot be read
 	Mark      journal.Mark       // how far it came
 	Gates     []string           // that have not passed, as far as the plan can be read
+
+	parts []resource.Component // that it changed
 }
 
 // String says how far the step came: "02-hub.prod/hub is baking, gate leak has not
@@ -140,6 +142,9 @@ func unverifiedSteps(r journal.Run, open []plan.StepID) []UnverifiedStep {
 				continue
 			}
 			one.Component = s.Component
+			for _, c := range s.Changes {
+				one.parts = append(one.parts, c.Component)
+			}
 			for _, g := range s.Gates {
 				if !g.Advisory && run.Verdict(verdicts[g.Name]) != run.Pass {
 					one.Gates = append(one.Gates, g.Name)
@@ -149,4 +154,45 @@ func unverifiedSteps(r journal.Run, open []plan.StepID) []UnverifiedStep {
 		all = append(all, one)
 	}
 	return all
+}
+
+// GoesPast returns what of left p would go past: it changes something else of a
+// rollout in which that has not passed its gates. A wave begins when the one before
+// has passed, whichever run that was. What p makes anew it checks itself, and
+// rollouts that the leave overrides do not count.
+func (e *Engine) GoesPast(p *plan.Plan, left []Unverified) []Unverified {
+	var past []Unverified
+	for _, u := range left {
+		u.Steps = slices.DeleteFunc(slices.Clone(u.Steps), func(s UnverifiedStep) bool { return !e.goesPast(p, s) })
+		if len(u.Steps) > 0 {
+			past = append(past, u)
+		}
+	}
+	return past
+}
+
+func (e *Engine) goesPast(p *plan.Plan, left UnverifiedStep) bool {
+	rollout := e.rolloutOf(left.Component.Block)
+	_, isOverridden := e.Leave.Overrides[rollout.String()]
+	if len(left.Gates) == 0 || rollout.IsZero() || isOverridden {
+		return false
+	}
+	isPast := false
+	for _, step := range p.Steps() {
+		if slices.ContainsFunc(step.Changes, func(c resource.Change) bool { return slices.Contains(left.parts, c.Component) }) {
+			return false
+		}
+		isPast = isPast || e.rolloutOf(step.Component.Block) == rollout
+	}
+	return isPast
+}
+
+// rolloutOf returns the rollout that orders a block; zero when none does.
+func (e *Engine) rolloutOf(block resource.Address) resource.Address {
+	for _, r := range e.Config.Rollouts {
+		if len(r.Order) == 0 && !block.IsZero() || slices.Contains(slices.Concat(r.Order...), block) {
+			return r.Address
+		}
+	}
+	return resource.Address{}
 }

@@ -29,9 +29,10 @@ Guards hold steps that may disturb people: such a step waits, then the run is he
 (exit code 6) and can be resumed. --override and --during-incident go past them,
 with a --reason that the journal keeps.
 
-When there is nothing to do, but an earlier run was cut off before what it made had
-passed its gates, apply ends with exit code 6 and names that run: resume goes on with
-it, rollback takes it back. When that run cannot be resumed the exit code is 5.
+When an earlier run was cut off before what it made had passed its gates, and there
+is nothing to do, or only what comes beside or after that in its rollout, apply ends
+with exit code 6 and names that run: resume goes on with it, rollback takes it back.
+When that run cannot be resumed the exit code is 5. --override rollout.NAME goes past.
 
 The first Ctrl-C stops at the edge of the step under way, the second at once.`,
 		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
@@ -92,6 +93,9 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if p.Empty() {
 		return s.settled(asking, e, &scope{})
 	}
+	if err := s.mayPass(asking, e, &scope{}, p); err != nil {
+		return err
+	}
 	stop()
 	return s.carry(ctx, e, a, p)
 }
@@ -125,6 +129,9 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	}
 	if p.Empty() {
 		return s.settled(asking, e, sc)
+	}
+	if err := s.mayPass(asking, e, sc, p); err != nil {
+		return err
 	}
 	if s.output == asJSON {
 		s.remind(asking, e)

@@ -29,7 +29,26 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 			return err
 		}
 	}
-	return s.unsettled(left)
+	return s.unsettled("there is nothing to do, but", left)
+}
+
+// mayPass ends an apply that would go on with a rollout past what was never checked.
+// An incident has no time for that.
+func (s *session) mayPass(ctx context.Context, e *engine.Engine, sc *scope, p *plan.Plan) error {
+	all, err := e.Unverified(ctx)
+	if err != nil || e.Leave.Incident != "" {
+		return nil // whoever writes the journal finds out what is wrong with it
+	}
+	past := e.GoesPast(p, within(all, sc))
+	for _, u := range past {
+		if err := s.underWayNow(ctx, u.Run); err != nil {
+			return err
+		}
+	}
+	if len(past) == 0 {
+		return nil
+	}
+	return s.unsettled("nothing was changed, since this plan would go on past what was never checked:", past)
 }
 
 // within returns what of the runs a selection lets through. What cannot be told
@@ -55,15 +74,15 @@ func (s *session) underWayNow(ctx context.Context, id string) error {
 		case err != nil:
 			return err
 		case locked != nil && locked.Holder.Run == id:
-			return fmt.Errorf("apply: there is nothing to do, but run %s is under way: %w; %s follows it", id, locked, s.again("status", "--watch", id))
+			return fmt.Errorf("apply: nothing was changed: run %s is under way: %w; %s follows it", id, locked, s.again("status", "--watch", id))
 		}
 	}
 	return nil
 }
 
-// unsettled ends an apply that has nothing to do while runs have left something that
-// is not verified.
-func (s *session) unsettled(left []engine.Unverified) error {
+// unsettled ends an apply because of runs that have left something that is not
+// verified. but leads to what they have left.
+func (s *session) unsettled(but string, left []engine.Unverified) error {
 	c, outcome := exitHeld, journal.WasHeld
 	var said []error
 	for _, u := range left {
@@ -73,7 +92,7 @@ func (s *session) unsettled(left []engine.Unverified) error {
 		} else {
 			c, outcome = exitStuck, journal.Incomplete
 		}
-		said = append(said, fmt.Errorf("apply: there is nothing to do, but %s; %s", u.Left(), todo))
+		said = append(said, fmt.Errorf("apply: %s %s; %s", but, u.Left(), todo))
 	}
 	why, last := errors.Join(said...), left[len(left)-1]
 	if s.output != asJSON {
