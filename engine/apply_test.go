@@ -77,39 +77,25 @@ func crashInRollback(t *testing.T, n int, at memory.Moment) bool {
 	w := settled(t)
 	w.Broken = []string{"hub:broken"}
 	e := newEngine(w, broken)
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if last == nil {
+		return died
 	}
-	w.DieAt(n, at)
-	if _, err := e.Apply(t.Context(), p); !w.Revive() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return false
-	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(began) == len(runs) {
-		return true
-	}
-	if _, ended := journal.Ended(began[len(began)-1].Entries); !ended {
+	if _, ended := journal.Ended(last.Entries); !ended {
 		o, err := e.Resume(t.Context(), "")
 		if err != nil || o.Outcome != journal.WasRolledBack {
-			t.Fatalf("death at call %d (moment %d): resume = %+v, %v", n, at, o, err)
+			t.Fatalf("%s: resume = %+v, %v", d, o, err)
 		}
 	}
 	want := wanted(first())
 	want[id(resource.KindNodePool, "user")] = wanted(next())[id(resource.KindNodePool, "user")]
 	if diff := cmp.Diff(want, w.Objects()); diff != "" {
-		t.Fatalf("death at call %d (moment %d), resumed (-want +got):\n%s", n, at, diff)
+		t.Fatalf("%s, resumed (-want +got):\n%s", d, diff)
 	}
 	undo(t, e)
 	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
-		t.Fatalf("death at call %d (moment %d), undone (-want +got):\n%s", n, at, diff)
+		t.Fatalf("%s, undone (-want +got):\n%s", d, diff)
 	}
 	return true
 }

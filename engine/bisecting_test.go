@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,33 +171,20 @@ func crashInBisect(t *testing.T, n int, at memory.Moment) bool {
 		Block: schema.Block{Address: resource.Address{Kind: "rollout", Name: "all"}}, Order: [][]resource.Address{{{Kind: "hub", Name: "prod"}}},
 		OnFailure: "rollback", Rollback: "component", Batch: true, Bisect: true,
 	}}
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.DieAt(n, at)
-	if _, err := e.Apply(t.Context(), p); !w.Revive() {
-		if err != nil {
-			t.Fatal(err)
-		}
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if !died {
 		return false
 	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := fmt.Sprintf("death at call %d (moment %d)", n, at)
-	if len(began) > len(runs) {
-		last := began[len(began)-1]
+	if last != nil {
 		if _, ended := journal.Ended(last.Entries); !ended {
 			if o, err := e.Resume(t.Context(), last.ID); err != nil || o.Outcome != journal.WasRolledBack {
-				t.Fatalf("%s: resume = %+v, %v", where, o, err)
+				t.Fatalf("%s: resume = %+v, %v", d, o, err)
 			}
 		}
 	}
 	if diff := cmp.Diff(before, w.Objects()); diff != "" {
-		t.Fatalf("%s (-before +after):\n%s", where, diff)
+		t.Fatalf("%s (-before +after):\n%s", d, diff)
 	}
 	return true
 }

@@ -272,30 +272,18 @@ func crashWithHooks(t *testing.T, from, to func() []resource.Desired, remedy str
 		operation, before = "upgrade", wanted(from())
 	}
 	e := hooked(w, to, "tool:1")
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.DieAt(n, at)
-	if _, err = e.Apply(t.Context(), p); !w.Revive() {
-		if err != nil {
-			t.Fatalf("apply that was not killed: %v", err)
-		}
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if !died {
 		return false
 	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := fmt.Sprintf("%s after death at call %d (moment %d)", remedy, n, at)
-	if len(began) == len(runs) {
+	where := remedy + " after " + d.String()
+	if last == nil {
 		if diff := cmp.Diff(before, kept(w)); diff != "" {
 			t.Errorf("%s: changed without a journal (-want +got):\n%s", where, diff)
 		}
 		return true
 	}
-	last := began[len(began)-1]
 	_, ended := journal.Ended(last.Entries)
 	switch remedy {
 	case "resume":

@@ -124,31 +124,18 @@ func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
 	t.Helper()
 	w := settled(t)
 	e := newEngine(w, next)
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.DieAt(n, at)
-	_, err = e.Apply(t.Context(), p)
-	if !w.Revive() {
-		if err != nil {
-			t.Fatalf("apply that was not killed: %v", err)
-		}
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if !died {
 		return false
 	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := fmt.Sprintf("%s after death at call %d (moment %d)", r.name, n, at)
-	if len(began) == len(runs) { // it died before there was a run
+	where := r.name + " after " + d.String()
+	if last == nil { // it died before there was a run
 		if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
 			t.Errorf("%s: changed without a journal (-want +got):\n%s", where, diff)
 		}
 		return true
 	}
-	last := began[len(began)-1]
 	if _, ended := journal.Ended(last.Entries); ended && r.name == "resume" {
 		return true // it died on its way out, after all was done
 	}

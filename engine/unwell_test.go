@@ -51,32 +51,19 @@ func crashUnwell(t *testing.T, n int, at memory.Moment) bool {
 	t.Helper()
 	w, anew := unwell(t)
 	e := anew()
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.DieAt(n, at)
-	_, err = e.Apply(t.Context(), p)
-	if !w.Revive() {
-		if err != nil {
-			t.Fatalf("apply that was not killed: %v", err)
-		}
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if !died {
 		return false
 	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := fmt.Sprintf("death at call %d (moment %d)", n, at)
-	if last := began[len(began)-1]; len(began) > len(runs) && journal.Resumable(last.Entries) {
+	if last != nil && journal.Resumable(last.Entries) {
 		o, err := anew().Resume(t.Context(), "")
 		if err != nil || o.Outcome != journal.WasRolledBack {
-			t.Fatalf("%s: resume = %+v, %v; want it rolled back", where, o, err)
+			t.Fatalf("%s: resume = %+v, %v; want it rolled back", d, o, err)
 		}
 	}
 	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
-		t.Fatalf("%s (-want +got):\n%s", where, diff)
+		t.Fatalf("%s (-want +got):\n%s", d, diff)
 	}
 	return true
 }

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,27 +90,12 @@ func crashInLanes(t *testing.T, r remedy, n int, at memory.Moment) bool {
 	w := settledSix(t)
 	e := staged(w, six(all("2")), "component")
 	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	d := death{n, at}
+	last, died := d.dies(t, w, e, p)
+	if last == nil {
+		return died
 	}
-	w.DieAt(n, at)
-	_, err = e.Apply(t.Context(), p)
-	if !w.Revive() {
-		if err != nil {
-			t.Fatalf("apply that was not killed: %v", err)
-		}
-		return false
-	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := fmt.Sprintf("%s after death at call %d (moment %d)", r.name, n, at)
-	if len(began) == len(runs) {
-		return true
-	}
-	last := began[len(began)-1]
+	where := r.name + " after " + d.String()
 	checkJournal(t, where, p, last.Entries)
 	if _, ended := journal.Ended(last.Entries); ended && r.name == "resume" {
 		return true
@@ -235,29 +219,15 @@ func crashInWideRollback(t *testing.T, rollback string, n int, at memory.Moment)
 		return "2"
 	}
 	e := staged(w, six(version), rollback)
-	p := mustPlan(t, e)
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	d := death{n, at}
+	last, died := d.dies(t, w, e, mustPlan(t, e))
+	if last == nil {
+		return died
 	}
-	w.DieAt(n, at)
-	if _, err := e.Apply(t.Context(), p); !w.Revive() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return false
-	}
-	began, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(began) == len(runs) {
-		return true
-	}
-	if _, ended := journal.Ended(began[len(began)-1].Entries); !ended {
+	if _, ended := journal.Ended(last.Entries); !ended {
 		o, err := e.Resume(t.Context(), "")
 		if err != nil || o.Outcome != journal.WasRolledBack {
-			t.Fatalf("%s, death at call %d (moment %d): resume = %+v, %v", rollback, n, at, o, err)
+			t.Fatalf("%s, %s: resume = %+v, %v", rollback, d, o, err)
 		}
 	}
 	want := wanted(six(func(h string) string {
@@ -267,7 +237,7 @@ func crashInWideRollback(t *testing.T, rollback string, n int, at memory.Moment)
 		return "1"
 	})())
 	if diff := cmp.Diff(want, w.Objects()); diff != "" {
-		t.Fatalf("%s, death at call %d (moment %d), resumed (-want +got):\n%s", rollback, n, at, diff)
+		t.Fatalf("%s, %s, resumed (-want +got):\n%s", rollback, d, diff)
 	}
 	return true
 }

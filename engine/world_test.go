@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"testing"
@@ -156,6 +157,44 @@ func apply(t *testing.T, e *engine.Engine) engine.Outcome {
 		t.Fatalf("apply = %+v, %v", o, err)
 	}
 	return o
+}
+
+// A death is that of the process: right before or after the effect of its n-th call.
+type death struct {
+	n  int
+	at memory.Moment
+}
+
+func (d death) String() string { return fmt.Sprintf("death at call %d (moment %d)", d.n, d.at) }
+
+// dies applies p with e in a process that dies so, and gives the world back to those
+// after it. It reports whether the apply lived so long as to die there, and returns
+// the run that it had begun: nil when there was none yet.
+func (d death) dies(t *testing.T, w *memory.World, e *engine.Engine, p *plan.Plan) (began *journal.Run, died bool) {
+	t.Helper()
+	runs := history(t, e)
+	w.DieAt(d.n, d.at)
+	if _, err := e.Apply(t.Context(), p); !w.Revive() {
+		if err != nil {
+			t.Fatalf("apply that was not killed: %v", err)
+		}
+		return nil, false
+	}
+	now := history(t, e)
+	if len(now) == len(runs) {
+		return nil, true
+	}
+	return &now[len(now)-1], true
+}
+
+// history returns all runs.
+func history(t *testing.T, e *engine.Engine) []journal.Run {
+	t.Helper()
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runs
 }
 
 // wanted returns the objects of desired as they should live.
