@@ -14,11 +14,18 @@ import (
 	"hubcap/engine/run"
 )
 
-// A hanging sampler answers only when it is given up.
-type hanging struct{ asked []run.Question }
+// A hanging sampler answers only when it is given up, or well from the second question
+// on.
+type hanging struct {
+	asked []run.Question
+	thaws bool
+}
 
 func (h *hanging) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
 	h.asked = append(h.asked, q)
+	if h.thaws && len(h.asked) > 1 {
+		return run.Sample{Verdict: run.Pass}, nil
+	}
 	<-ctx.Done()
 	return run.Sample{}, ctx.Err()
 }
@@ -71,6 +78,22 @@ func TestBeforehandHangs(t *testing.T) {
 		}
 		if q := h.asked[0]; q.At.Sub(q.Baking) != 30*time.Second || !q.Began.Equal(q.Baking) {
 			t.Errorf("looked from %s to %s, want the 30 s of three samples", q.Baking, q.At)
+		}
+	})
+}
+
+// TestBeforehandIsBefore checks that what was looked at beforehand is no part of the
+// step: it begins right before its first write.
+func TestBeforehandIsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, h := &stage{}, &hanging{thaws: true}
+		r := s.runner()
+		r.Verifies, r.Targets["c"] = verifies, run.Target{Writer: s, Prober: s, Sampler: h}
+		if got := r.Execute(t.Context(), steps(alive, "a"), nil); got.Outcome != journal.Succeeded {
+			t.Fatalf("result = %+v", got)
+		}
+		if began := h.asked[1].Began.Sub(h.asked[0].At); began != 30*time.Second {
+			t.Errorf("the step began %s after the look, want 30s, which that took", began)
 		}
 	})
 }

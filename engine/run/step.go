@@ -29,15 +29,15 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.mayGoOn(ctx); err != nil {
 		return err
 	}
-	x.began, x.first = time.Time{}, journal.Begun(x.entries, x.step.ID)
-	if x.first.IsZero() {
-		x.first = time.Now()
-	}
+	x.began = time.Time{}
 	if err := x.move(ctx, journal.Applying, ""); err != nil {
 		return err
 	}
 	if err := x.lookBeforehand(ctx); err != nil {
 		return err
+	}
+	if x.first = journal.Begun(x.entries, x.step.ID); x.first.IsZero() {
+		x.first = time.Now()
 	}
 	if x.disturbs() {
 		x.people, x.counted = x.count(ctx)
