@@ -136,10 +136,20 @@ func (b *bed) anew() *bed {
 	n.Name, n.Spec.Unschedulable = "", false
 	n.Labels = maps.Clone(n.Labels)
 	delete(n.Labels, corev1.LabelHostname)
-	n.Spec.Taints = slices.DeleteFunc(n.Spec.Taints, func(t corev1.Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") })
+	n.Spec.Taints = slices.DeleteFunc(n.Spec.Taints, func(t corev1.Taint) bool { return isOfOneNode(t.Key) })
 	out := emptyBed(n)
 	out.cpu, out.memory, out.pods = out.cpu-b.daemons.cpu, out.memory-b.daemons.memory, out.pods-b.daemonPods
 	return out
+}
+
+// isOfOneNode reports whether a taint is about the state of one node, and not about
+// all of its pool: an autoscaler that takes a node away bars it first.
+func isOfOneNode(taint string) bool {
+	switch taint {
+	case "ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler":
+		return true
+	}
+	return strings.HasPrefix(taint, "node.kubernetes.io/") || strings.HasPrefix(taint, "node.cloudprovider.kubernetes.io/")
 }
 
 func nodeReady(n *corev1.Node) bool {

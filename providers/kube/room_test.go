@@ -148,7 +148,7 @@ func TestGuests(t *testing.T) {
 	}}
 	daemon := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{Kind: "DaemonSet"}}}, Spec: corev1.PodSpec{Containers: hub.Spec.Containers}}
 	placeholder := &corev1.Pod{Spec: corev1.PodSpec{Priority: &low, Containers: hub.Spec.Containers}}
-	n := aNode("core", corev1.Taint{Key: "node.kubernetes.io/unschedulable"}, corev1.Taint{Key: "dedicated"})
+	n := aNode("core", corev1.Taint{Key: "node.kubernetes.io/unschedulable"}, corev1.Taint{Key: "dedicated"}, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"})
 	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: apiresource.MustParse("4"), corev1.ResourceMemory: apiresource.MustParse("16Gi"), corev1.ResourcePods: apiresource.MustParse("110")}
 	b := emptyBed(n)
 	for _, p := range []*corev1.Pod{hub, daemon, placeholder} {
