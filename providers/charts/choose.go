@@ -134,32 +134,3 @@ func few(list []string) string {
 	}
 	return strings.Join(list, ", ")
 }
-
-// nearest sorts names by how near they are to one.
-func nearest(name string, names []string) []string {
-	names = slices.Clone(names)
-	slices.Sort(names)
-	slices.SortStableFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	return names
-}
-
-// distance is how many letters have to be changed, added or removed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, cost)
-		}
-	}
-	return row[len(b)]
-}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"hubcap/engine/resource"
 )
 
 // Limits on requests. A repository that accepts a connection and then says
@@ -47,7 +49,7 @@ func (ix *index) versions(ref Ref) ([]string, *Problem) {
 		}
 		detail := "It has none."
 		if len(names) > 0 {
-			detail = "It has " + few(nearest(ref.Name, names)) + "."
+			detail = "It has " + few(resource.Closest(ref.Name, names)) + "."
 		}
 		return nil, &Problem{Attr: "chart", Summary: "No such chart in the repository",
 			Detail: fmt.Sprintf("%s has no chart %q. %s", ref.Repository, ref.Name, detail)}
