@@ -158,8 +158,8 @@ func unverifiedSteps(r journal.Run, open []plan.StepID) []UnverifiedStep {
 
 // GoesPast returns what of left p would go past: it changes something else of a
 // rollout in which that has not passed its gates. A wave begins when the one before
-// has passed, whichever run that was. What p makes anew it checks itself, and
-// rollouts that the leave overrides do not count.
+// has passed, whichever run that was. What p makes anew with gates it checks itself,
+// and rollouts that the leave overrides do not count.
 func (e *Engine) GoesPast(p *plan.Plan, left []Unverified) []Unverified {
 	var past []Unverified
 	for _, u := range left {
@@ -179,10 +179,11 @@ func (e *Engine) goesPast(p *plan.Plan, left UnverifiedStep) bool {
 	}
 	isPast := false
 	for _, step := range p.Steps() {
-		if slices.ContainsFunc(step.Changes, func(c resource.Change) bool { return slices.Contains(left.parts, c.Component) }) {
+		isSame := slices.ContainsFunc(step.Changes, func(c resource.Change) bool { return slices.Contains(left.parts, c.Component) })
+		if isSame && len(step.Gates) > 0 {
 			return false
 		}
-		isPast = isPast || e.rolloutOf(step.Component.Block) == rollout
+		isPast = isPast || !isSame && e.rolloutOf(step.Component.Block) == rollout
 	}
 	return isPast
 }

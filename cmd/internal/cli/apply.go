@@ -93,7 +93,7 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if p.Empty() {
 		return s.settled(asking, e, &scope{})
 	}
-	if err := s.mayPass(asking, e, &scope{}, p); err != nil {
+	if err := s.mayPass(asking, e, p); err != nil {
 		return err
 	}
 	stop()
@@ -130,7 +130,7 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	if p.Empty() {
 		return s.settled(asking, e, sc)
 	}
-	if err := s.mayPass(asking, e, sc, p); err != nil {
+	if err := s.mayPass(asking, e, p); err != nil {
 		return err
 	}
 	if s.output == asJSON {

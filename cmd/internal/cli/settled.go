@@ -32,14 +32,14 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 	return s.unsettled("there is nothing to do, but", left)
 }
 
-// mayPass ends an apply that would go on with a rollout past what was never checked.
-// An incident has no time for that.
-func (s *session) mayPass(ctx context.Context, e *engine.Engine, sc *scope, p *plan.Plan) error {
+// mayPass ends an apply that would go on with a rollout past what was never checked,
+// whether that was selected or not. An incident has no time for that.
+func (s *session) mayPass(ctx context.Context, e *engine.Engine, p *plan.Plan) error {
 	all, err := e.Unverified(ctx)
 	if err != nil || e.Leave.Incident != "" {
 		return nil // whoever writes the journal finds out what is wrong with it
 	}
-	past := e.GoesPast(p, within(all, sc))
+	past := e.GoesPast(p, all)
 	for _, u := range past {
 		if err := s.underWayNow(ctx, u.Run); err != nil {
 			return err
