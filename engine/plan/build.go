@@ -155,25 +155,10 @@ func (b *builder) checkSelection() error {
 			names = append(names, c.String())
 		}
 		if !isKnown {
-			return fmt.Errorf("%w: %s (%s)", ErrNoSuchAddress, name, possible(resource.Closest(name, names)))
+			return fmt.Errorf("%w: %s (%s)", ErrNoSuchAddress, name, resource.Possible(name, names))
 		}
 	}
 	return nil
-}
-
-// mostNamed is how many addresses an error names at most.
-const mostNamed = 8
-
-// possible words the addresses that could have been meant, the likeliest first.
-func possible(names []string) string {
-	if len(names) == 0 {
-		return "there is none"
-	}
-	text := "possible are " + strings.Join(names[:min(len(names), mostNamed)], ", ")
-	if more := len(names) - mostNamed; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 // notice counts what is unchanged and gathers drift and refusals.

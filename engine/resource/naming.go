@@ -2,6 +2,7 @@ package resource
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,6 +47,23 @@ func Closest(written string, names []string) []string {
 	}
 	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(far(a), far(b)) })
 	return sorted
+}
+
+// mostNamed is how many names an error offers at most.
+const mostNamed = 8
+
+// Possible words which of names could have been meant by what was written: the
+// [Closest], and not too many.
+func Possible(written string, names []string) string {
+	closest := Closest(written, names)
+	if len(closest) == 0 {
+		return "there is none"
+	}
+	text := "possible are " + strings.Join(closest[:min(len(closest), mostNamed)], ", ")
+	if more := len(closest) - mostNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 var keys = regexp.MustCompile(`\[".*?"\]`)

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,5 +60,25 @@ func TestClosest(t *testing.T) {
 	}
 	if got := resource.Closest("x", nil); len(got) != 0 {
 		t.Errorf("closest of nothing = %v", got)
+	}
+}
+
+func TestPossible(t *testing.T) {
+	var many []string
+	for i := range 10 {
+		many = append(many, fmt.Sprintf("hub.h%d", i))
+	}
+	for _, test := range []struct {
+		reason string
+		names  []string
+		want   string
+	}{
+		{"none", nil, "there is none"},
+		{"as many as are named", many[:8], "possible are hub.h7, hub.h0, hub.h1, hub.h2, hub.h3, hub.h4, hub.h5, hub.h6"},
+		{"more", many, "possible are hub.h7, hub.h0, hub.h1, hub.h2, hub.h3, hub.h4, hub.h5, hub.h6 and 2 more"},
+	} {
+		if got := resource.Possible("hub.h77", test.names); got != test.want {
+			t.Errorf("%s: %q, want %q", test.reason, got, test.want)
+		}
 	}
 }

@@ -9,21 +9,13 @@ import (
 	"hubcap/engine/resource"
 )
 
-// mostNamed is how many names an error offers at most.
-const mostNamed = 8
-
 // among says, behind an error about a name that there is not, which there are: those
 // first that are most like it.
 func among(written string, names []string) string {
-	closest := resource.Closest(written, names)
-	if len(closest) == 0 {
+	if len(names) == 0 {
 		return ""
 	}
-	text := "; possible are " + strings.Join(closest[:min(len(closest), mostNamed)], ", ")
-	if more := len(closest) - mostNamed; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return "; " + resource.Possible(written, names)
 }
 
 // complain says an error on standard error. Errors joined together are told one
