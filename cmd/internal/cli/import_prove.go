@@ -302,7 +302,7 @@ func (i *importing) proofOf(config *schema.Config, r *adopt.Release) (proof, boo
 	found, objects, err := i.rendered(only, record)
 	if err != nil {
 		p.Problem = err.Error()
-		return p, i.fallBack(r)
+		return p, i.otherNulls(r) || i.fallBack(r)
 	}
 	p.Objects = objects
 	for _, d := range found {
