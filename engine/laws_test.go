@@ -47,6 +47,28 @@ func TestUndoIsIdentity(t *testing.T) {
 	}
 }
 
+// TestUndoTakesBackNoEarlierRun holds that undoing without a name is about the last
+// apply alone: one that took everything back itself does not stand for the one before.
+func TestUndoTakesBackNoEarlierRun(t *testing.T) {
+	w := settled(t)
+	apply(t, newEngine(w, next))
+	runs, err := newEngine(w, next).History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Broken = []string{"hub:broken"}
+	e := newEngine(w, broken)
+	if o, err := e.Apply(t.Context(), mustPlan(t, e)); err != nil || o.Outcome != journal.WasRolledBack {
+		t.Fatalf("apply = %+v, %v; want it to be rolled back", o, err)
+	}
+	if _, err := e.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) || !strings.Contains(err.Error(), "has left nothing") {
+		t.Errorf("undo of a run that was rolled back = %v, want ErrNothing", err)
+	}
+	if p, err := e.Undo(t.Context(), runs[len(runs)-1].ID); err != nil || p.Empty() {
+		t.Errorf("undo of the run before, by name = %v, want a way back", err)
+	}
+}
+
 // TestUndoOfInstallation holds that undoing the first apply leaves nothing.
 func TestUndoOfInstallation(t *testing.T) {
 	w := settled(t)

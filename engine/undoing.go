@@ -179,11 +179,11 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	return s.conclude(ctx, s.runner(s).Execute(ctx, s.plan, s.run.Entries))
 }
 
-// Undo works out how to undo the run id, or the last one that changed anything
-// when id is empty. It changes nothing; the plan it returns is carried out by
+// Undo works out how to undo the run id, or the last apply when id is empty: see
+// [Engine.Undoable]. It changes nothing; the plan it returns is carried out by
 // ApplyUndo. What someone else changed since is left alone and listed as refused.
 func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
-	id, err := e.undoable(ctx, id)
+	id, err := e.Undoable(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -199,16 +199,17 @@ func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
 // does, but a step that fails is left as it is: the outcome is Incomplete then,
 // and Undo can be tried again.
 func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcome, error) {
-	id, err := e.undoable(ctx, id)
+	id, err := e.Undoable(ctx, id)
 	if err != nil {
 		return Outcome{}, err
 	}
 	return e.start(ctx, p, journal.Run{Kind: journal.RollbackRun, Undoes: id})
 }
 
-// undoable returns the run that undoing without a name is about: the last apply
-// that left anything changed and was not undone since.
-func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
+// Undoable returns the run that undoing id is about; when id is empty, the last apply.
+// An [ErrNothing] says that there is none, that it left nothing changed, or that it was
+// undone since: what an apply before it did is taken back only by name.
+func (e *Engine) Undoable(ctx context.Context, id string) (string, error) {
 	if id != "" {
 		return id, nil
 	}
@@ -222,7 +223,9 @@ func (e *Engine) undoable(ctx context.Context, id string) (string, error) {
 		switch {
 		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded:
 			undone[r.Undoes] = r.ID
-		case r.Kind == journal.RollbackRun, !journal.Lasting(r.Entries):
+		case r.Kind == journal.RollbackRun:
+		case !journal.Lasting(r.Entries):
+			return "", fmt.Errorf("undo: %w: run %s has left nothing to take back; to go back behind a run before it, name that one", ErrNothing, r.ID)
 		case undone[r.ID] != "":
 			return "", fmt.Errorf("undo: %w: run %s was undone by run %s", ErrNothing, r.ID, undone[r.ID])
 		default:

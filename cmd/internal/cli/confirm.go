@@ -17,7 +17,7 @@ func (s *session) confirm(ctx context.Context, a *approval, question, matter str
 	}
 	if !a.input || !isTerminal(s.in) {
 		return errors.New("ask for approval: there is no terminal to ask on; " +
-			"pass --auto-approve, or apply a plan file (hubcap plan --out FILE, then hubcap apply FILE)")
+			"pass --auto-approve, or, to apply, a plan file (hubcap plan --out FILE, then hubcap apply FILE)")
 	}
 	fmt.Fprintf(s.err, "\n%s\n%s\n  Only \"yes\" is taken as approval: ", question, render.Indented(matter, s.style(s.err)))
 	answers := make(chan string, 1)

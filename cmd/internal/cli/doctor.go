@@ -127,13 +127,18 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster, own str
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
 	runs, err := c.Store.Runs(ctx)
 	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != own })
+	finished := "all finished"
 	if err == nil {
 		for _, r := range runs {
+			if locked != nil && locked.Holder.Run == r.ID {
+				finished = r.ID + " is under way"
+				continue
+			}
 			if journal.Resumable(r.Entries) && journal.Superseded(r, runs) == "" {
 				err = fmt.Errorf("run %s is not at its end: hubcap resume, or hubcap rollback", r.ID)
 			}
 		}
 	}
-	note("journal", fmt.Sprintf("%d runs, all finished", len(runs)), err)
+	note("journal", fmt.Sprintf("%d runs, %s", len(runs), finished), err)
 	return findings
 }

@@ -15,9 +15,11 @@ func (s *session) rollbackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rollback [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
 		Short: "Want again what was before a run",
-		Long: `Works out how to get back to what was before a run (the last one of this config,
-unless RUN names one), shows it as a plan, and carries it out like one. What others changed
-since is told, and not overwritten.`,
+		Long: `Works out how to get back to what was before a run (the last apply of this
+config, unless RUN names one), shows it as a plan, and carries it out like one. What
+others changed since is told, and not overwritten. When that apply left nothing, since
+its steps were rolled back, there is nothing to do: what an apply before it did is taken
+back only by name.`,
 	}
 	s.clusterFlags(c)
 	s.verboseFlag(c)
@@ -33,7 +35,7 @@ since is told, and not overwritten.`,
 		if err != nil {
 			return err
 		}
-		id, err := s.runID(asking, e, given)
+		id, err := s.toUndo(asking, e, given)
 		if err != nil {
 			return err
 		}
@@ -53,6 +55,10 @@ since is told, and not overwritten.`,
 			if len(p.Refused) > 0 {
 				return partly(p)
 			}
+			// What a run has changed by now says nothing of how it will end.
+			if err := s.underWayNow(asking, "rollback", id); err != nil {
+				return err
+			}
 			return s.nothing()
 		}
 		if err := s.confirm(asking, a, "Go back? "+render.Footer(p), render.Impact(p)); err != nil {
@@ -66,6 +72,19 @@ since is told, and not overwritten.`,
 		return err
 	}
 	return c
+}
+
+// toUndo returns the run that a rollback is about, and says which it is when nobody
+// named one.
+func (s *session) toUndo(ctx context.Context, e *engine.Engine, given []string) (string, error) {
+	id, err := s.runID(ctx, e, given)
+	if err != nil {
+		return "", err
+	}
+	if id, err = e.Undoable(ctx, id); err == nil && len(given) == 0 {
+		s.hint("This is about run %s.", id)
+	}
+	return id, err
 }
 
 // partly ends a rollback that could not take everything back.

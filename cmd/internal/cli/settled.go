@@ -25,7 +25,7 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 		return s.nothing()
 	}
 	for _, u := range left {
-		if err := s.underWayNow(ctx, u.Run); err != nil {
+		if err := s.underWayNow(ctx, "apply", u.Run); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (s *session) mayPass(ctx context.Context, e *engine.Engine, p *plan.Plan) e
 	}
 	past := e.GoesPast(p, all)
 	for _, u := range past {
-		if err := s.underWayNow(ctx, u.Run); err != nil {
+		if err := s.underWayNow(ctx, "apply", u.Run); err != nil {
 			return err
 		}
 	}
@@ -67,14 +67,14 @@ func within(all []engine.Unverified, sc *scope) []engine.Unverified {
 }
 
 // underWayNow returns an error when a run is being carried out: it has the say then.
-func (s *session) underWayNow(ctx context.Context, id string) error {
+func (s *session) underWayNow(ctx context.Context, verb, id string) error {
 	for _, peek := range s.locks {
 		locked, err := peek(ctx)
 		switch {
 		case err != nil:
 			return err
 		case locked != nil && locked.Holder.Run == id:
-			return fmt.Errorf("apply: nothing was changed: run %s is under way: %w; %s follows it", id, locked, s.again("status", "--watch", id))
+			return fmt.Errorf("%s: nothing was changed: run %s is under way: %w; %s follows it", verb, id, locked, s.again("status", "--watch", id))
 		}
 	}
 	return nil
