@@ -306,8 +306,8 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 func isPoolBlock(d *draft) bool { return isPool(d.changes[0].ID) }
 
 // attachGates gives the gates of its rollout to every step that restarts or
-// starts something. In a block of which nothing lives yet only the last such step
-// has them: a gate cannot open while half of a new hub is missing.
+// starts something. In a block that is not whole yet the steps before the last that
+// starts something go without: a gate cannot open while half of a new hub is missing.
 func (b *builder) attachGates(drafts []*draft) {
 	last := make(map[resource.Address]int) // step that starts something, by block
 	for i, d := range drafts {
@@ -325,8 +325,8 @@ func (b *builder) attachGates(drafts []*draft) {
 			if !has || drafts[i].phase == removals {
 				continue
 			}
-			begins, isNew := slices.ContainsFunc(drafts[i].changes, starts), !b.lives(block)
-			if isNew && i == last[block] && begins || !isNew && (begins || s.Class >= resource.ClassRestart) {
+			begins, isNew := slices.ContainsFunc(drafts[i].changes, starts), !b.works(block)
+			if (begins || s.Class >= resource.ClassRestart) && (!isNew || i >= last[block]) {
 				s.Gates = b.gatesFor(*s, r.Gates, controls[w], isNew)
 			}
 		}
@@ -339,6 +339,27 @@ func (b *builder) lives(block resource.Address) bool {
 	return slices.ContainsFunc(b.Reading.Observations, func(o resource.Observation) bool {
 		return o.Desired.Component.Block == block && o.Live != nil && o.Desired.Presence == resource.Managed && o.Desired.Hook == nil
 	})
+}
+
+// cores are the components without which a block answers nobody, by the type of hub.
+var cores = map[string][]string{"jupyterhub": {"hub"}, "binderhub": {"hub", "binder"}}
+
+// works reports whether a block has been whole: some of its workloads live, and of a
+// hub those of its core. What an apply that failed has left of a first install has not.
+func (b *builder) works(block resource.Address) bool {
+	site, _ := b.site(block)
+	works := false
+	for _, o := range b.Reading.Observations {
+		d := o.Desired
+		if d.Component.Block != block || d.Presence != resource.Managed || d.Hook != nil || !workloads[d.ID.Kind] {
+			continue
+		}
+		if o.Live == nil && slices.Contains(cores[site.Type], d.Component.Name) {
+			return false
+		}
+		works = works || o.Live != nil
+	}
+	return works
 }
 
 func starts(c resource.Change) bool {

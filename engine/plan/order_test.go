@@ -3,6 +3,7 @@ package plan_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,6 +271,23 @@ func TestGates(t *testing.T) {
 	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}}}
 	if diff := cmp.Diff([]string{"03-hub.prod/binder"}, gated(build(t, in))); diff != "" {
 		t.Errorf("a first install is gated when it is whole (-want +got):\n%s", diff)
+	}
+	for reason, missing := range map[string][]string{
+		"nor is what a first install that failed has left of a hub": {"binder", "hub"},
+		"nor is a hub without its binder":                           {"binder"},
+	} {
+		objects := hubOf("hub.prod", 1, version("2"), version("1"))
+		for i := range objects {
+			if slices.Contains(missing, objects[i].component) {
+				objects[i].live = nil
+			}
+		}
+		in = input(objects...)
+		in.Sites = []plan.Site{{Block: resource.ParseAddress("hub.prod"), Cluster: "demo", Type: "binderhub"}}
+		in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}}}
+		if diff := cmp.Diff([]string{"03-hub.prod/binder"}, gated(build(t, in))); diff != "" {
+			t.Errorf("%s gated before it is whole (-want +got):\n%s", reason, diff)
+		}
 	}
 	added := object{block: "hub.prod", component: "image-cleaner", kind: "DaemonSet", name: "cleaner", want: pods("cleaner:1", "a")}
 	in = input(append(hubOf("hub.prod", 1, version("2"), version("1")), added)...)
