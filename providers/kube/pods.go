@@ -175,6 +175,7 @@ func (p *Provider) podDetails(ctx context.Context, pod *corev1.Pod, container st
 	for _, e := range events[max(0, len(events)-eventLines):] {
 		details = append(details, fmt.Sprintf("event %s %s: %s", e.Type, e.Reason, e.Message))
 	}
+	details = slices.Compact(details)
 	if container == "" {
 		container = unreadyContainer(pod)
 	}

@@ -148,7 +148,7 @@ func entryLine(e journal.Entry, verbose bool) (string, bool) {
 		line += fmt.Sprintf(", gate %s %s", clean(e.Gate), clean(e.Verdict))
 	}
 	if e.Reason != "" {
-		line += ": " + clean(e.Reason)
+		line += ": " + flat(e.Reason)
 	}
 	if e.Impact != nil {
 		line += fmt.Sprintf(" (measured: launches paused %s, %s restarted)", span(e.Impact.LaunchGap), count(e.Impact.PodsRestarted, "pod"))
