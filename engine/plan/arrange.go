@@ -345,21 +345,22 @@ func (b *builder) lives(block resource.Address) bool {
 var cores = map[string][]string{"jupyterhub": {"hub"}, "binderhub": {"hub", "binder"}}
 
 // works reports whether a block has been whole: some of its workloads live, and of a
-// hub those of its core. What an apply that failed has left of a first install has not.
+// hub one of each component of its core. What an apply that failed has left of a first
+// install has not.
 func (b *builder) works(block resource.Address) bool {
-	site, _ := b.site(block)
-	works := false
+	alive, wanted := make(map[string]bool), make(map[string]bool)
 	for _, o := range b.Reading.Observations {
 		d := o.Desired
 		if d.Component.Block != block || d.Presence != resource.Managed || d.Hook != nil || !workloads[d.ID.Kind] {
 			continue
 		}
-		if o.Live == nil && slices.Contains(cores[site.Type], d.Component.Name) {
-			return false
+		wanted[d.Component.Name] = true
+		if o.Live != nil {
+			alive[d.Component.Name] = true
 		}
-		works = works || o.Live != nil
 	}
-	return works
+	site, _ := b.site(block)
+	return len(alive) > 0 && !slices.ContainsFunc(cores[site.Type], func(name string) bool { return wanted[name] && !alive[name] })
 }
 
 func starts(c resource.Change) bool {

@@ -295,6 +295,13 @@ func TestGates(t *testing.T) {
 	if got := gated(build(t, in)); len(got) != 4 {
 		t.Errorf("gated steps = %v, want every restart of a hub that lives, and what is added to it", got)
 	}
+	added = object{block: "hub.prod", component: "hub", kind: "Deployment", name: "sidekick", want: pods("sidekick:1", "a")}
+	in = input(append(hubOf("hub.prod", 1, version("2"), version("1")), added)...)
+	in.Sites = []plan.Site{{Block: resource.ParseAddress("hub.prod"), Cluster: "demo", Type: "jupyterhub"}}
+	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}}}
+	if got := gated(build(t, in)); len(got) < 3 {
+		t.Errorf("gated steps = %v, want every restart of a hub that lives, whatever is added to its core", got)
+	}
 	in = input(hubOf("hub.prod", 1, version("2"), version("1"))...)
 	in.Rollouts = []plan.Rollout{{Gates: []plan.Gate{gate}, OnFailure: plan.Stop, StepTimeout: 7}}
 	p := build(t, in)
