@@ -52,14 +52,7 @@ back only by name.`,
 			return s.fit(p)
 		}
 		if p.Empty() {
-			if len(p.Refused) > 0 {
-				return partly(p)
-			}
-			// What a run has changed by now says nothing of how it will end.
-			if err := s.underWayNow(asking, "rollback", id); err != nil {
-				return err
-			}
-			return s.nothing()
+			return s.noWayBack(asking, p, id)
 		}
 		if err := s.confirm(asking, a, "Go back? "+render.Footer(p), render.Impact(p)); err != nil {
 			return err
@@ -85,6 +78,18 @@ func (s *session) toUndo(ctx context.Context, e *engine.Engine, given []string) 
 		s.hint("This is about run %s.", id)
 	}
 	return id, err
+}
+
+// noWayBack ends a rollback that has nothing to do. What a run that is under way has
+// changed by now says nothing of how it will end.
+func (s *session) noWayBack(ctx context.Context, p *plan.Plan, id string) error {
+	if len(p.Refused) > 0 {
+		return partly(p)
+	}
+	if err := s.underWayNow(ctx, "rollback", id); err != nil {
+		return err
+	}
+	return s.nothing()
 }
 
 // partly ends a rollback that could not take everything back.
