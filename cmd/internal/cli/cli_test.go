@@ -158,6 +158,21 @@ func TestColored(t *testing.T) {
 	}
 }
 
+// TestSentence checks that an error reads as a sentence, and addresses as in the config.
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                    "",
+		"not ready: pod hub-1 crashed":        "Not ready: pod hub-1 crashed.",
+		"guard.quiet: 51 sessions, at most 5": "guard.quiet: 51 sessions, at most 5.",
+		`module.a["b"].guard.quiet: outside of them`: `module.a["b"].guard.quiet: outside of them.`,
+		"timeout.": "Timeout.",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 // A failed step points at the line that asked for the object that failed, with
 // its snippet.
 func TestBlame(t *testing.T) {

@@ -159,12 +159,15 @@ func subject(r resource.Range, files map[string]*hcl.File) *hcl.Range {
 	return at
 }
 
-// sentence makes an error's text read as one.
+// sentence makes an error's text read as one. Addresses, such as guard.quiet, stay as
+// they are written.
 func sentence(text string) string {
 	if text == "" {
 		return text
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	if first, _, _ := strings.Cut(text, " "); !strings.Contains(strings.TrimRight(first, ".:"), ".") {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}

@@ -20,6 +20,8 @@ import (
 const (
 	plotWidth  = 22 * vg.Centimeter
 	plotHeight = 6 * vg.Centimeter
+
+	legendRoom = 0.4 // of the height of what is drawn, so that the legend lies on none of it
 )
 
 var (
@@ -66,6 +68,7 @@ func plotGate(g *accountGate) (template.HTML, error) {
 		p.Add(marks)
 		p.Legend.Add("bad sample", marks)
 	}
+	p.Y.Max += legendRoom * (p.Y.Max - p.Y.Min)
 	return svg(p)
 }
 
