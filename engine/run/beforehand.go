@@ -8,11 +8,14 @@ import (
 	"hubcap/engine/journal"
 )
 
-// beforehandTime bounds the look at gates before a step: a hub that hangs must not
-// keep what mends it from beginning.
-const beforehandTime = 30 * time.Second
+// The look at gates before a step is bounded: a hub that hangs must not keep what
+// mends it from beginning.
+const (
+	beforehandTime  = 30 * time.Second
+	beforehandPause = 2 * time.Second // at most, between two bad samples of a gate
+)
 
-// lookBeforehand takes one sample of each gate that would verify the way back from the
+// lookBeforehand takes a sample of each gate that would verify the way back from the
 // step, right before its first write, and leaves them to the journal. Nothing depends
 // on what they say now, and what cannot be told is left out of account later.
 func (x *execution) lookBeforehand(ctx context.Context) error {
@@ -28,7 +31,7 @@ func (x *execution) lookBeforehand(ctx context.Context) error {
 	defer cancel()
 	each(len(gates), func(i int) {
 		since := now.Add(-time.Duration(gates[i].Failures) * gates[i].Interval) // as far as the verification looks
-		samples[i] = x.sample(looking, Question{Gate: gates[i], Began: since, Baking: since, At: now})
+		samples[i] = x.lookAgain(looking, Question{Gate: gates[i], Began: since, Baking: since, At: now})
 	})
 	if err := x.mayGoOn(ctx); err != nil {
 		return err
@@ -41,4 +44,19 @@ func (x *execution) lookBeforehand(ctx context.Context) error {
 		}
 	}
 	return x.record(ctx, journal.Entry{Mark: journal.Beforehand, Samples: seen.take(now)})
+}
+
+// lookAgain takes a sample, and again while it is bad, as often as the gate has to be
+// bad to fail: one bad answer says nothing of a hub, now as little as in a bake.
+func (x *execution) lookAgain(ctx context.Context, q Question) Sample {
+	s := x.sample(ctx, q)
+	for n := 1; s.Verdict == Fail && n < q.Gate.Failures; n++ {
+		select {
+		case <-time.After(min(q.Gate.Interval, beforehandPause)):
+		case <-ctx.Done():
+			return Sample{Verdict: Inconclusive, Reason: s.Reason}
+		}
+		s = x.sample(ctx, q)
+	}
+	return s
 }

@@ -57,6 +57,34 @@ func TestBeforehand(t *testing.T) {
 	})
 }
 
+// TestBeforehandOneBadSample checks that a gate counts as bad beforehand when it is so
+// as often as it must be to fail, and not for one bad answer.
+func TestBeforehandOneBadSample(t *testing.T) {
+	for bad, want := range map[int]run.Verdict{0: run.Pass, 1: run.Pass, 2: run.Pass, 3: run.Fail} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			s := &stage{sample: func(time.Duration) (run.Sample, error) {
+				if asked++; asked <= bad {
+					return run.Sample{Verdict: run.Fail, Reason: "no answer"}, nil
+				}
+				return run.Sample{Verdict: run.Pass}, nil
+			}}
+			r := s.runner()
+			r.Verifies = verifies
+			warned := run.Pass
+			r.Notify = func(e run.Event) {
+				if _, isWarning := e.(run.Warned); isWarning {
+					warned = run.Fail
+				}
+			}
+			r.Execute(t.Context(), steps(alive, "a"), nil)
+			if warned != want {
+				t.Errorf("after %d bad samples it counts as %s, want %s", bad, warned, want)
+			}
+		})
+	}
+}
+
 // TestBeforehandHangs checks that a gate that hangs keeps a step from beginning for half
 // a minute at most, and looks back as far as a verification would.
 func TestBeforehandHangs(t *testing.T) {
