@@ -18,8 +18,12 @@ type PodsCheck struct {
 	MaxAge           time.Duration // of a user server; zero: any
 }
 
-// terminatingAfter is how long a pod may take to end before it counts as stuck.
-const terminatingAfter = 10 * time.Minute
+// How long a pod may take to end, and a user server to start, before it counts as
+// stuck.
+const (
+	terminatingAfter = 10 * time.Minute
+	startingAfter    = 5 * time.Minute
+)
 
 func (b *body) podsCheck() *PodsCheck {
 	p := b.block("pods")
@@ -43,6 +47,9 @@ func (b *body) podsCheck() *PodsCheck {
 	}
 	if check.TerminatingAfter == 0 {
 		check.TerminatingAfter = terminatingAfter
+	}
+	if check.Users && !p.has("pending_after") { // somebody always starts one
+		check.PendingAfter = startingAfter
 	}
 	if p.has("terminating_after") && !p.has("max_terminating") {
 		p.errorIn("terminating_after", "Attribute without effect", "It says which pods max_terminating counts. Write that too.")

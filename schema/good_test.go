@@ -195,3 +195,19 @@ func TestGoodRest(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestUserServersMayStart checks that a gate on user servers gives them time to start,
+// unless it says otherwise.
+func TestUserServersMayStart(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"users = true": 5 * time.Minute,
+		"users = true\n    pending_after = \"1m\"": time.Minute,
+		"users = true\n    pending_after = \"0s\"": 0,
+		"max_pending = 1":                          0,
+	} {
+		config := mustLoad(t, "-- main.hcl --\ngate \"g\" {\n  pods {\n    "+text+"\n  }\n}\n", Options{})
+		if got := config.Gates[0].Pods.PendingAfter; got != want {
+			t.Errorf("%s: pending after %s, want %s", text, got, want)
+		}
+	}
+}
