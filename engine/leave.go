@@ -30,7 +30,7 @@ var ErrGuarded = errors.New("denied by a guard")
 
 // ErrNoGuard says that what is to be overridden does not exist: a misspelt name must
 // not pass for a leave.
-var ErrNoGuard = errors.New("no such guard or policy")
+var ErrNoGuard = errors.New("no such guard, policy or rollout")
 
 // CheckOverrides returns an [ErrNoGuard] when the leave is to override what neither p
 // nor the config has. What the config has and p has not is no mistake.
@@ -40,7 +40,7 @@ func (e *Engine) CheckOverrides(p *plan.Plan) error { return e.checkOverrides(p,
 // for before was known then.
 func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 	planned := levels(p)
-	known := make(map[string]bool)
+	known, rollouts := make(map[string]bool), []string{}
 	for _, g := range e.Config.Guards {
 		guard := guardOf(g, e.Config)
 		known[guard.Address()] = true
@@ -50,6 +50,7 @@ func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 	}
 	for _, r := range e.Config.Rollouts {
 		known[r.Address.String()] = true
+		rollouts = append(rollouts, r.Address.String())
 	}
 	for _, site := range Sites(e.Config) {
 		known[plan.OneWay(site.Block)] = true
@@ -62,7 +63,12 @@ func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 			continue
 		}
 		has := "the plan has none"
-		if len(planned) > 0 {
+		switch isRollout := strings.HasPrefix(name, "rollout."); {
+		case isRollout && len(rollouts) > 0:
+			has = "the config has " + strings.Join(resource.Closest(name, rollouts), ", ")
+		case isRollout:
+			has = "the config has no rollout"
+		case len(planned) > 0:
 			has = "the plan has " + strings.Join(resource.Closest(name, slices.Collect(maps.Keys(planned))), ", ")
 		}
 		return fmt.Errorf("override %s: %w (%s)", name, ErrNoGuard, has)

@@ -191,7 +191,7 @@ func (g *accountGate) figures() string {
 				bad++
 			}
 		}
-		text += fmt.Sprintf(", %s, %d bad", count(n, "sample"), bad)
+		text += fmt.Sprintf(", %s kept, %d bad", count(n, "sample"), bad)
 		last := g.samples[n-1]
 		if last.Value != nil {
 			text += ", last " + number(*last.Value)

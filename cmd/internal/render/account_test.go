@@ -81,7 +81,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"<title>Run 20261121-120000-a1b2: rolled back</title>", "02-hub.prod/hub, hub_memory: fail, 10 samples, 3 bad, last 1008 against 700",
+		"<title>Run 20261121-120000-a1b2: rolled back</title>", "02-hub.prod/hub, hub_memory: fail, 10 samples kept, 3 bad, last 1008 against 700",
 		`class="bar rolling-back"`, `class="bar baking" style="left:16.575%`, "<svg ", "ada@&lt;laptop&gt;", "not begun",
 	} {
 		if !strings.Contains(got, want) {
