@@ -207,6 +207,9 @@ func StatusText(st Status, now time.Time, s Style) string {
 	switch {
 	case slices.Contains(st.UnderWay, st.Last.ID):
 		line += "under way"
+		if told := lastOrder(*st.Last); told != "" {
+			line += ", last told: " + flat(told)
+		}
 	case finished:
 		line += string(end.Outcome)
 		if end.Reason != "" {
@@ -223,6 +226,17 @@ func StatusText(st Status, now time.Time, s Style) string {
 		b.WriteString(wrap("unfinished run "+clean(id)+": hubcap resume "+clean(id)+", or hubcap rollback "+clean(id), "", s.width()))
 	}
 	return b.String()
+}
+
+// lastOrder returns what somebody told a run last, such as "pause by ada"; empty when
+// nobody told it anything.
+func lastOrder(r journal.Run) string {
+	for _, e := range slices.Backward(r.Entries) {
+		if e.Mark == journal.Ordered {
+			return e.Reason
+		}
+	}
+	return ""
 }
 
 // Ended says in one line how a run ended.

@@ -151,6 +151,13 @@ func TestHistory(t *testing.T) {
 		Clusters: []ClusterStatus{{Name: "prod", Where: "us-central1-a", Identity: "b6c1", Sessions: 412, Locked: "ada@lovelace since 2026-11-21T12:00:00Z, run 20261121-130000-77aa"}, {Name: "dr"}, {Name: "old", Trouble: "connect to old: unreachable"}},
 		Last:     &runs[1], Open: []string{runs[1].ID},
 	}, at(7200), Style{})+StatusText(Status{}, noon, Style{})+StatusText(Status{Last: &runs[1], UnderWay: []string{runs[1].ID}}, at(7200), Style{}))
+
+	paused := journal.Run{ID: "20261121-140000-1c1c", Kind: journal.ApplyRun, Started: at(0), Holder: "ci", Entries: []journal.Entry{
+		{Mark: journal.Ordered, Reason: "promote by ada"}, {Mark: journal.Ordered, Reason: "pause by bob: exams"}, {Mark: journal.Done, Step: "01-hub.prod/hub"},
+	}}
+	if text := StatusText(Status{Last: &paused, UnderWay: []string{paused.ID}}, at(60), Style{Width: 120}); !strings.Contains(text, "under way, last told: pause by bob: exams") {
+		t.Errorf("status of a paused run:\n%s", text)
+	}
 }
 
 // Markdown stays below GitHub's limit, whatever the plan.
