@@ -308,7 +308,7 @@ func (w *world) killedInOperation(t *testing.T, method, path string, version int
 	inject(t, fault{Method: method, Path: path, Kind: "stuck"})
 	p := w.begin(applier, "apply", "--auto-approve", of(version))
 	await(t, soon, "the operation", func() string {
-		if operations(t, "RUNNING") > 0 {
+		if operations(t)["RUNNING"] > 0 {
 			return ""
 		}
 		select {

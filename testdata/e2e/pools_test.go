@@ -65,15 +65,14 @@ func must(r *http.Request, err error) *http.Request {
 	return r
 }
 
-// operations counts the operations in that state.
-func operations(t *testing.T, status string) (n int) {
+// operations counts the operations in each state.
+func operations(t *testing.T) map[string]int {
 	t.Helper()
 	var state struct{ Operations []struct{ Status string } }
 	decode(t, string(emulator(t, "GET", "/_emulator/state", nil)), &state)
+	n := map[string]int{}
 	for _, o := range state.Operations {
-		if o.Status == status {
-			n++
-		}
+		n[o.Status]++
 	}
 	return n
 }
@@ -83,8 +82,11 @@ func operations(t *testing.T, status string) (n int) {
 func idle(t *testing.T) {
 	t.Helper()
 	await(t, time.Minute, "the cluster's operations", func() string {
-		if n := operations(t, "RUNNING") + operations(t, "PENDING"); n > 0 {
-			return fmt.Sprint(n, " still running")
+		// In one look: between two an operation would go from one state to the other.
+		n := operations(t)
+		delete(n, "DONE")
+		if len(n) > 0 {
+			return fmt.Sprint("still ", n)
 		}
 		return ""
 	})
