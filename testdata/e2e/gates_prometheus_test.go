@@ -401,6 +401,7 @@ func underloadImage(t *testing.T, w *watchtower) {
 }
 
 func stuckBuilds(t *testing.T, w *watchtower) {
+	w.load("lab", map[string]any{"build_share": 0.6}) // in one bake there must be builds enough to be stuck
 	before := w.deployments()
 	w.apply(4, "binder_image=1.0.1-buildstuck").has(t, "build-slots", "rolled back")
 	w.untouched(before, "lab/binder")
