@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hubcap/engine"
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -35,7 +36,6 @@ func TestBisect(t *testing.T) {
 		t.Run(culprit, func(t *testing.T) {
 			w := memory.New("prod", "default")
 			apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
-			before := w.Objects()
 			w.Broken = []string{culprit + ":2"}
 			e := newEngine(w, batchOf(func(string) string { return "2" }))
 			e.Config.Rollouts = []schema.Rollout{{
@@ -46,23 +46,7 @@ func TestBisect(t *testing.T) {
 			if n := len(p.Steps()); n != 1 || !p.Steps()[0].Bisect || len(p.Steps()[0].Parts()) != 5 {
 				t.Fatalf("plan of %d steps: %+v", n, p.Steps())
 			}
-			o, err := e.Apply(t.Context(), p)
-			if err != nil || o.Outcome != journal.WasRolledBack {
-				t.Fatalf("%+v, %v", o, err)
-			}
-			if diff := cmp.Diff(before, w.Objects()); diff != "" {
-				t.Errorf("world (-before +after):\n%s", diff)
-			}
-			runs, err := e.History(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			var found []string
-			for _, entry := range runs[len(runs)-1].Entries {
-				if entry.Mark == journal.Bisected {
-					found = append(found, entry.Reason)
-				}
-			}
+			found := bisected(t, w, e, p)
 			if len(found) != 1 || !strings.HasPrefix(found[0], culprit+" is the culprit, found with ") || !strings.HasSuffix(found[0], "--except hub.prod/"+culprit) {
 				t.Fatalf("found %q", found)
 			}
@@ -78,12 +62,35 @@ func TestBisect(t *testing.T) {
 	}
 }
 
+// bisected applies p, which fails and leaves the world as it was, and returns what was
+// found on the way.
+func bisected(t *testing.T, w *memory.World, e *engine.Engine, p *plan.Plan) (found []string) {
+	t.Helper()
+	before := w.Objects()
+	o, err := e.Apply(t.Context(), p)
+	if err != nil || o.Outcome != journal.WasRolledBack {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if diff := cmp.Diff(before, w.Objects()); diff != "" {
+		t.Errorf("world (-before +after):\n%s", diff)
+	}
+	runs, err := e.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range runs[len(runs)-1].Entries {
+		if entry.Mark == journal.Bisected {
+			found = append(found, entry.Reason)
+		}
+	}
+	return found
+}
+
 // TestBisectBlamesNobody lets the checks be inconclusive while the culprit is looked
 // for: a Prometheus that is down is nobody's fault.
 func TestBisectBlamesNobody(t *testing.T) {
 	w := memory.New("prod", "default")
 	apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
-	before := w.Objects()
 	w.Broken = []string{"proxy:2"}
 	w.Gate = func(plan.Gate, resource.Component) run.Sample {
 		return run.Sample{Verdict: run.Inconclusive, Reason: "no data"}
@@ -95,23 +102,7 @@ func TestBisectBlamesNobody(t *testing.T) {
 		Block: schema.Block{Address: resource.Address{Kind: "rollout", Name: "all"}}, Order: [][]resource.Address{{{Kind: "hub", Name: "prod"}}},
 		OnFailure: "rollback", Rollback: "component", Batch: true, Bisect: true, Gates: []resource.Address{gate.Address},
 	}}
-	o, err := e.Apply(t.Context(), mustPlan(t, e))
-	if err != nil || o.Outcome != journal.WasRolledBack {
-		t.Fatalf("%+v, %v", o, err)
-	}
-	if diff := cmp.Diff(before, w.Objects()); diff != "" {
-		t.Errorf("world (-before +after):\n%s", diff)
-	}
-	runs, err := e.History(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, entry := range runs[len(runs)-1].Entries {
-		if entry.Mark == journal.Bisected {
-			found = append(found, entry.Reason)
-		}
-	}
+	found := bisected(t, w, e, mustPlan(t, e))
 	if len(found) != 1 || strings.Contains(found[0], "culprit") || !strings.Contains(found[0], "no data") || !strings.Contains(found[0], "after 1 bake,") {
 		t.Errorf("found %q", found)
 	}

@@ -62,16 +62,7 @@ func (e *Engine) checkOverrides(p *plan.Plan, entries []journal.Entry) error {
 		if _, isPlanned := planned[name]; isPlanned || known[name] {
 			continue
 		}
-		has := "the plan has none"
-		switch isRollout := strings.HasPrefix(name, "rollout."); {
-		case isRollout && len(rollouts) > 0:
-			has = "the config has " + strings.Join(resource.Closest(name, rollouts), ", ")
-		case isRollout:
-			has = "the config has no rollout"
-		case len(planned) > 0:
-			has = "the plan has " + strings.Join(resource.Closest(name, slices.Collect(maps.Keys(planned))), ", ")
-		}
-		return fmt.Errorf("override %s: %w (%s)", name, ErrNoGuard, has)
+		return fmt.Errorf("override %s: %w; %s", name, ErrNoGuard, resource.Possible(name, slices.AppendSeq(rollouts, maps.Keys(planned))))
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ func TestCheckOverrides(t *testing.T) {
 		{"guard.nights", planned, ""}, // of the config, and not of the plan
 		{"policy.charts", planned, ""},
 		{"one_way.hub.prod", planned, ""},
-		{"guard.quite", planned, "override guard.quite: no such guard, policy or rollout (the plan has guard.quiet, guard.exams, rejected)"},
-		{"one_way.hub.prd", &plan.Plan{}, "no such guard, policy or rollout (the plan has none)"},
+		{"guard.quite", planned, "override guard.quite: no such guard, policy or rollout; possible are guard.quiet, guard.exams, rejected"},
+		{"one_way.hub.prd", &plan.Plan{}, "no such guard, policy or rollout; there is none"},
 	} {
 		e.Leave = engine.Leave{Overrides: map[string]string{test.name: "because"}}
 		err := e.CheckOverrides(test.plan)

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,7 +75,7 @@ func overlaid(o, over map[string]any) map[string]any {
 type poolShape struct {
 	Autoscaling struct {
 		Enabled                         bool
-		MaxNodeCount, TotalMaxNodeCount wholeNumber
+		MaxNodeCount, TotalMaxNodeCount json.Number
 	}
 	Locations []string
 	Config    struct {
@@ -86,14 +85,10 @@ type poolShape struct {
 	}
 }
 
-// A wholeNumber is one that JSON may have as a text.
-type wholeNumber int
-
-// UnmarshalJSON reads a number or a text with one.
-func (n *wholeNumber) UnmarshalJSON(text []byte) error {
-	f, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
-	*n = wholeNumber(f)
-	return err
+// countOf reads what GKE's JSON writes as a number or as a text; nothing is zero.
+func countOf(n json.Number) int {
+	f, _ := n.Float64()
+	return int(f)
 }
 
 // growing returns a pool to which nodes may be added, or nil.
@@ -107,7 +102,7 @@ func (f *furnished) growing(name string, o ours.Object) *growing {
 		return nil
 	}
 	zones := max(1, cmp.Or(len(shape.Locations), len(f.pools.Locations)))
-	p := &growing{name: name, most: cmp.Or(int(shape.Autoscaling.TotalMaxNodeCount), int(shape.Autoscaling.MaxNodeCount)*zones)}
+	p := &growing{name: name, most: cmp.Or(countOf(shape.Autoscaling.TotalMaxNodeCount), countOf(shape.Autoscaling.MaxNodeCount)*zones)}
 	for _, n := range f.nodes {
 		if n.Labels[labelPool] == name {
 			p.nodes++

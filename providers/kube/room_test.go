@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -239,6 +240,17 @@ func TestHeadroom(t *testing.T) {
 	} {
 		if got := headroom(test.status); got != test.want {
 			t.Errorf("%s: %d nodes, want %d", test.reason, got, test.want)
+		}
+	}
+}
+
+// TestBoundsOfPools checks that a bound counts however GKE writes it, and that none
+// is none.
+func TestBoundsOfPools(t *testing.T) {
+	for text, want := range map[string]int{`3`: 3, `"3"`: 3, `3.0`: 3, `null`: 0} {
+		var n json.Number
+		if err := json.Unmarshal([]byte(text), &n); err != nil || countOf(n) != want {
+			t.Errorf("%s is %d, %v; want %d", text, countOf(n), err, want)
 		}
 	}
 }

@@ -93,9 +93,11 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if p.Empty() {
 		return s.settled(asking, e, &scope{})
 	}
-	if err := s.mayPass(asking, e, p); err != nil {
+	left, err := s.mayPass(asking, e, p)
+	if err != nil {
 		return err
 	}
+	s.remind(left)
 	stop()
 	return s.carry(ctx, e, a, p)
 }
@@ -130,11 +132,12 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	if p.Empty() {
 		return s.settled(asking, e, sc)
 	}
-	if err := s.mayPass(asking, e, p); err != nil {
+	left, err := s.mayPass(asking, e, p)
+	if err != nil {
 		return err
 	}
 	if s.output == asJSON {
-		s.remind(asking, e)
+		s.remind(left)
 	}
 	if err := s.confirm(asking, a, "Carry out this plan? "+render.Footer(p), render.Impact(p)); err != nil {
 		return err

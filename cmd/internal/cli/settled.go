@@ -33,22 +33,23 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 }
 
 // mayPass ends an apply that would go on with a rollout past what was never checked,
-// whether that was selected or not. An incident has no time for that.
-func (s *session) mayPass(ctx context.Context, e *engine.Engine, p *plan.Plan) error {
+// whether that was selected or not. An incident has no time for that. It returns what
+// runs have left that the plan does not go past, to be told where the plan is not shown.
+func (s *session) mayPass(ctx context.Context, e *engine.Engine, p *plan.Plan) ([]engine.Unverified, error) {
 	all, err := e.Unverified(ctx)
 	if err != nil || e.Leave.Incident != "" {
-		return nil // whoever writes the journal finds out what is wrong with it
+		return all, nil // whoever writes the journal finds out what is wrong with it
 	}
 	past := e.GoesPast(p, all)
 	for _, u := range past {
 		if err := s.underWayNow(ctx, "apply", u.Run); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(past) == 0 {
-		return nil
+		return all, nil
 	}
-	return s.unsettled("nothing was changed, since this plan would go on past what was never checked:", past)
+	return nil, s.unsettled("nothing was changed, since this plan would go on past what was never checked:", past)
 }
 
 // within returns what of the runs a selection lets through. What cannot be told
@@ -104,13 +105,9 @@ func (s *session) unsettled(but string, left []engine.Unverified) error {
 	}), silently(c))
 }
 
-// remind tells, beside an apply whose plan is not shown, of runs that left something
-// that is not verified.
-func (s *session) remind(ctx context.Context, e *engine.Engine) {
-	left, err := e.Unverified(ctx)
-	if err != nil {
-		return // whoever writes the journal finds out
-	}
+// remind tells, beside an apply whose plan is not shown, what runs have left that is
+// not verified.
+func (s *session) remind(left []engine.Unverified) {
 	for _, u := range left {
 		s.warn("hubcap: %s", u)
 	}
