@@ -209,6 +209,9 @@ func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
+	if p.FormatVersion != plan.FormatVersion {
+		return nil, fmt.Errorf("%w: its format is %s, and only plans of format %s can be applied; plan again", plan.ErrDocument, p.FormatVersion, plan.FormatVersion)
+	}
 	// A plan that was carried out is stale by that, too: say the plainer thing.
 	runs, err := e.History(ctx)
 	if err != nil {

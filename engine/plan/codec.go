@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -131,8 +132,8 @@ func eachValue(p *Plan, visit func(v any) error) error {
 }
 
 // Decode parses a document. Sensitive values come back as [Masked]; [Unmask] puts
-// them back. A document that was changed since it was written, or that another
-// version wrote, is an [ErrDocument].
+// them back. A document that was changed since it was written, or whose version
+// this hubcap does not read, is an [ErrDocument].
 func Decode(document []byte) (*Plan, error) {
 	var p Plan
 	d := json.NewDecoder(bytes.NewReader(document))
@@ -144,7 +145,7 @@ func Decode(document []byte) (*Plan, error) {
 		return nil, fmt.Errorf("decode plan: %w: something follows it", ErrDocument)
 	}
 	if !readable(p.FormatVersion) {
-		return nil, fmt.Errorf("decode plan: %w: its format is %q, this hubcap reads %s", ErrDocument, p.FormatVersion, FormatVersion)
+		return nil, fmt.Errorf("decode plan: %w: its format is %q, this hubcap reads %s", ErrDocument, p.FormatVersion, strings.Join(readableVersions, " and "))
 	}
 	whole, err := normal(&p)
 	if err != nil {
@@ -159,14 +160,21 @@ func Decode(document []byte) (*Plan, error) {
 	return whole, nil
 }
 
-// readable reports whether this hubcap reads plans of format v: the same major
-// version and no later minor one.
+// readableVersions are the formats that this hubcap reads, each up to its minor version.
+// Only [FormatVersion] can be applied: what older versions wrote is shown, resumed and
+// rolled back.
+var readableVersions = []string{"1.0", FormatVersion}
+
+// readable reports whether this hubcap reads plans of format v: a major version that it
+// knows and no later minor one.
 func readable(v string) bool {
 	major, minor, found := strings.Cut(v, ".")
-	ourMajor, ourMinor, _ := strings.Cut(FormatVersion, ".")
 	n, err := strconv.Atoi(minor)
-	ours, _ := strconv.Atoi(ourMinor)
-	return found && err == nil && major == ourMajor && n >= 0 && n <= ours
+	return found && err == nil && n >= 0 && slices.ContainsFunc(readableVersions, func(known string) bool {
+		knownMajor, knownMinor, _ := strings.Cut(known, ".")
+		latest, _ := strconv.Atoi(knownMinor)
+		return major == knownMajor && n <= latest
+	})
 }
 
 // normal turns numbers and masks into what objects hold.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -144,8 +145,8 @@ func TestDecodeRefuses(t *testing.T) {
 	for reason, text := range map[string]string{
 		"nothing":                "",
 		"no JSON":                "plan",
-		"another major version":  strings.Replace(string(document), `"format_version": "1.0"`, `"format_version": "2.0"`, 1),
-		"a later minor version":  strings.Replace(string(document), `"format_version": "1.0"`, `"format_version": "1.9"`, 1),
+		"another major version":  strings.Replace(string(document), `"format_version": "2.0"`, `"format_version": "3.0"`, 1),
+		"a later minor version":  strings.Replace(string(document), `"format_version": "2.0"`, `"format_version": "2.9"`, 1),
 		"a changed image":        strings.Replace(string(document), `"h:2"`, `"evil:2"`, 1),
 		"a changed digest":       strings.Replace(string(document), `"$sensitive": "`, `"$sensitive": "0`, 1),
 		"something that follows": string(document) + "{}",
@@ -156,6 +157,28 @@ func TestDecodeRefuses(t *testing.T) {
 		}
 		if _, err := plan.Decode([]byte(text)); !errors.Is(err, plan.ErrDocument) {
 			t.Errorf("%s: Decode = %v, want ErrDocument", reason, err)
+		}
+	}
+}
+
+// TestDecodeReadsOlderVersions checks that what an earlier hubcap wrote is read as it
+// was meant, so that its runs can be shown, resumed and rolled back.
+func TestDecodeReadsOlderVersions(t *testing.T) {
+	document, err := os.ReadFile("testdata/plan_1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Decode(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rich(t)
+	if p.FormatVersion != "1.0" || len(p.Steps()) != len(want.Steps()) {
+		t.Errorf("read format %s with %d steps, want 1.0 with %d", p.FormatVersion, len(p.Steps()), len(want.Steps()))
+	}
+	for i, s := range p.Steps() {
+		if s.ID != want.Steps()[i].ID || len(s.Changes) != len(want.Steps()[i].Changes) {
+			t.Errorf("step %d is %s with %d changes, want %s with %d", i+1, s.ID, len(s.Changes), want.Steps()[i].ID, len(want.Steps()[i].Changes))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // FormatVersion is the version of the plan file and of the plan's JSON. A minor
 // step only adds keys.
-const FormatVersion = "1.0"
+const FormatVersion = "2.0"
 
 // A Plan is everything apply will do, in order. It is plain data: it holds no
 // clients, functions or interfaces, so that it can be printed, saved, compared
