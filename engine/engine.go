@@ -18,6 +18,7 @@ import (
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 	"hubcap/schema"
 )
 
@@ -38,6 +39,7 @@ type Cluster struct {
 	Locker  Locker
 	Store   Store
 	Keys    Keys   // nil: secrets leave no digests in plans
+	Seals   Seals  // nil: nothing is sealed, so nothing that asks for a seal is acted on
 	Orders  Orders // may be nil: then nobody can tell a run anything
 	Journal Journal
 }
@@ -48,6 +50,19 @@ type Keys interface {
 	Key(ctx context.Context) ([]byte, error)
 	// EnsureKey returns the key and draws it when there is none.
 	EnsureKey(ctx context.Context) ([]byte, error)
+}
+
+// Seals keeps the key pair under which what hubcap acts on later is sealed, one for
+// each cluster. Objects are sealed with the key of the cluster that they live in, a
+// run's records with that of the cluster that keeps its journal.
+type Seals interface {
+	// SigningKey returns the private half and draws it when there is none. It is for
+	// what applies: it publishes the public half, and tells when another one stood
+	// there.
+	SigningKey(ctx context.Context) (seal.Key, error)
+	// PublicKey returns the public half for readers; the zero key when there is none
+	// yet.
+	PublicKey(ctx context.Context) (seal.Public, error)
 }
 
 // A Census counts the people on a cluster.

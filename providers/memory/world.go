@@ -73,10 +73,14 @@ type state struct {
 	Census   resource.Census `json:"census"`
 	Runs     []*storedRun    `json:"runs,omitempty"`
 	Key      []byte          `json:"key,omitempty"`
-	Holder   *engine.Holder  `json:"holder,omitempty"`
-	Version  int64           `json:"version"`
-	Denied   map[string]bool `json:"denied,omitempty"` // kinds that may not be written
-	index    map[resource.ID]*record
+
+	SealKey    []byte `json:"seal_key,omitempty"`
+	SealPublic string `json:"seal_public,omitempty"`
+
+	Holder  *engine.Holder  `json:"holder,omitempty"`
+	Version int64           `json:"version"`
+	Denied  map[string]bool `json:"denied,omitempty"` // kinds that may not be written
+	index   map[resource.ID]*record
 }
 
 // A record is one object: what it is, and what hubcap wrote of it.
@@ -189,7 +193,7 @@ func (w *World) Cluster() *engine.Cluster {
 	return &engine.Cluster{
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
-		Locker: w, Store: w, Keys: w, Journal: w,
+		Locker: w, Store: w, Keys: w, Seals: w, Journal: w,
 		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }
@@ -231,7 +235,7 @@ func (w *World) do(ctx context.Context, call Call, effect func() error) error {
 // changes reports whether a call can change the world.
 func (c Call) changes() bool {
 	switch c.Name {
-	case "write", "create", "append", "key", "lock", "release":
+	case "write", "create", "append", "key", "seal", "lock", "release":
 		return true
 	}
 	return false

@@ -1,6 +1,6 @@
 // Package records keeps hubcap's own records in the cluster that they are about:
-// the journal of each run, the lock, and the key under which secrets are
-// digested.
+// the journal of each run, the lock, the key under which secrets are digested, and
+// the key pair of seals.
 //
 // Place in the pipeline: a provider beside run; it satisfies engine.Store and
 // engine.Locker. What lies where:
@@ -11,6 +11,8 @@
 //	Secret    hubcap-run-ID-secrets-N  what the document hides, in parts
 //	ConfigMap hubcap-run-ID-orders     what people tell the run while it is under way
 //	Secret    hubcap-key               the key of the digests
+//	Secret    hubcap-seal              the key that signs what hubcap acts on later
+//	ConfigMap hubcap-seal              its public half
 //	Lease     hubcap                   the lock
 package records
 
@@ -39,6 +41,9 @@ type Records struct {
 	namespace string
 	cluster   string // name of its block, for messages
 	keep      int    // runs kept; older finished ones are deleted
+
+	// Warn is told of what a person should know and no caller can: may be nil.
+	Warn func(text string)
 }
 
 // New returns the records in namespace. It makes no request.

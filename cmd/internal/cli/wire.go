@@ -110,6 +110,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		return nil, err
 	}
 	records := records.New(patient, namespace, name)
+	records.Warn = func(text string) { s.warn("hubcap: cluster %s: %s", name, text) }
 	s.peekAt(name, records.Held)
 	s.connected(name, client)
 	s.monitoring.add(c, client)
@@ -122,7 +123,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: room,
 		Checker: &kube.Preflight{Client: client, Namespace: namespace},
-		Locker:  records, Store: s.mirror(records, name), Keys: records, Orders: records, Journal: records,
+		Locker:  records, Store: s.mirror(records, name), Keys: records, Seals: records, Orders: records, Journal: records,
 	}, nil
 }
 
