@@ -71,6 +71,10 @@ type Entry struct {
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
 	Digest  string           `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
 	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
+
+	// Hidden are the sensitive values that the entry leaves out, by their places. The
+	// store keeps them with those of the plan, apart from the journal.
+	Hidden map[string]string `json:"-"`
 }
 
 // A Sample is one sample of one gate as it is kept.
@@ -109,6 +113,10 @@ type Run struct {
 
 	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode
 	Entries []Entry    `json:"entries"`
+
+	// Untrusted says why the run is shown and not acted on; empty when it is what
+	// hubcap wrote, as far as whoever read it can tell. It is never stored.
+	Untrusted string `json:"untrusted,omitempty"`
 }
 
 // Kind is what a run is for.

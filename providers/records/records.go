@@ -5,10 +5,10 @@
 // Place in the pipeline: a provider beside run; it satisfies engine.Store and
 // engine.Locker. What lies where:
 //
-//	ConfigMap hubcap-run-ID            the run and its entries, one key each
-//	ConfigMap hubcap-run-ID-entries-N  further entries of a long run
+//	ConfigMap hubcap-run-ID            the run and its entries, one key each; a large entry in several
+//	ConfigMap hubcap-run-ID-entries-N  further entries, in parts that are bounded by bytes
 //	ConfigMap hubcap-run-ID-plan-N     the plan's document, compressed, in parts
-//	Secret    hubcap-run-ID-secrets-N  what the document hides, in parts
+//	Secret    hubcap-run-ID-secrets-N  what the document and the entries hide, compressed, in parts
 //	ConfigMap hubcap-run-ID-orders     what people tell the run while it is under way
 //	Secret    hubcap-key               the key of the digests
 //	Secret    hubcap-seal              the key that signs what hubcap acts on later
@@ -20,6 +20,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,10 +41,13 @@ type Records struct {
 	client    kubernetes.Interface
 	namespace string
 	cluster   string // name of its block, for messages
-	keep      int    // runs kept; older finished ones are deleted
+	keep      int    // runs kept of each config; older ones that are at their end are deleted
 
 	// Warn is told of what a person should know and no caller can: may be nil.
 	Warn func(text string)
+
+	mu      sync.Mutex
+	endings map[string]ending // of the journals that were written or read here, by run
 }
 
 // New returns the records in namespace. It makes no request.

@@ -1,0 +1,279 @@
+package records
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/seal"
+)
+
+// The sizes of a journal's parts in bytes. A request that appends to a part rewrites
+// all of it in etcd, so parts are small. An entry that is larger than a piece is cut.
+const (
+	entriesSize = 256 << 10
+	pieceSize   = 128 << 10
+)
+
+// A piece is one key of a part: an entry, or a cut of a large one.
+type piece struct{ key, text string }
+
+func (p piece) size() int { return len(p.key) + len(p.text) }
+
+// An ending is where a journal ends: the last part and how many bytes it has.
+type ending struct{ part, size int }
+
+func entriesName(id string, part int) string {
+	if part == 0 {
+		return runName(id)
+	}
+	return fmt.Sprintf("%s-entries-%03d", runName(id), part)
+}
+
+// partNumber returns the number of the part of run id's journal that has this name.
+func partNumber(id, name string) (int, bool) {
+	number, found := strings.CutPrefix(name, runName(id)+"-entries-")
+	n, err := strconv.Atoi(number)
+	return n, found && err == nil && n > 0
+}
+
+// piecesOf encodes entries. A large one is cut into several pieces, each of which has
+// the digest of the whole in its key: what is left of a write that was cut off is
+// told from the pieces of another.
+func piecesOf(entries []journal.Entry) ([]piece, error) {
+	var all []piece
+	for _, e := range entries {
+		text, err := encodeEntry(e)
+		if err != nil {
+			return nil, err
+		}
+		key := fmt.Sprintf("%s%06d", entryPrefix, e.Seq)
+		if len(text) <= pieceSize {
+			all = append(all, piece{key, text})
+			continue
+		}
+		total, digest := (len(text)+pieceSize-1)/pieceSize, digestOf(text)
+		for i := range total {
+			cut := text[i*pieceSize : min(len(text), (i+1)*pieceSize)]
+			all = append(all, piece{fmt.Sprintf("%s-%s-%dof%d", key, digest, i+1, total), cut})
+		}
+	}
+	return all, nil
+}
+
+func digestOf(text string) string {
+	return seal.Digest([]byte(text))[:16]
+}
+
+// Append makes more entries of run id durable, in one request as long as they fit
+// into the part that it ends with. What the entries hide goes first.
+func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entry) error {
+	for _, e := range entries {
+		if err := r.createSecrets(ctx, id, fmt.Sprintf("-%06d", e.Seq), e.Hidden); err != nil {
+			return err
+		}
+	}
+	pieces, err := piecesOf(entries)
+	if err != nil {
+		return err
+	}
+	end, err := r.endingOf(ctx, id)
+	for len(pieces) > 0 && err == nil {
+		n, size := 0, end.size
+		for n < len(pieces) && (size+pieces[n].size() <= entriesSize || n == 0 && size == 0) {
+			size += pieces[n].size()
+			n++
+		}
+		if n > 0 {
+			err = r.appendTo(ctx, id, end.part, pieces[:n])
+		}
+		switch {
+		case n == 0, isTooLarge(err) && end.size > 0:
+			end, err = ending{part: end.part + 1}, nil
+		case err == nil:
+			end.size, pieces = size, pieces[n:]
+		}
+	}
+	if err != nil {
+		// It may have been written all the same: what follows goes to a part of its
+		// own, so that it wins over it.
+		r.setEnding(id, ending{part: end.part + 1})
+		return fmt.Errorf("append to journal of run %s: %w", id, err)
+	}
+	r.setEnding(id, end)
+	return nil
+}
+
+// isTooLarge reports whether an API server refused a part for its size: its
+// validation, etcd, or whatever is between.
+func isTooLarge(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	text := strings.ToLower(err.Error())
+	return apierrors.IsRequestEntityTooLargeError(err) || status.Status().Code == http.StatusRequestEntityTooLarge ||
+		apierrors.IsInvalid(err) && strings.Contains(text, "too long") || strings.Contains(text, "too large")
+}
+
+// endingOf returns where the journal of run id ends.
+func (r *Records) endingOf(ctx context.Context, id string) (ending, error) {
+	r.mu.Lock()
+	end, known := r.endings[id]
+	r.mu.Unlock()
+	if known {
+		return end, nil
+	}
+	_, end, err := r.read(ctx, id)
+	return end, err
+}
+
+func (r *Records) setEnding(id string, end ending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.endings == nil {
+		r.endings = map[string]ending{}
+	}
+	r.endings[id] = end
+}
+
+// appendTo adds pieces to a part of a journal, which it makes when it is a further
+// one and new.
+func (r *Records) appendTo(ctx context.Context, id string, part int, pieces []piece) error {
+	name, data := entriesName(id, part), make(map[string]string, len(pieces))
+	for _, p := range pieces {
+		data[p.key] = p.text
+	}
+	patch, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return err
+	}
+	parts := r.client.CoreV1().ConfigMaps(r.namespace)
+	_, err = parts.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if !apierrors.IsNotFound(err) || part == 0 {
+		return err
+	}
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}
+	if _, err := parts.Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
+		return err
+	}
+	return nil
+}
+
+// joined are the entries of a journal, put together from its parts.
+type joined struct {
+	found map[int]found
+	cuts  map[string]map[int]string // by the key of the whole, which has its digest
+	parts map[string]int            // of cuts: the last part that has one
+	end   ending
+	err   error
+}
+
+// A found entry is one text, and the part that it lies in.
+type found struct {
+	part int
+	text string
+}
+
+func (j *joined) add(part int, cm *corev1.ConfigMap) {
+	size := 0
+	for key, text := range cm.Data {
+		size += piece{key, text}.size()
+		if name, is := strings.CutPrefix(key, entryPrefix); is {
+			j.take(part, name, text)
+		}
+	}
+	if part >= j.end.part {
+		j.end = ending{part, size}
+	}
+}
+
+func (j *joined) take(part int, name, text string) {
+	whole, cut, isCut := cutName(name)
+	if !isCut {
+		j.keep(name, found{part, text})
+		return
+	}
+	if j.cuts == nil {
+		j.cuts, j.parts = map[string]map[int]string{}, map[string]int{}
+	}
+	if j.cuts[whole] == nil {
+		j.cuts[whole] = map[int]string{}
+	}
+	j.cuts[whole][cut], j.parts[whole] = text, max(part, j.parts[whole])
+}
+
+// cutName splits "000012-DIGEST-2of3" into "000012-DIGEST-3" and 2.
+func cutName(name string) (whole string, n int, isCut bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 {
+		return "", 0, false
+	}
+	at, total, isCut := strings.Cut(name[i+1:], "of")
+	n, err := strconv.Atoi(at)
+	return name[:i+1] + total, n, isCut && err == nil
+}
+
+// keep takes an entry for the journal's. When there are two of one number, the write
+// of the first had failed, as it seemed, and the one in the later part counts.
+func (j *joined) keep(number string, f found) {
+	seq, err := strconv.Atoi(number)
+	if err != nil {
+		j.err = cmp.Or(j.err, error(&undecodedError{"entry " + strconv.Quote(number)}))
+		return
+	}
+	if j.found == nil {
+		j.found = map[int]found{}
+	}
+	if before, has := j.found[seq]; !has || f.part > before.part {
+		j.found[seq] = f
+	}
+}
+
+// join puts the pieces of large entries together. An entry that is not whole was
+// being written when its run died: nothing was done yet of what it announces.
+func (j *joined) join() {
+	for _, whole := range slices.Sorted(maps.Keys(j.cuts)) {
+		number, rest, _ := strings.Cut(whole, "-")
+		digest, total, _ := strings.Cut(rest, "-")
+		n, err := strconv.Atoi(total)
+		if err != nil || len(j.cuts[whole]) != n {
+			continue
+		}
+		var text strings.Builder
+		for i := range n {
+			text.WriteString(j.cuts[whole][i+1])
+		}
+		if digestOf(text.String()) == digest {
+			j.keep(number, found{j.parts[whole], text.String()})
+		}
+	}
+}
+
+// entries returns what could be decoded, in order, and an error when not all could.
+func (j *joined) entries() ([]journal.Entry, error) {
+	j.join()
+	var all []journal.Entry
+	for _, seq := range slices.Sorted(maps.Keys(j.found)) {
+		var e journal.Entry
+		if err := json.Unmarshal([]byte(j.found[seq].text), &e); err != nil || e.Seq != seq {
+			j.err = cmp.Or(j.err, error(&undecodedError{fmt.Sprintf("entry %d", seq)}))
+			continue
+		}
+		all = append(all, e)
+	}
+	return all, j.err
+}
