@@ -219,7 +219,7 @@ func leaks(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
-	if len(secrets) < 4 {
+	if len(secrets) < 4 && len(args) == 1 {
 		ts.Fatalf("only %d secrets to look for: the world is not what this test is about", len(secrets))
 	}
 	files, leaked := 0, 0

@@ -60,9 +60,21 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 		c.Fields = Fields(o.Before.Unmarked(), o.Preview.Unmarked())
 	default:
 		c.Action, c.Before = resource.Update, o.Before
-		c.Fields = Fields(o.Before, o.Preview)
+		c.Fields = withoutMemory(Fields(o.Before, o.Preview))
 	}
 	return c, true
+}
+
+// withoutMemory leaves out that an object remembers other fields as sensitive, which
+// goes without saying where the fields themselves change.
+func withoutMemory(fields []resource.Field) []resource.Field {
+	rest := slices.DeleteFunc(slices.Clone(fields), func(f resource.Field) bool {
+		return strings.Contains(f.Path, resource.AnnotationSensitive)
+	})
+	if len(rest) == 0 {
+		return fields
+	}
+	return rest
 }
 
 // superseded returns the node pool of the same block that d comes beside: a new

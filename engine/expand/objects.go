@@ -115,7 +115,7 @@ func (m *maker) wanted(o resource.Object, component, place string) (resource.Des
 	}, true
 }
 
-// mark writes on the object whose it is. Pod templates are left alone: a mark
+// mark writes on the object whose it is, and which of its fields are sensitive. Pod templates are left alone: a mark
 // there would restart pods.
 func (m *maker) mark(d resource.Desired) {
 	d.Object.Set(m.settings.Name, "metadata", "labels", labelConfig)
@@ -124,6 +124,7 @@ func (m *maker) mark(d resource.Desired) {
 	if d.Protected {
 		d.Object.Set("true", "metadata", "annotations", annotationProtected)
 	}
+	resource.RememberSensitive(d.Object)
 }
 
 // scope gives a namespaced object its namespace, and takes it from one that can

@@ -9,9 +9,12 @@ import (
 
 // Digest returns the sha256 of o in hex, sensitive values included. It belongs
 // in [Applied] on the object itself, whose readers see the values anyway, and
-// nowhere else. Equal objects have equal digests.
+// nowhere else. Equal objects have equal digests. What an object remembers about
+// its sensitive fields is not in it: the marking of a value is no part of the value.
 func Digest(o Object) string {
-	text, err := json.Marshal(Reveal(o))
+	plain := Object(Reveal(o).(map[string]any))
+	forget(plain)
+	text, err := json.Marshal(plain)
 	if err != nil {
 		panic(fmt.Sprintf("resource.Digest: an object holds what is not JSON: %v", err))
 	}

@@ -177,6 +177,10 @@ type Applied struct {
 	Run    string    `json:"run"`
 	Commit string    `json:"commit,omitempty"`
 	Time   time.Time `json:"time"`
+
+	// Sensitive is the digest of what the object was to remember, see [Remembered];
+	// empty: nobody knows, an older version wrote it.
+	Sensitive string `json:"sensitive,omitempty"`
 }
 
 // Live is an object as it was last seen.

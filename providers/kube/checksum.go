@@ -20,10 +20,6 @@ import (
 // is noted on the object: as long as that is what is rendered, the configuration is
 // what it was, and the digest stays. Nothing is guessed later on.
 
-// AnnotationChecksums notes which digests on an object's pods were kept though
-// rendering gives others: the JSON of a map from annotation to what is rendered.
-const AnnotationChecksums = "hubcap.dev/checksums"
-
 const checksumPrefix = "checksum/"
 
 var templateNotes = []string{"spec", "template", "metadata", "annotations"}
@@ -40,7 +36,7 @@ func (s *survey) keepChecksums(i int) resource.Desired {
 		return d
 	}
 	known := map[string]string{}
-	if note := live.GetAnnotations()[AnnotationChecksums]; note != "" {
+	if note := live.GetAnnotations()[resource.AnnotationChecksums]; note != "" {
 		_ = json.Unmarshal([]byte(note), &known) // what cannot be read notes nothing
 	}
 	if claim := s.p.claim(live, d); claim.from != nil && !claim.from.Again && s.onlyChecksums(d, live) {
@@ -60,10 +56,21 @@ func (s *survey) keepChecksums(i int) resource.Desired {
 		panic("kube: encode a map of texts: " + err.Error())
 	}
 	d.Object = d.Object.Copy()
+	hides := false
 	for name := range kept {
-		d.Object.Set(have[name], append(templateNotes[:len(templateNotes):len(templateNotes)], name)...)
+		path := append(templateNotes[:len(templateNotes):len(templateNotes)], name)
+		var keep any = have[name]
+		if rendered, _ := d.Object.Value(path...); resource.HasSensitive(rendered) {
+			keep, hides = resource.Secret(have[name]), true
+		}
+		d.Object.Set(keep, path...)
 	}
-	setAnnotation(d.Object, AnnotationChecksums, string(note))
+	var noted any = string(note)
+	if hides {
+		noted = resource.Secret(string(note))
+	}
+	d.Object.Set(noted, "metadata", "annotations", resource.AnnotationChecksums)
+	resource.RememberSensitive(d.Object)
 	return d
 }
 
@@ -73,7 +80,7 @@ func checksums(o resource.Object) map[string]string {
 	all, _ := notes.(map[string]any)
 	found := map[string]string{}
 	for name, v := range all {
-		if text, isText := v.(string); isText && strings.HasPrefix(name, checksumPrefix) {
+		if text, isText := resource.Reveal(v).(string); isText && strings.HasPrefix(name, checksumPrefix) {
 			found[name] = text
 		}
 	}

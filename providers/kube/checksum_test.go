@@ -43,7 +43,7 @@ func TestKeepChecksums(t *testing.T) {
 	noted := func(digest, note string) *unstructured.Unstructured {
 		u := live(digest)
 		u.SetLabels(map[string]string{LabelConfig: "conf"})
-		u.SetAnnotations(map[string]string{AnnotationChecksums: note})
+		u.SetAnnotations(map[string]string{resource.AnnotationChecksums: note})
 		return u
 	}
 	const same = "{colour: blue, shape: round}"
@@ -76,7 +76,7 @@ func TestKeepChecksums(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tc.reason, is, tc.want)
 		}
 		rendered := checksums(tc.web.Object)["checksum/settings"]
-		note := got.Text("metadata", "annotations", AnnotationChecksums)
+		note := got.Text("metadata", "annotations", resource.AnnotationChecksums)
 		if wantNote := tc.want != rendered; wantNote != (note == `{"checksum/settings":"`+rendered+`"}`) || !wantNote && note != "" {
 			t.Errorf("%s: the note is %q", tc.reason, note)
 		}

@@ -24,11 +24,16 @@ type comparison struct {
 	owns   *fieldpath.Set // the fields that are ours now
 	gains  *fieldpath.Set // the fields that a take-over makes ours
 	fields *fieldpath.Set // all three together
+
+	veiled resource.Object // live, with what is sensitive marked; nil until it is asked for
 }
 
 // observe decides locally whether anything differs, and asks the server for a dry
 // run only then.
 func (c *comparison) observe(ctx context.Context) (*resource.Observation, error) {
+	if c.live != nil && c.desired.Presence != resource.Ensured && c.desired.GivesBack == nil {
+		c.desired.Object = resource.KeepSensitive(c.desired.Object, resource.Object(c.live.Object))
+	}
 	o := &resource.Observation{Desired: c.desired}
 	if c.live == nil {
 		return o, c.observeNew(ctx, o)
@@ -92,17 +97,44 @@ func (c *comparison) held() *fieldpath.Set {
 // same is the local decision that writing would change nothing: what is ours is
 // exactly what applying would make ours, and all of it has the wanted value.
 func (c *comparison) same() bool {
-	if !c.wants.Equals(c.owns) || c.live.GetLabels()[LabelConfig] != c.p.Owner {
+	wants, plain := c.wants, c.plain
+	if c.forgets() {
+		wants, plain = wants.Difference(sensitivePath), c.desired.Object.Copy()
+		delete(tableAt(plain, "metadata", "annotations"), resource.AnnotationSensitive)
+		plain = resource.Reveal(plain).(map[string]any)
+	}
+	if !wants.Equals(c.owns) || c.live.GetLabels()[LabelConfig] != c.p.Owner {
 		return false
 	}
-	return covers(restrict(c.live, c.owns), canonical(c.plain))
+	return covers(restrict(c.live, c.owns), canonical(plain))
 }
+
+// forgets reports an object that an older version wrote, which remembers nothing
+// about its sensitive fields. It gets that with the next write, and is written for no
+// such reason.
+func (c *comparison) forgets() bool {
+	last := applied(c.live)
+	return last != nil && last.Sensitive == "" && c.live.GetAnnotations()[resource.AnnotationSensitive] == ""
+}
+
+func tableAt(o resource.Object, path ...string) map[string]any {
+	v, _ := o.Value(path...)
+	table, _ := v.(map[string]any)
+	return table
+}
+
+// sensitivePath is where an object remembers its sensitive fields.
+var sensitivePath = fieldpath.NewSet(fieldpath.MakePathOrDie("metadata", "annotations", resource.AnnotationSensitive))
 
 // part returns the part of u that is ours or about to be, without our record.
 func (c *comparison) part(u *unstructured.Unstructured) resource.Object {
 	part := restrict(u, c.fields.Difference(appliedPath))
 	c.fillHoles(part)
-	return c.p.veilTree(part, isSecret(u), c.desired.Object)
+	v := veil{isSecret: isSecret(u)}
+	if c.live != nil { // what the server would make of it remembers what is wanted, and not what was
+		v = veilOf(c.live)
+	}
+	return c.p.veilTree(part, v, c.desired.Object)
 }
 
 func isSecret(u *unstructured.Unstructured) bool {

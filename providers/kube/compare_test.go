@@ -395,7 +395,7 @@ kind: Secret
 metadata: {name: s, annotations: {kubectl.kubernetes.io/last-applied-configuration: "{all of it}"}}
 data: {password: aHVzaC1odXNo}
 `)}
-	o := p.veil(u, nil)
+	o := p.veiled(u, nil)
 	if _, err := json.Marshal(o); err == nil {
 		t.Error("a veiled Secret can be encoded")
 	}
@@ -409,7 +409,7 @@ data: {password: aHVzaC1odXNo}
 	}
 	like := resource.Object{"spec": map[string]any{"env": []any{map[string]any{"name": "B", "value": resource.Secret("new-secret")}}}}
 	other := &unstructured.Unstructured{Object: tree(t, "{apiVersion: v1, kind: Pod, spec: {env: [{name: A, value: plain}, {name: B, value: old}]}}")}
-	env, _ := p.veil(other, like).Value("spec", "env")
+	env, _ := p.veiled(other, like).Value("spec", "env")
 	want := []any{map[string]any{"name": "A", "value": "plain"}, map[string]any{"name": "B", "value": resource.Secret("old")}}
 	if !resource.Equal(env, want) {
 		t.Errorf("veiled like desired: %v", env)

@@ -102,11 +102,14 @@ func hasBelow(set *fieldpath.Set, path fieldpath.Path) bool {
 
 func (c *comparison) foreignField(path fieldpath.Path, w writer, live any) resource.Foreign {
 	wanted, _ := at(c.desired.Object, path)
-	_, secret := wanted.(resource.Sensitive)
+	if c.veiled == nil {
+		c.veiled = c.p.veiled(c.live, c.desired.Object)
+	}
+	hidden, _ := at(c.veiled, path)
 	inSecret := isSecret(c.live) && path[0].FieldName != nil && *path[0].FieldName == "data"
-	if secret || inSecret {
+	if inSecret || resource.HasSensitive(wanted) || resource.HasSensitive(hidden) {
 		live = c.p.hide(live)
-		if !secret {
+		if _, secret := wanted.(resource.Sensitive); !secret {
 			wanted = c.p.hide(wanted)
 		}
 	}

@@ -36,6 +36,7 @@ func (p *Provider) prepare(d resource.Desired) resource.Object {
 	if d.Protected {
 		setAnnotation(o, AnnotationProtected, "true")
 	}
+	resource.RememberSensitive(o)
 	return o
 }
 
@@ -94,8 +95,9 @@ func (p *Provider) record(prepared resource.Object, id string) string {
 	if id != "" {
 		run = id
 	}
+	_, remembered := resource.Remembered(prepared)
 	text, err := json.Marshal(appliedMark{
-		Digest: resource.Digest(prepared), Run: run, Commit: commit, Time: p.now().UTC().Truncate(time.Second),
+		Digest: resource.Digest(prepared), Run: run, Commit: commit, Time: p.now().UTC().Truncate(time.Second), Sensitive: remembered,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("kube: encode applied mark: %v", err))
@@ -108,6 +110,8 @@ type appliedMark struct {
 	Run    string    `json:"run"`
 	Commit string    `json:"commit,omitempty"`
 	Time   time.Time `json:"time"`
+
+	Sensitive string `json:"sensitive,omitempty"` // see resource.Applied
 }
 
 // applied reads the annotation that stamp wrote; nil when there is none, or none
@@ -118,7 +122,7 @@ func applied(u *unstructured.Unstructured) *resource.Applied {
 	if text == "" || json.Unmarshal([]byte(text), &m) != nil {
 		return nil
 	}
-	return &resource.Applied{Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time}
+	return &resource.Applied{Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time, Sensitive: m.Sensitive}
 }
 
 // live describes an object as it was read. What desired marks as sensitive is
@@ -127,7 +131,7 @@ func (p *Provider) live(u *unstructured.Unstructured, desired resource.Object) *
 	l := &resource.Live{
 		ID:      p.id(u),
 		Owner:   u.GetLabels()[LabelConfig],
-		Object:  p.veil(u, desired),
+		Object:  p.veiled(u, desired),
 		Version: versionOf(u),
 		Applied: applied(u),
 	}

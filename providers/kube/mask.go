@@ -2,7 +2,6 @@ package kube
 
 import (
 	"encoding/base64"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,37 +13,46 @@ import (
 // messages: shorter ones would blot out ordinary words.
 const minSecret = 6
 
-// veil returns what was read, with everything marked that must not leave the
-// process: the data of a Secret, what kubectl keeps a copy of it in, and whatever
-// desired marks at the same place. It is a copy only where there is something to
-// mark: most objects hold no secret, and there may be many.
-func (p *Provider) veil(u *unstructured.Unstructured, desired resource.Object) resource.Object {
+// A veil says what of one live object must not leave the process.
+type veil struct {
+	isSecret bool
+	paths    []string // that the object remembers as sensitive
+	unknown  bool     // hubcap wrote the object, and nobody knows what of it is sensitive
+}
+
+// veilOf returns the veil of a live object. One of hubcap's whose memory is not the
+// one that was written with it (an older version wrote none, or somebody changed it)
+// is unknown.
+func veilOf(u *unstructured.Unstructured) veil {
+	paths, digest := resource.Remembered(resource.Object(u.Object))
+	v := veil{isSecret: isSecret(u), paths: paths}
+	switch last := applied(u); {
+	case last != nil:
+		v.unknown = last.Sensitive != digest
+	default:
+		_, v.unknown = u.GetLabels()[LabelConfig]
+	}
+	return v
+}
+
+// veiled returns what was read, with everything marked that must not leave the
+// process: the data of a Secret, what kubectl keeps a copy of it in, whatever desired
+// marks at the same place, and what the object remembers. It is a copy only where
+// there is something to mark: most objects hold no secret, and there may be many.
+func (p *Provider) veiled(u *unstructured.Unstructured, desired resource.Object) resource.Object {
+	v := veilOf(u)
 	_, byKubectl := u.GetAnnotations()[annotationKubectl]
-	if !isSecret(u) && !byKubectl && !hasSensitive(map[string]any(desired)) {
+	if !v.isSecret && !byKubectl && len(v.paths) == 0 && !v.unknown && !resource.HasSensitive(desired) {
 		return resource.Object(u.Object)
 	}
-	return p.veilTree(u.Object, isSecret(u), desired)
+	return p.veilTree(u.Object, v, desired)
 }
 
-func hasSensitive(v any) bool {
-	switch v := v.(type) {
-	case resource.Sensitive:
-		return true
-	case map[string]any:
-		for _, e := range v {
-			if hasSensitive(e) {
-				return true
-			}
-		}
-	case []any:
-		return slices.ContainsFunc(v, hasSensitive)
-	}
-	return false
-}
-
-func (p *Provider) veilTree(tree map[string]any, isSecret bool, desired resource.Object) resource.Object {
+// veilTree returns a copy of tree, a part of the object of v, with everything marked
+// that must not leave the process.
+func (p *Provider) veilTree(tree map[string]any, v veil, desired resource.Object) resource.Object {
 	o := resource.Object(resource.CopyValue(tree).(map[string]any))
-	if isSecret {
+	if v.isSecret {
 		for _, field := range []string{"data", "stringData"} {
 			if leaves, isMap := o[field].(map[string]any); isMap {
 				for key, v := range leaves {
@@ -53,11 +61,15 @@ func (p *Provider) veilTree(tree map[string]any, isSecret bool, desired resource
 			}
 		}
 	}
-	if v, exists := o.Value("metadata", "annotations", annotationKubectl); exists {
-		o.Set(p.hide(v), "metadata", "annotations", annotationKubectl)
+	if copied, exists := o.Value("metadata", "annotations", annotationKubectl); exists {
+		o.Set(p.hide(copied), "metadata", "annotations", annotationKubectl)
 	}
 	if desired != nil {
 		p.hideLike(map[string]any(o), map[string]any(desired))
+	}
+	resource.HideRemembered(o, v.paths, p.hide)
+	if v.unknown {
+		resource.HideUnknown(o, desired, p.hide)
 	}
 	return o
 }

@@ -196,7 +196,7 @@ func (c *comparison) merged() resource.Object {
 	live := restrict(c.live, kept)
 	merged := overlay(live, canonical(c.plain), c.plain).(map[string]any)
 	c.fillHoles(merged)
-	return c.p.veilTree(merged, isSecret(c.live), c.desired.Object)
+	return c.p.veilTree(merged, veilOf(c.live), c.desired.Object)
 }
 
 // overlay puts want, which is raw as the server would spell it, over have. What

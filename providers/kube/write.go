@@ -131,6 +131,7 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 	returns := change.GivesBack != nil
 	if !returns && (labelled(o) || change.ID.Kind != "Namespace") {
 		p.mark(o, change.Address, change.Component)
+		resource.RememberSensitive(o)
 	}
 	record := p.record(o, run.ID(ctx))
 	body := resource.Object(resource.Reveal(o).(map[string]any))

@@ -34,7 +34,7 @@ func (w *World) Read(ctx context.Context, desired []resource.Desired) (resource.
 func (w *World) live(r *record, like resource.Object) *resource.Live {
 	return &resource.Live{
 		ID: r.ID, Address: r.Address, Component: r.Component, Owner: r.Owner,
-		Object: hide(r.ID.Kind, r.Object, like), Version: strconv.FormatInt(r.Version, 10),
+		Object: r.hide(r.Object, like), Version: strconv.FormatInt(r.Version, 10),
 		Applied: r.Stamp, Protected: r.Protected,
 	}
 }
@@ -46,6 +46,8 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		o.Preview = d.Object
 		return o
 	}
+	d.Object = resource.KeepSensitive(d.Object, r.Object)
+	o.Desired = d
 	want := plain(d.Object)
 	o.Live = w.live(r, d.Object)
 	if d.Presence == resource.Ensured {
@@ -64,8 +66,8 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		o.Same = true
 		return o
 	}
-	o.Before = hide(d.ID.Kind, project(r.Object, r.Applied, want), d.Object)
-	o.Preview = hide(d.ID.Kind, project(applied(r.Object, r.Applied, want), r.Applied, want), d.Object)
+	o.Before = r.hide(project(r.Object, r.Applied, want), d.Object)
+	o.Preview = r.hide(project(applied(r.Object, r.Applied, want), r.Applied, want), d.Object)
 	o.Replace = immutable(d.ID, o.Before, o.Preview)
 	return o
 }
@@ -96,8 +98,8 @@ func (w *World) foreign(r *record, like resource.Object) []resource.Foreign {
 		by := r.Edits[name]
 		f := resource.Foreign{Path: name, Manager: cmp.Or(by.Manager, "unknown"), Time: by.Time, Wanted: v, Live: live}
 		marked, _ := like.Value(path...)
-		_, secret := marked.(resource.Sensitive)
-		if secret || r.ID.Kind == "Secret" {
+		hidden, _ := r.hide(r.Object, like).Value(path...)
+		if resource.HasSensitive(marked) || resource.HasSensitive(hidden) || r.ID.Kind == "Secret" {
 			f.Wanted, f.Live = resource.Secret(fmt.Sprint(v)), resource.Secret(fmt.Sprint(live))
 		}
 		fields = append(fields, f)
@@ -184,6 +186,12 @@ func (w *World) put(ctx context.Context, c resource.Change) {
 		r = &record{ID: c.ID}
 		w.insert(r)
 	}
+	after := c.After.Copy()
+	resource.RememberSensitive(after)
+	_, remembered := resource.Remembered(after)
+	if _, said := resource.Remembered(c.After); said != remembered {
+		remembered = "" // the object cannot remember what was not written into it
+	}
 	want := plain(c.After)
 	if c.Action == resource.Replace || c.Hook != nil {
 		r.Object, r.Applied = nil, nil
@@ -192,7 +200,7 @@ func (w *World) put(ctx context.Context, c resource.Change) {
 	r.Object = applied(r.Object, r.Applied, want)
 	r.Applied, r.Version = want, w.state.Version
 	r.Owner, r.Address, r.Component, r.Edits = w.Owner, c.Address, c.Component, nil
-	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now()}
+	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now(), Sensitive: remembered}
 	w.polled[c.ID] = 0
 }
 

@@ -154,11 +154,16 @@ func leaves(m map[string]any, path []string, visit func(path []string, v any)) {
 	}
 }
 
-// hide marks what is sensitive in a part of a live object: the data of Secrets,
-// and what like marks in the same place.
-func hide(kind string, part, like resource.Object) resource.Object {
+// hide marks what is sensitive in a part of the live object: the data of Secrets, what
+// like marks in the same place, and what the object remembers.
+func (r *record) hide(part, like resource.Object) resource.Object {
 	hidden, _ := hideValue(map[string]any(part), map[string]any(like)).(map[string]any)
-	if kind == "Secret" {
+	paths, digest := resource.Remembered(r.Object)
+	resource.HideRemembered(hidden, paths, resource.Hide)
+	if r.Stamp != nil && r.Stamp.Sensitive != digest {
+		resource.HideUnknown(hidden, like, resource.Hide)
+	}
+	if r.ID.Kind == "Secret" {
 		for _, key := range []string{"data", "stringData"} {
 			if data, isMap := hidden[key].(map[string]any); isMap {
 				for k, v := range data {
