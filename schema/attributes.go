@@ -217,18 +217,17 @@ func quoted(words []string) string {
 	return strings.Join(q, ", ")
 }
 
-// quantity returns a Kubernetes quantity that is not negative, as written.
-func (b *body) quantity(name string) string {
-	return b.checked(name, "Invalid quantity", func(s string) string {
-		q, err := apiresource.ParseQuantity(s)
-		switch {
-		case err != nil:
-			return "is not a Kubernetes quantity. " + quantityHint(s)
-		case q.Sign() < 0:
-			return "is negative."
-		}
-		return ""
-	})
+// quantityProblem says why a text is no Kubernetes quantity of something there can
+// be, "" when it is one.
+func quantityProblem(s string) string {
+	q, err := apiresource.ParseQuantity(s)
+	switch {
+	case err != nil:
+		return "is not a Kubernetes quantity. " + quantityHint(s)
+	case q.Sign() < 0:
+		return "is negative."
+	}
+	return ""
 }
 
 func quantityHint(s string) string {

@@ -18,6 +18,12 @@ var (
 	imageKeys = []string{"hub", "proxy", "binder", "singleuser", "dind", "image_cleaner", "user_scheduler"}
 )
 
+// HubKeys returns the keys that a map attribute of a hub takes: of "images", "qos"
+// or "node_pools".
+func HubKeys(attr string) []string {
+	return slices.Clone(map[string][]string{"images": imageKeys, "qos": qosKeys, "node_pools": poolKeys}[attr])
+}
+
 // imageReference is a repository with a tag or a digest.
 var imageReference = regexp.MustCompile(`^[a-z0-9]+([._:/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$`)
 

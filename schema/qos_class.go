@@ -1,6 +1,10 @@
 package schema
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
+
 	"github.com/zclconf/go-cty/cty"
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -12,10 +16,10 @@ func decodeQoSClass(b *body, header Block) entry {
 	q := &QoSClass{
 		Block:         header,
 		Mode:          QoSMode(b.word("mode", string(Guaranteed), string(MemoryGuaranteed), string(Burstable))),
-		CPURequest:    b.quantity("cpu_request"),
-		CPULimit:      b.quantity("cpu_limit"),
-		MemoryRequest: b.quantity("memory_request"),
-		MemoryLimit:   b.quantity("memory_limit"),
+		CPURequest:    b.resources("cpu_request"),
+		CPULimit:      b.resources("cpu_limit"),
+		MemoryRequest: b.resources("memory_request"),
+		MemoryLimit:   b.resources("memory_limit"),
 		PriorityClass: b.checked("priority_class", "Invalid name", objectName),
 	}
 	if q.Mode == "" {
@@ -26,10 +30,41 @@ func decodeQoSClass(b *body, header Block) entry {
 	return q
 }
 
+// resources decodes a quantity of cpu or of memory, whose units are not the same:
+// "512m" of memory is half a byte, and "1Gi" of cpu a billion cores.
+func (b *body) resources(name string) string {
+	return b.checked(name, "Invalid quantity", func(s string) string {
+		if problem := quantityProblem(s); problem != "" {
+			return problem
+		}
+		q := apiresource.MustParse(s)
+		unit := strings.TrimLeft(s, "+0123456789.")
+		if strings.HasPrefix(name, "memory") {
+			switch {
+			case unit == "m":
+				return `is memory in thousandths of a byte. ` + quantityHint(s)
+			case q.Sign() > 0 && q.CmpInt64(leastMemory) < 0:
+				return fmt.Sprintf("is memory of %d bytes, in which nothing runs: is a unit missing, as in %q?", q.Value(), s+"Mi")
+			}
+			return ""
+		}
+		if strings.ContainsAny(unit, "kKMGTPE") && !exponent.MatchString(unit) {
+			return `is cpu with a unit of memory. Write cpu in cores, as in "2" or "0.5", or in thousandths, as in "500m".`
+		}
+		return ""
+	})
+}
+
+// exponent is a power of ten, which is no unit.
+var exponent = regexp.MustCompile(`^[eE][+-]?[0-9]+$`)
+
+// leastMemory is less than any container can start with.
+const leastMemory = 1 << 20
+
 // pair fills the request and the limit of one resource from the short form and
 // from each other, and reports what contradicts.
 func (b *body) pair(name string, isEqual bool, request, limit *string) {
-	short := b.quantity(name)
+	short := b.resources(name)
 	for _, long := range []string{name + "_request", name + "_limit"} {
 		if short != "" && b.has(long) && (isEqual || long == name+"_request") {
 			b.errorIn(long, "Contradictory quantities", "%s says %s already. Write one of the two.", name, long)

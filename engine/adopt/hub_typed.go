@@ -3,6 +3,7 @@ package adopt
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,19 +162,41 @@ func (h *hub) limits(t *taking) {
 	one, _ := t.at(h.root, "config", "BinderHub", "per_repo_quota").(int64)
 	higher, _ := t.at(h.root, "config", "BinderHub", "per_repo_quota_higher").(int64)
 	t.whole(&a, "per_repo", h.root, 0, "config", "BinderHub", "per_repo_quota")
-	if higher == 0 || higher >= one {
+	if h.hasHigherQuotas() && (higher == 0 || higher >= one) {
 		t.whole(&a, "per_repo_higher", h.root, 0, "config", "BinderHub", "per_repo_quota_higher")
 	}
 	t.whole(&a, "total", h.root, 0, "config", "LaunchQuota", "total_quota")
 	h.block("limits", a)
 }
 
-// builder is the key of the daemon that builds, and of its folder on the node.
-func (h *hub) builder(t *taking) (daemon, folder string) {
-	if t.at(h.root, "imageBuilderType") == "pink" {
-		return "pink", "hostStorageDir"
+// hasHigherQuotas reports whether the values name repositories with a higher limit,
+// without which typed attributes refuse one.
+func (h *hub) hasHigherQuotas() bool {
+	config, _ := h.values.Value(append(slices.Clone(h.root), "config")...)
+	table, _ := config.(map[string]any)
+	for _, traits := range table {
+		traits, _ := traits.(map[string]any)
+		if list, _ := traits["high_quota_specs"].([]any); len(list) > 0 {
+			return true
+		}
 	}
-	return "dind", "hostLibDir"
+	return false
+}
+
+// builder is the key of the daemon that builds, and of its folder on the node; ""
+// where the node's own Docker does.
+func (h *hub) builder(t *taking) (daemon, folder string) {
+	kind, isComplete := h.release.Complete.Value(append(slices.Clone(h.root), "imageBuilderType")...)
+	if !isComplete {
+		kind = t.at(h.root, "imageBuilderType")
+	}
+	switch kind {
+	case "pink":
+		return "pink", "hostStorageDir"
+	case "dind":
+		return "dind", "hostLibDir"
+	}
+	return "", ""
 }
 
 func (h *hub) buildSlots(t *taking) {
@@ -183,7 +206,7 @@ func (h *hub) buildSlots(t *taking) {
 	t.seconds(&a, "max_age", h.root, 1, "config", "KubernetesCleaner", "max_age")
 	h.buildPool(t, &a)
 	daemon, folder := h.builder(t)
-	if dir, _ := t.at(h.root, daemon, folder).(string); len(dir) > 1 && dir[0] == '/' {
+	if dir, _ := t.at(h.root, daemon, folder).(string); daemon != "" && len(dir) > 1 && dir[0] == '/' {
 		a.add("host_lib_dir", quote(dir))
 		t.done(h.root, daemon, folder)
 	}
@@ -239,8 +262,11 @@ func (h *hub) imagePaths(t *taking) []struct {
 		{"image_cleaner", h.root, []string{"imageCleaner", "image"}},
 		{"dind", h.root, []string{daemon, "daemonset", "image"}},
 	}
-	if h.release.Hub != schema.BinderHub {
+	switch {
+	case h.release.Hub != schema.BinderHub:
 		all = all[:4]
+	case daemon == "":
+		all = all[:6]
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"slices"
+	"strings"
 
 	"hubcap/engine/expand"
 	"hubcap/engine/resource"
@@ -10,9 +11,8 @@ import (
 
 // A placed pool is one of the node pools being written, as hubs choose it.
 type placed struct {
-	block    string // "node_pool.user"
-	pool     schema.NodePool
-	selector map[string]any
+	block string // "node_pool.user"
+	pool  schema.NodePool
 }
 
 // place notes a pool, so that hubs can name it.
@@ -27,8 +27,20 @@ func (w *writing) place(block string, live resource.Live) {
 			taints = append(taints, schema.Taint{Key: o.Text("key"), Value: o.Text("value"), Effect: taintEffects[o.Text("effect")]})
 		}
 	}
+	kind, name, _ := strings.Cut(block, ".")
 	shape := schema.NodePool{PoolName: live.ID.Name, Labels: p.entries("config", "labels"), Taints: taints}
-	w.placed = append(w.placed, placed{block: block, pool: shape, selector: expand.PoolSelector(&shape)})
+	shape.Address = resource.Address{Kind: kind, Name: name}
+	w.placed = append(w.placed, placed{block: block, pool: shape})
+}
+
+// selector returns the labels that hubcap would choose a pool by, among all that
+// are written.
+func (w *writing) selector(p *placed) map[string]any {
+	pools := make([]schema.NodePool, len(w.placed))
+	for i := range w.placed {
+		pools[i] = w.placed[i].pool
+	}
+	return expand.PoolSelector(&p.pool, pools)
 }
 
 // chosenBy returns the pool that a node selector means, if it is just one.
@@ -36,7 +48,7 @@ func (w *writing) chosenBy(selector any) *placed {
 	var found *placed
 	for i := range w.placed {
 		p := &w.placed[i]
-		if !resource.Equal(selector, p.selector) {
+		if !resource.Equal(selector, w.selector(p)) {
 			continue
 		}
 		if found != nil {
@@ -52,20 +64,28 @@ type seat struct {
 	root        []string
 	selector    []string
 	tolerations []string
+	bare        bool // tolerates nothing by itself
+}
+
+// extra returns what hubcap adds to a seat's tolerations for a pool.
+func (s seat) extra(pool *schema.NodePool, purpose string) []any {
+	if s.bare {
+		return expand.Tolerations(pool.Taints)
+	}
+	return expand.PoolTolerations(pool, purpose)
 }
 
 // nodePools recognises where core and user pods run: the selectors, and the
 // tolerations beyond those that the charts have anyway, of one pool.
 func (h *hub) nodePools(t *taking) {
-	core := []seat{
-		{h.jupyter, []string{"hub", "nodeSelector"}, []string{"hub", "tolerations"}},
-		{h.jupyter, []string{"proxy", "chp", "nodeSelector"}, []string{"proxy", "chp", "tolerations"}},
-		{h.jupyter, []string{"scheduling", "userScheduler", "nodeSelector"}, []string{"scheduling", "userScheduler", "tolerations"}},
+	var core []seat
+	for _, part := range expand.CoreParts(h.release.Complete, h.jupyter) {
+		core = append(core, seat{root: h.jupyter, selector: append(slices.Clone(part), "nodeSelector"), tolerations: append(slices.Clone(part), "tolerations")})
 	}
 	if h.release.Hub == schema.BinderHub {
-		core = append(core, seat{h.root, []string{"nodeSelector"}, []string{"tolerations"}})
+		core = append(core, seat{root: h.root, selector: []string{"nodeSelector"}, tolerations: []string{"extraPodSpec", "tolerations"}, bare: true})
 	}
-	user := []seat{{h.jupyter, []string{"singleuser", "nodeSelector"}, []string{"singleuser", "extraTolerations"}}}
+	user := []seat{{root: h.jupyter, selector: []string{"singleuser", "nodeSelector"}, tolerations: []string{"singleuser", "extraTolerations"}}}
 	tree := map[string]any{}
 	for _, use := range []struct {
 		purpose string
@@ -90,9 +110,9 @@ func (h *hub) seated(t *taking, seats []seat, purpose string) *placed {
 	if p == nil {
 		return nil
 	}
-	extra := expand.PoolTolerations(&p.pool, purpose)
 	for _, s := range seats {
-		if !resource.Equal(t.at(s.root, s.selector...), p.selector) {
+		extra := s.extra(&p.pool, purpose)
+		if !resource.Equal(t.at(s.root, s.selector...), h.w.selector(p)) {
 			return nil
 		}
 		if len(extra) > 0 && !resource.Equal(t.at(s.root, s.tolerations...), extra) {
@@ -101,7 +121,7 @@ func (h *hub) seated(t *taking, seats []seat, purpose string) *placed {
 	}
 	for _, s := range seats {
 		t.done(s.root, s.selector...)
-		if len(extra) > 0 {
+		if len(s.extra(&p.pool, purpose)) > 0 {
 			t.done(s.root, s.tolerations...)
 		}
 	}
@@ -111,7 +131,7 @@ func (h *hub) seated(t *taking, seats []seat, purpose string) *placed {
 // buildPool recognises where builds run, which two settings have to say alike.
 func (h *hub) buildPool(t *taking, a *assignments) {
 	p := h.w.chosenBy(t.at(h.root, "config", "BinderHub", "build_node_selector"))
-	if p == nil || !resource.Equal(t.at(h.root, "config", "KubernetesBuildExecutor", "node_selector"), p.selector) {
+	if p == nil || !resource.Equal(t.at(h.root, "config", "KubernetesBuildExecutor", "node_selector"), h.w.selector(p)) {
 		return
 	}
 	a.add("node_pool", p.block)

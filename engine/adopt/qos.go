@@ -30,11 +30,14 @@ func (h *hub) qosPaths(t *taking) []struct {
 		{"user_scheduler", h.jupyter, []string{"scheduling", "userScheduler", "resources"}, []string{"scheduling", "userScheduler", "extraPodSpec"}},
 		{"placeholder", h.jupyter, []string{"scheduling", "userPlaceholder", "resources"}, []string{"scheduling", "userPlaceholder", "extraPodSpec"}},
 		{"binder", h.root, []string{"resources"}, []string{"extraPodSpec"}},
-		{"dind", h.root, []string{daemon, "resources"}, []string{daemon, "extraPodSpec"}},
 		{"build", h.root, []string{"config", "KubernetesBuildExecutor", "resources"}, nil},
+		{"dind", h.root, []string{daemon, "resources"}, []string{daemon, "extraPodSpec"}},
 	}
-	if h.release.Hub != schema.BinderHub {
+	switch {
+	case h.release.Hub != schema.BinderHub:
 		all = all[:4]
+	case daemon == "":
+		all = all[:6]
 	}
 	return all
 }

@@ -80,6 +80,8 @@ type Chart struct {
 	schemas     schemas
 	asking      sync.Once
 	asks        bool // see AsksRevision
+	defaulting  sync.Once
+	defaults    map[string]any // see Defaults
 }
 
 // Name returns the chart's name.

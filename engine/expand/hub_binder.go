@@ -1,8 +1,8 @@
 package expand
 
 import (
-	"strconv"
-	"time"
+	"fmt"
+	"slices"
 
 	"hubcap/schema"
 )
@@ -45,20 +45,27 @@ func (v *hubValues) binder() {
 	}
 }
 
-// repository continues a list of a provider's. What values files ban stays
-// banned.
+// repository continues a list of a provider's, whoever begins it: what is banned
+// stays banned. A provider's own list hides those of the classes above it, so the
+// nearest of these is continued where there is none.
 func (v *hubValues) repository(b schema.Block, match schema.RepoMatch, trait string, entry any) {
-	v.set("pattern", []any{entry}, "config", providerClasses[match.Provider], trait)
-	v.last(appending)
-	v.settings[len(v.settings)-1].block = b
+	class := providerClasses[match.Provider]
+	v.set("pattern", []any{entry}, "config", class, trait)
+	s := v.newest()
+	s.lay, s.block = appending, b
+	if class == "GistRepoProvider" {
+		s.inherits = append(s.inherits, v.own("config", "GitHubRepoProvider", trait))
+	}
+	s.inherits = append(s.inherits, v.own("config", "RepoProvider", trait))
 }
 
 func (v *hubValues) imageCache(cache *schema.ImageCache) {
 	v.set("prefix", cache.Prefix, "config", "BinderHub", "image_prefix")
-	v.settings[len(v.settings)-1].block = cache.Block
+	v.newest().block = cache.Block
 	if cache.BuildImage != "" {
 		v.set("build_image", cache.BuildImage, "config", "KubernetesBuildExecutor", "build_image")
-		v.settings[len(v.settings)-1].block = cache.Block
+		v.newest().block = cache.Block
+		v.binderRivals("build_image", "BinderHub")
 	}
 }
 
@@ -75,6 +82,8 @@ func (v *hubValues) limits() {
 	}
 	if l.Total != nil {
 		v.set("limits.total", *l.Total, "config", "LaunchQuota", "total_quota")
+		v.binderRivals("total_quota", "KubernetesLaunchQuota")
+		v.binderRivals("pod_quota", "BinderHub")
 	}
 }
 
@@ -91,13 +100,18 @@ func (v *hubValues) buildSlots() {
 	}
 	if s.MaxAge > 0 {
 		v.set("build_slots.max_age", seconds(s.MaxAge), "config", "KubernetesCleaner", "max_age")
+		v.binderRivals("build_max_age", "BinderHub")
 	}
 	if s.HostLibDir != "" {
+		daemon, isThere := v.daemon("build_slots.host_lib_dir")
+		if !isThere {
+			return
+		}
 		key := "hostLibDir"
-		if v.builder() == "pink" {
+		if daemon == "pink" {
 			key = "hostStorageDir"
 		}
-		v.set("build_slots.host_lib_dir", s.HostLibDir, v.builder(), key)
+		v.set("build_slots.host_lib_dir", s.HostLibDir, daemon, key)
 	}
 }
 
@@ -110,34 +124,48 @@ func (v *hubValues) imageCleaner() {
 		v.set("image_cleaner.enabled", *c.Enabled, "imageCleaner", "enabled")
 	}
 	if c.ThresholdType != "" {
-		v.set("image_cleaner.threshold_type", c.ThresholdType, "imageCleaner", "imageGCThresholdType")
+		v.cleaner("threshold_type", c.ThresholdType, "imageGCThresholdType", "THRESHOLD_TYPE")
 	}
 	if c.ThresholdHigh != nil {
-		v.set("image_cleaner.threshold_high", *c.ThresholdHigh, "imageCleaner", "imageGCThresholdHigh")
+		v.cleaner("threshold_high", *c.ThresholdHigh, "imageGCThresholdHigh", "THRESHOLD_HIGH")
 	}
 	if c.ThresholdLow != nil {
-		v.set("image_cleaner.threshold_low", *c.ThresholdLow, "imageCleaner", "imageGCThresholdLow")
+		v.cleaner("threshold_low", *c.ThresholdLow, "imageGCThresholdLow", "THRESHOLD_LOW")
 	}
-	if c.Delay > 0 {
-		v.set("image_cleaner.delay", seconds(c.Delay), "imageCleaner", "delay")
+	if v.isWritten("image_cleaner.delay") {
+		v.cleaner("delay", seconds(c.Delay), "delay", "DELAY_SECONDS")
 	}
 	if c.Cordon != nil {
 		v.set("image_cleaner.cordon", *c.Cordon, "imageCleaner", "cordon")
 	}
-	v.cleanerInterval(c.Interval)
+	if c.Interval > 0 {
+		v.cleaner("interval", seconds(c.Interval), "interval", "INTERVAL_SECONDS")
+	}
 }
 
-// cleanerInterval sets how often the cleaner looks. The upstream chart has no
-// value for it, but passes on environment variables.
-func (v *hubValues) cleanerInterval(interval time.Duration) {
-	switch {
-	case interval == 0:
-	case v.has("imageCleaner", "interval"):
-		v.set("image_cleaner.interval", seconds(interval), "imageCleaner", "interval")
-	default:
-		v.set("image_cleaner.interval", []any{map[string]any{
-			"name": "DOCKER_IMAGE_CLEANER_INTERVAL_SECONDS", "value": strconv.FormatInt(int64(interval/time.Second), 10),
-		}}, "imageCleaner", "extraEnv")
-		v.last(appending)
+// cleaner sets one of the image cleaner's variables: by the chart's value where it
+// has one, and in its environment where it has none or where that says otherwise.
+func (v *hubValues) cleaner(attr string, value any, key, variable string) {
+	attr, variable = "image_cleaner."+attr, "DOCKER_IMAGE_CLEANER_"+variable
+	hasValue := v.has("imageCleaner", key)
+	if hasValue {
+		v.set(attr, value, "imageCleaner", key)
 	}
+	environment, _ := v.known.Value(v.own("imageCleaner", "extraEnv")...)
+	if !hasValue || sets(environment, variable) {
+		v.set(attr, map[string]any{variable: fmt.Sprint(value)}, "imageCleaner", "extraEnv")
+		v.last(naming)
+	}
+}
+
+// sets reports whether an environment has a variable.
+func sets(environment any, variable string) bool {
+	if table, isTable := environment.(map[string]any); isTable {
+		return table[variable] != nil
+	}
+	list, _ := environment.([]any)
+	return slices.ContainsFunc(list, func(entry any) bool {
+		table, _ := entry.(map[string]any)
+		return table["name"] == variable
+	})
 }

@@ -54,31 +54,28 @@ func (v *hubValues) qos() {
 
 func (v *hubValues) componentQoS(attr, component string, path qosPath, class schema.QoSClass) {
 	if component == "dind" {
-		path.resources = []string{v.builder(), "resources"}
-		path.podSpec = []string{v.builder(), "extraPodSpec"}
-	}
-	set := v.set
-	if path.jupyter {
-		set = v.jupyterhub
-	}
-	if component == "image_cleaner" && !v.has(path.resources...) {
-		v.warn(attr, "Attribute without effect", "The chart has no value for the resources of the image cleaner.")
-		return
+		daemon, isThere := v.daemon(attr)
+		if !isThere {
+			return
+		}
+		path.resources = []string{daemon, "resources"}
+		path.podSpec = []string{daemon, "extraPodSpec"}
 	}
 	// The class says all there is to say, so what files say goes, and of the
 	// chart's defaults too.
 	said := resources(class)
-	root := v.root
+	set, full := v.set, v.own(path.resources...)
 	if path.jupyter {
-		root = v.jupyter
+		set, full = v.jupyterhub, v.hubs(path.resources...)
 	}
-	known, _ := v.known.Value(slices.Concat(root, path.resources)...)
-	set(attr, wholly(said, known), path.resources...)
+	defaults, _ := v.defaults.Value(full...)
+	set(attr, wholly(said, defaults), path.resources...)
 	if class.PriorityClass == "" {
 		return
 	}
 	if path.podSpec == nil {
-		v.warn(attr, "Attribute without effect", "BinderHub gives build pods no priority class.")
+		v.refuse(attr, "Attribute without effect",
+			"BinderHub gives build pods no priority class, and %s has one. Choose a class without priority_class.", class.Address)
 		return
 	}
 	set(attr, class.PriorityClass, append(slices.Clone(path.podSpec), "priorityClassName")...)
@@ -88,10 +85,18 @@ func (v *hubValues) componentQoS(attr, component string, path qosPath, class sch
 // Kubernetes (its G is a Gi), and placeholders take the same values as
 // Kubernetes's: bytes and cores mean the same to both.
 func (v *hubValues) userQoS(attr string, class schema.QoSClass) {
-	v.jupyterhub(attr, cores(class.CPURequest), "singleuser", "cpu", "guarantee")
-	v.jupyterhub(attr, cores(class.CPULimit), "singleuser", "cpu", "limit")
-	v.jupyterhub(attr, bytesOf(class.MemoryRequest), "singleuser", "memory", "guarantee")
-	v.jupyterhub(attr, bytesOf(class.MemoryLimit), "singleuser", "memory", "limit")
+	for _, amount := range []struct {
+		what, bound, trait string
+		value              any
+	}{
+		{"cpu", "guarantee", "cpu_guarantee", cores(class.CPURequest)},
+		{"cpu", "limit", "cpu_limit", cores(class.CPULimit)},
+		{"memory", "guarantee", "mem_guarantee", bytesOf(class.MemoryRequest)},
+		{"memory", "limit", "mem_limit", bytesOf(class.MemoryLimit)},
+	} {
+		v.jupyterhub(attr, amount.value, "singleuser", amount.what, amount.bound)
+		v.rivals(amount.trait, v.spawners()...)
+	}
 	if class.Mode == schema.Guaranteed {
 		// A pod is Guaranteed only when its init containers are: the one that
 		// blocks the cloud's metadata would make it Burstable.
@@ -99,6 +104,9 @@ func (v *hubValues) userQoS(attr string, class schema.QoSClass) {
 	}
 	if class.PriorityClass != "" {
 		v.jupyterhub(attr, class.PriorityClass, "hub", "config", "KubeSpawner", "priority_class_name")
+		if v.hub.Type == schema.BinderHub {
+			v.rivals("priority_class_name", "BinderSpawner")
+		}
 	}
 }
 
@@ -124,12 +132,12 @@ func resources(class schema.QoSClass) map[string]any {
 
 // wholly adds a null for everything that the resources do not set and that would
 // show through beneath them: the chart's defaults. A null that deletes nothing is
-// left out, because charts print it.
-func wholly(resources map[string]any, known any) map[string]any {
-	beneath, _ := known.(map[string]any)
+// left out, because charts print it, and an API server takes it for a zero.
+func wholly(resources map[string]any, defaults any) map[string]any {
+	beneath, _ := defaults.(map[string]any)
 	for _, half := range []string{"requests", "limits"} {
 		below, isBeneath := beneath[half]
-		if !isBeneath {
+		if !isBeneath || below == nil {
 			continue
 		}
 		table, isSet := resources[half].(map[string]any)
@@ -140,7 +148,7 @@ func wholly(resources map[string]any, known any) map[string]any {
 		amounts, _ := below.(map[string]any)
 		for _, name := range []string{"cpu", "memory"} {
 			_, isSet := table[name]
-			if _, shows := amounts[name]; shows && !isSet {
+			if amounts[name] != nil && !isSet {
 				table[name] = nil
 			}
 		}
