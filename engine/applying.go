@@ -76,7 +76,11 @@ func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*sessi
 	if err := e.allowed(ctx, p); err != nil {
 		return nil, nil, err
 	}
-	s, err := e.open(ctx, p, r)
+	home, err := e.home(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := e.open(ctx, home, r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -160,6 +160,7 @@ type Engine struct {
 	Notify   func(run.Event)     // may be nil; must not block
 	Leave    Leave
 
+	keys   keyring
 	expand func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) // nil: expand.All
 }
 

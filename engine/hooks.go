@@ -59,7 +59,7 @@ func (e *Engine) owed(ctx context.Context, runs []journal.Run) (map[resource.Add
 	owed := make(map[resource.Address]string)
 	settled := make(map[resource.Address]bool)
 	for _, r := range slices.Backward(runs) {
-		if r.Config != "" && r.Config != e.Config.Settings.Name {
+		if !e.isOwn(r) {
 			continue
 		}
 		if outcome, ended := journal.Ended(r.Entries); ended && outcome == journal.Succeeded {
@@ -68,15 +68,7 @@ func (e *Engine) owed(ctx context.Context, runs []journal.Run) (map[resource.Add
 		if r.Kind != journal.ApplyRun || !journal.Touched(r.Entries) {
 			continue
 		}
-		home, err := e.home()
-		if err != nil {
-			return nil, err
-		}
-		record, err := home.Store.Load(ctx, r.ID)
-		if err != nil {
-			return nil, err
-		}
-		p, err := plan.Decode(record.Document)
+		p, err := e.document(ctx, r.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -24,28 +25,41 @@ const orderEvery = 2 * time.Second
 
 // Order gives an order to run id of this config, which must be under way.
 func (e *Engine) Order(ctx context.Context, id string, o journal.Order) error {
-	home, err := e.home()
+	journals, err := e.journals(ctx)
 	if err != nil {
 		return err
 	}
+	for name, runs := range journals {
+		for _, r := range runs {
+			if r.ID == id && e.isOwn(r) {
+				return e.order(ctx, e.Clusters[name], r, o)
+			}
+		}
+	}
+	return fmt.Errorf("%s: run %s: %w", o.Kind, id, ErrNoRun)
+}
+
+// order gives an order to a run whose journal home keeps. Only who may apply can let a
+// run go on; everybody who may write to the journal can stop it.
+func (e *Engine) order(ctx context.Context, home *Cluster, r journal.Run, o journal.Order) error {
 	if home.Orders == nil {
 		return errors.New("cluster " + home.Name + " keeps no orders")
 	}
-	runs, err := e.own(ctx)
-	if err != nil {
-		return err
+	if outcome, ended := journal.Ended(r.Entries); ended {
+		return fmt.Errorf("%s: %w: run %s %s", o.Kind, ErrNothing, r.ID, ending(outcome))
 	}
-	for _, r := range runs {
-		if r.ID != id {
-			continue
-		}
-		if outcome, ended := journal.Ended(r.Entries); ended {
-			return fmt.Errorf("%s: %w: run %s %s", o.Kind, ErrNothing, id, ending(outcome))
-		}
-		o.By, o.Time = e.Holder, e.now().UTC()
-		return home.Orders.Order(ctx, id, o)
+	o.By, o.Time, o.Nonce = e.Holder, e.now().UTC(), rand.Text()
+	o = o.Bounded()
+	key, err := e.signingKey(ctx, home)
+	if err != nil && o.Kind == journal.Promote {
+		return fmt.Errorf("%s: only who may apply can let a run go on: %w", o.Kind, err)
 	}
-	return fmt.Errorf("%s: run %s: %w", o.Kind, id, ErrNoRun)
+	if err == nil {
+		if err := o.Sign(key, home.Identity, r); err != nil {
+			return err
+		}
+	}
+	return home.Orders.Order(ctx, r.ID, o)
 }
 
 // listen passes on the orders for the run until the session ends. Those that an
@@ -53,13 +67,12 @@ func (e *Engine) Order(ctx context.Context, id string, o journal.Order) error {
 // gone on with finds is passed over. Not being able to look stops nothing; it is told
 // once.
 func (s *session) listen(ctx context.Context) {
-	home, err := s.home()
-	if err != nil || home.Orders == nil {
+	if s.home.Orders == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { <-s.done; cancel() }()
-	l := listening{session: s, orders: home.Orders}
+	l := listening{session: s, orders: s.home.Orders}
 	if len(s.run.Entries) > 0 {
 		l.old = unknown
 	}

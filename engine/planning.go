@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -89,15 +88,6 @@ func (e *Engine) input() plan.Input {
 // names returns the names of the clusters in order.
 func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.Clusters)) }
 
-// home returns the cluster that keeps the journal and the key.
-func (e *Engine) home() (*Cluster, error) {
-	names := e.names()
-	if len(names) == 0 {
-		return nil, errors.New("find the journal: no cluster is connected")
-	}
-	return e.Clusters[names[0]], nil
-}
-
 // look fills in what has to be read from outside, all at once: the objects, the
 // people, the key and the measured times.
 func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.Desired) error {
@@ -113,9 +103,14 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	)
 	wait.Go(func() { reading, failed = observe.Read(ctx, e.readers(), desired) })
 	wait.Go(func() { census, blind = e.count(ctx) })
-	wait.Go(func() { in.Mask, keyless = e.mask(ctx) })
 	wait.Go(func() { runs, silent = e.History(ctx) })
+	if len(e.Clusters) == 1 { // otherwise the journals tell which of them has the key
+		wait.Go(func() { in.Mask, keyless = e.mask(ctx) })
+	}
 	wait.Wait()
+	if len(e.Clusters) > 1 {
+		in.Mask, keyless = e.mask(ctx)
+	}
 	if failed != nil {
 		return failed
 	}
@@ -125,16 +120,17 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	if silent != nil {
 		in.Warnings = append(in.Warnings, "measured times are left out: "+silent.Error())
 	}
-	in.Measured, in.Rejected = journal.Measured(runs), journal.Rejected(runs)
+	known := trusted(runs)
+	in.Measured, in.Rejected = journal.Measured(known), journal.Rejected(known)
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)
-	gone, err := e.vanished(ctx, in.Changes, runs)
+	gone, err := e.vanished(ctx, in.Changes, known)
 	if err != nil {
 		in.Warnings = append(in.Warnings, "objects that somebody deleted look as if they were new: "+err.Error())
 	}
 	in.Vanished = gone
-	if in.Owed, err = e.owed(ctx, runs); err != nil {
+	if in.Owed, err = e.owed(ctx, known); err != nil {
 		in.Warnings = append(in.Warnings, "hooks that a run before did not come to are left out: "+err.Error())
 	}
 	for _, u := range e.unverified(ctx, runs) {
@@ -179,9 +175,17 @@ func (e *Engine) count(ctx context.Context) (map[string]resource.Census, []resou
 
 // mask returns the mask of this config's plans.
 func (e *Engine) mask(ctx context.Context) (plan.Mask, error) {
-	home, err := e.home()
-	if err != nil || home.Keys == nil {
+	home, err := e.home(ctx)
+	if err != nil {
 		return plan.Mask{}, err
+	}
+	return maskOf(ctx, home)
+}
+
+// maskOf returns the mask of the plans whose journal a cluster keeps.
+func maskOf(ctx context.Context, home *Cluster) (plan.Mask, error) {
+	if home.Keys == nil {
+		return plan.Mask{}, nil
 	}
 	key, err := home.Keys.Key(ctx)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 )
 
 // cleanupTime bounds what is done after a run was told to stop.
@@ -27,8 +28,11 @@ type session struct {
 	locks []Lock
 	lost  chan struct{}
 	done  chan struct{} // ends the watch over the locks
+	home  *Cluster      // that keeps the run's journal
 	store Store
-	mu    sync.Mutex // of run.Entries
+	key   seal.Key      // of home, that seals what the run records
+	chain journal.Chain // of what was recorded
+	mu    sync.Mutex    // of run.Entries and chain
 	began time.Time
 
 	digests plan.Mask // under which the digests of steps are made
@@ -46,15 +50,12 @@ func (e *Engine) runID() string {
 	return e.now().UTC().Format("20060102-150405-") + hex.EncodeToString(random[:])
 }
 
-// open takes the locks of all clusters that p touches, in order, and checks that
-// they are the clusters that it was made for.
-func (e *Engine) open(ctx context.Context, p *plan.Plan, r journal.Run) (*session, error) {
-	home, err := e.home()
-	if err != nil {
-		return nil, err
-	}
+// open takes the locks of all clusters that the plan of r touches, in order, and checks
+// that they are the clusters that it was made for. home keeps the journal of r.
+func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*session, error) {
+	p := r.Plan
 	s := &session{
-		Engine: e, plan: p, run: r, store: home.Store, began: e.now(),
+		Engine: e, plan: p, run: r, home: home, store: home.Store, began: e.now(),
 		lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.lock(ctx); err != nil {
@@ -72,7 +73,7 @@ func (e *Engine) open(ctx context.Context, p *plan.Plan, r journal.Run) (*sessio
 }
 
 func (s *session) lock(ctx context.Context) error {
-	touched := []string{s.names()[0]} // home, whose journal is written
+	touched := []string{s.home.Name}
 	for _, step := range s.plan.Steps() {
 		for _, c := range step.Changes {
 			if !slices.Contains(touched, c.ID.Cluster) {
@@ -143,25 +144,57 @@ func (s *session) entries() []journal.Entry {
 
 // create makes the run durable, with its plan and what the plan hides.
 func (s *session) create(ctx context.Context) error {
-	home, err := s.home()
-	if err != nil {
-		return err
-	}
 	var m plan.Mask
-	if home.Keys != nil {
-		if m.Key, err = home.Keys.EnsureKey(ctx); err != nil {
+	var err error
+	if s.home.Keys != nil {
+		if m.Key, err = s.home.Keys.EnsureKey(ctx); err != nil {
 			return fmt.Errorf("draw the key of digests: %w", err)
 		}
+	}
+	if s.key, err = s.signingKey(ctx, s.home); err != nil {
+		return err
 	}
 	s.digests = m
 	document, secrets, err := plan.Encode(s.plan, m)
 	if err != nil {
 		return err
 	}
-	s.run.Entries = []journal.Entry{{Seq: 1, Time: s.now(), Mark: journal.RunStarted}}
+	s.run.DocumentDigest, s.run.SecretsDigest = seal.Digest(document), secretsDigest(m.Key, s.run.ID, secrets)
+	s.run.Entries = nil
+	if s.chain, err = s.run.Start(s.key, s.home.Identity); err != nil {
+		return err
+	}
+	first, chain, err := s.chain.Append(s.key, journal.Entry{Seq: 1, Time: s.now().UTC(), Mark: journal.RunStarted})
+	if err != nil {
+		return err
+	}
+	s.run.Entries, s.chain = []journal.Entry{first}, chain
 	if err := s.store.Create(ctx, s.run, document, secrets); err != nil {
 		return fmt.Errorf("create journal: %w", err)
 	}
+	return nil
+}
+
+// reread takes the run as its record is now: only what is read under the lock counts,
+// since the run may have gone on, or ended, meanwhile.
+func (s *session) reread(ctx context.Context) error {
+	record, err := s.store.Load(ctx, s.run.ID)
+	if err != nil {
+		return fmt.Errorf("load run %s: %w", s.run.ID, err)
+	}
+	if s.digests, err = maskOf(ctx, s.home); err != nil {
+		return err
+	}
+	if s.key, err = s.signingKey(ctx, s.home); err != nil {
+		return err
+	}
+	if s.chain, err = verifyRecord(record, s.key.Public(), s.home.Identity, s.digests.Key); err != nil {
+		return err
+	}
+	if record.Run.Seal != s.run.Seal {
+		return &UntrustedError{Run: s.run.ID, Reason: "its record was replaced while it was read"}
+	}
+	s.run.Entries = record.Run.Entries
 	return nil
 }
 
@@ -184,11 +217,27 @@ func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
 			entries[i].Digest = s.digest(entries[i].Step)
 		}
 	}
-	if err := s.store.Append(ctx, s.run.ID, entries...); err != nil {
+	sealed, chain, err := s.sealed(entries)
+	if err != nil {
 		return err
 	}
-	s.run.Entries = append(s.run.Entries, entries...)
+	if err := s.store.Append(ctx, s.run.ID, sealed...); err != nil {
+		return err
+	}
+	s.run.Entries, s.chain = append(s.run.Entries, entries...), chain
 	return nil
+}
+
+// sealed returns entries as they are stored, and the chain that ends with them.
+func (s *session) sealed(entries []journal.Entry) ([]journal.Entry, journal.Chain, error) {
+	sealed, chain := make([]journal.Entry, len(entries)), s.chain
+	for i, e := range entries {
+		var err error
+		if sealed[i], chain, err = chain.Append(s.key, e.Bounded()); err != nil {
+			return nil, chain, err
+		}
+	}
+	return sealed, chain, nil
 }
 
 // digest returns the digest of what a step wants.

@@ -13,17 +13,19 @@ import (
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 )
 
-// History returns the runs of all clusters, oldest first.
+// History returns the runs of all clusters, oldest first. Those that are not to be acted
+// on say so in Untrusted.
 func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
+	runs, err := e.journals(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []journal.Run
 	for _, name := range e.names() {
-		runs, err := e.Clusters[name].Store.Runs(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read journal of cluster %s: %w", name, err)
-		}
-		all = append(all, runs...)
+		all = append(all, runs[name]...)
 	}
 	slices.SortStableFunc(all, func(a, b journal.Run) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
@@ -32,19 +34,17 @@ func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
 }
 
 // Load returns run id with its plan; secrets are in it as they were. With an
-// empty id it is an [ErrNoRun].
+// empty id it is an [ErrNoRun]. A run that is not to be acted on says so in Untrusted.
 func (e *Engine) Load(ctx context.Context, id string) (journal.Run, error) {
-	for _, name := range e.names() {
-		record, err := e.Clusters[name].Store.Load(ctx, id)
-		if errors.Is(err, ErrNoRun) {
-			continue
-		}
-		if err != nil {
-			return journal.Run{}, fmt.Errorf("load run %s: %w", id, err)
-		}
-		return e.revive(ctx, record)
+	home, record, err := e.find(ctx, id)
+	if err != nil {
+		return journal.Run{}, err
 	}
-	return journal.Run{}, fmt.Errorf("load run %s: %w", id, ErrNoRun)
+	public, err := e.publicKey(ctx, home)
+	if err != nil {
+		record.Run.Untrusted = "its seal cannot be checked: " + err.Error()
+	}
+	return e.revive(ctx, home, record, public)
 }
 
 // Run returns run id without its plan, at less cost than Load: for whoever looks at it
@@ -64,35 +64,56 @@ func (e *Engine) Run(ctx context.Context, id string) (journal.Run, error) {
 // journal, and none may undo or go on with what is another's.
 func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
 	runs, err := e.History(ctx)
-	return slices.DeleteFunc(runs, func(r journal.Run) bool {
-		return r.Config != "" && r.Config != e.Config.Settings.Name
-	}), err
+	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.isOwn(r) }), err
 }
 
-// loadOwn is Load for a run of this config.
-func (e *Engine) loadOwn(ctx context.Context, id string) (journal.Run, error) {
-	r, err := e.Load(ctx, id)
-	if err == nil && r.Plan.Config != e.Config.Settings.Name {
-		return journal.Run{}, fmt.Errorf("load run %s: it is of config %q, and this is config %q", id, r.Plan.Config, e.Config.Settings.Name)
+// loadOwn is Load for a run of this config that is acted on, and returns the cluster
+// that keeps it. One that is not to be acted on is an [UntrustedError].
+func (e *Engine) loadOwn(ctx context.Context, id string) (journal.Run, *Cluster, error) {
+	home, record, err := e.find(ctx, id)
+	if err != nil {
+		return journal.Run{}, nil, err
 	}
-	return r, err
+	key, err := e.signingKey(ctx, home)
+	if err != nil {
+		return journal.Run{}, nil, fmt.Errorf("load run %s: %w", id, err)
+	}
+	r, err := e.revive(ctx, home, record, key.Public())
+	switch {
+	case err != nil:
+	case r.Untrusted != "":
+		err = &UntrustedError{Run: id, Reason: r.Untrusted}
+	case r.Plan.Config != e.Config.Settings.Name:
+		err = fmt.Errorf("load run %s: it is of config %q, and this is config %q", id, r.Plan.Config, e.Config.Settings.Name)
+	}
+	return r, home, err
 }
 
-// revive puts a stored run together again.
-func (e *Engine) revive(ctx context.Context, record Record) (journal.Run, error) {
+// revive puts a stored run together again, and says why it is not to be acted on when
+// its record is not sealed by the key of that cluster. Of what cannot be decoded there
+// is no plan.
+func (e *Engine) revive(ctx context.Context, home *Cluster, record Record, public seal.Public) (journal.Run, error) {
+	m, err := maskOf(ctx, home)
+	if err != nil {
+		return record.Run, err
+	}
+	if _, err := verifyRecord(record, public, home.Identity, m.Key); err != nil {
+		var untrusted *UntrustedError
+		if errors.As(err, &untrusted) {
+			record.Run.Untrusted = untrusted.Reason
+		}
+	}
 	r := record.Run
 	p, err := plan.Decode(record.Document)
-	if err != nil {
-		return r, fmt.Errorf("load run %s: %w", r.ID, err)
+	if err == nil {
+		err = plan.Unmask(p, m, func(place string) (string, bool) {
+			text, found := record.Secrets[place]
+			return text, found
+		})
 	}
-	m, err := e.mask(ctx)
-	if err != nil {
-		return r, err
+	if err != nil && r.Untrusted != "" {
+		return r, &UntrustedError{Run: r.ID, Reason: r.Untrusted}
 	}
-	err = plan.Unmask(p, m, func(place string) (string, bool) {
-		text, found := record.Secrets[place]
-		return text, found
-	})
 	if err != nil {
 		return r, fmt.Errorf("load run %s: %w", r.ID, err)
 	}
@@ -133,7 +154,7 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		}
 		id = runs[len(runs)-1].ID
 	}
-	r, err := e.loadOwn(ctx, id)
+	r, home, err := e.loadOwn(ctx, id)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -141,18 +162,12 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		return Outcome{}, err
 	}
 	ctx = run.WithID(ctx, r.ID)
-	s, err := e.open(ctx, r.Plan, r)
+	s, err := e.open(ctx, home, r)
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer s.close(ctx)
-	// Only what is read under the lock counts: the run may have ended meanwhile.
-	record, err := s.store.Load(ctx, id)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("load run %s: %w", id, err)
-	}
-	s.run.Entries = record.Run.Entries
-	if s.digests, err = s.mask(ctx); err != nil {
+	if err := s.reread(ctx); err != nil {
 		return Outcome{}, err
 	}
 	if !journal.Resumable(s.run.Entries) {
@@ -187,7 +202,7 @@ func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.loadOwn(ctx, id)
+	r, _, err := e.loadOwn(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"hubcap/engine/journal"
-	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 )
 
@@ -68,15 +67,7 @@ func lastWritten(r journal.Run, among map[resource.ID]bool) map[resource.ID]time
 
 // actions returns what the plan of a run was to do with each object.
 func (e *Engine) actions(ctx context.Context, run string) (map[resource.ID]resource.Action, error) {
-	home, err := e.home()
-	if err != nil {
-		return nil, err
-	}
-	record, err := home.Store.Load(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	p, err := plan.Decode(record.Document)
+	p, err := e.document(ctx, run)
 	if err != nil {
 		return nil, err
 	}

@@ -72,9 +72,7 @@ type Entry struct {
 	Digest  string           `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
 	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
 
-	// Hidden are the sensitive values that the entry leaves out, by their places. The
-	// store keeps them with those of the plan, apart from the journal.
-	Hidden map[string]string `json:"-"`
+	Seal string `json:"seal,omitempty"` // over this entry and all before it, see Chain
 }
 
 // A Sample is one sample of one gate as it is kept.
@@ -100,6 +98,8 @@ func (e Entry) Objects() []resource.ID {
 
 // A Run is one execution of a plan, or of the way back from one.
 type Run struct {
+	FormatVersion string `json:"format_version,omitempty"` // of the records; empty: 1.0, which had no seals
+
 	ID      string    `json:"id"` // "20261121-123456-3f2a"; sorts by time
 	Kind    Kind      `json:"kind"`
 	Config  string    `json:"config,omitempty"` // name of the config whose plan it is; clusters are shared
@@ -110,6 +110,10 @@ type Run struct {
 	PlanID      string    `json:"plan"`            // see plan.Plan.ID
 	PlanCreated time.Time `json:"plan_created"`    // with PlanID: a plan is used once
 	Steps       int       `json:"steps,omitempty"` // of the plan; zero in runs of versions that did not say
+
+	DocumentDigest string `json:"document_digest,omitempty"` // of the plan's document
+	SecretsDigest  string `json:"secrets_digest,omitempty"`  // of what the document hides, under the key of digests
+	Seal           string `json:"seal,omitempty"`            // over all of the above
 
 	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode
 	Entries []Entry    `json:"entries"`

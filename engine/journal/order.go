@@ -8,6 +8,9 @@ type Order struct {
 	By     string    `json:"by"` // user@host
 	Reason string    `json:"reason,omitempty"`
 	Time   time.Time `json:"time"`
+
+	Nonce string `json:"nonce,omitempty"` // another one in each order, so that a copy is told from a second order
+	Seal  string `json:"seal,omitempty"`  // of who may apply; whoever may only write to the journal has none
 }
 
 // OrderKind says what a run shall do.

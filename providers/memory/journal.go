@@ -47,16 +47,19 @@ func (s *storedRun) append(e journal.Entry) error {
 	return nil
 }
 
-func (s *storedRun) run() (journal.Run, error) {
+// run returns the run with what of its entries can be decoded.
+func (s *storedRun) run() journal.Run {
 	r := s.Run
-	for _, line := range s.Lines {
+	r.Untrusted = ""
+	for i, line := range s.Lines {
 		var e journal.Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return r, fmt.Errorf("decode run %s: %w", r.ID, err)
+			r.Untrusted = fmt.Sprintf("it cannot be read: entry %d is not what hubcap wrote", i+1)
+			continue
 		}
 		r.Entries = append(r.Entries, e)
 	}
-	return r, nil
+	return r
 }
 
 func (w *World) stored(id string) *storedRun {
@@ -89,11 +92,7 @@ func (w *World) Runs(ctx context.Context) ([]journal.Run, error) {
 	var runs []journal.Run
 	err := w.do(ctx, Call{Name: "runs"}, func() error {
 		for _, s := range w.state.Runs {
-			r, err := s.run()
-			if err != nil {
-				return err
-			}
-			runs = append(runs, r)
+			runs = append(runs, s.run())
 		}
 		return nil
 	})
@@ -108,9 +107,8 @@ func (w *World) Load(ctx context.Context, id string) (engine.Record, error) {
 		if s == nil {
 			return fmt.Errorf("load run %s: %w", id, engine.ErrNoRun)
 		}
-		r, err := s.run()
-		record = engine.Record{Run: r, Document: append([]byte(nil), s.Document...), Secrets: maps.Clone(s.Secrets)}
-		return err
+		record = engine.Record{Run: s.run(), Document: append([]byte(nil), s.Document...), Secrets: maps.Clone(s.Secrets)}
+		return nil
 	})
 	return record, err
 }

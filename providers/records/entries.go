@@ -79,13 +79,8 @@ func digestOf(text string) string {
 }
 
 // Append makes more entries of run id durable, in one request as long as they fit
-// into the part that it ends with. What the entries hide goes first.
+// into the part that it ends with.
 func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entry) error {
-	for _, e := range entries {
-		if err := r.createSecrets(ctx, id, fmt.Sprintf("-%06d", e.Seq), e.Hidden); err != nil {
-			return err
-		}
-	}
 	pieces, err := piecesOf(entries)
 	if err != nil {
 		return err
@@ -263,9 +258,28 @@ func (j *joined) join() {
 	}
 }
 
+// drop forgets what is left of writes that seemed to fail: whatever comes next is in a
+// later part, and stands for all of its number and behind it in the parts before.
+func (j *joined) drop() {
+	first := map[int]int{} // of each part
+	for seq, f := range j.found {
+		if n, has := first[f.part]; !has || seq < n {
+			first[f.part] = seq
+		}
+	}
+	for seq, f := range j.found {
+		for part, n := range first {
+			if part > f.part && seq >= n {
+				delete(j.found, seq)
+			}
+		}
+	}
+}
+
 // entries returns what could be decoded, in order, and an error when not all could.
 func (j *joined) entries() ([]journal.Entry, error) {
 	j.join()
+	j.drop()
 	var all []journal.Entry
 	for _, seq := range slices.Sorted(maps.Keys(j.found)) {
 		var e journal.Entry

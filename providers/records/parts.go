@@ -56,8 +56,8 @@ func (r *Records) createParts(ctx context.Context, id, record string, content []
 }
 
 // createSecrets spreads the values over as many Secrets as they need, whatever the
-// size of one. batch tells them from what else the run keeps.
-func (r *Records) createSecrets(ctx context.Context, id, batch string, secrets map[string]string) error {
+// size of one.
+func (r *Records) createSecrets(ctx context.Context, id string, secrets map[string]string) error {
 	if len(secrets) == 0 {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (r *Records) createSecrets(ctx context.Context, id, batch string, secrets m
 	n := 0
 	for part := range slices.Chunk(packed, partSize) {
 		s := &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: partName(id, secretParts+batch, n), Labels: labels(secretParts, id)},
+			ObjectMeta: metav1.ObjectMeta{Name: partName(id, secretParts, n), Labels: labels(secretParts, id)},
 			Data:       map[string][]byte{"part": part},
 		}
 		if _, err := r.client.CoreV1().Secrets(r.namespace).Create(ctx, s, metav1.CreateOptions{}); isFailed(err) {
@@ -105,26 +105,22 @@ func (r *Records) secrets(ctx context.Context, id string) (map[string]string, er
 	if err != nil {
 		return nil, fmt.Errorf("read secrets of run %s: %w", id, err)
 	}
-	values := map[string]string{}
-	batches := map[string]map[string][]byte{}
+	values, parts := map[string]string{}, map[string][]byte{}
 	for _, part := range list.Items {
-		if text, isOld := part.Data["values"]; isOld { // of version 1: each part was whole
-			if json.Unmarshal(text, &values) != nil {
-				return nil, &undecodedError{"secret " + part.Name}
-			}
-			continue
+		text, isWhole := part.Data["values"] // of version 1, or added later
+		switch {
+		case !isWhole:
+			parts[part.Name] = part.Data["part"]
+		case json.Unmarshal(text, &values) != nil:
+			return nil, &undecodedError{"secret " + part.Name}
 		}
-		batch := part.Name[:strings.LastIndex(part.Name, "-")+1]
-		if batches[batch] == nil {
-			batches[batch] = map[string][]byte{}
-		}
-		batches[batch][part.Name] = part.Data["part"]
 	}
-	for batch, parts := range batches {
-		text, err := unpack(inOrder(parts, batch))
-		if err != nil || json.Unmarshal(text, &values) != nil {
-			return nil, &undecodedError{"secret " + batch}
-		}
+	if len(parts) == 0 {
+		return values, nil
+	}
+	text, err := unpack(inOrder(parts, runName(id)+"-"+secretParts+"-"))
+	if err != nil || json.Unmarshal(text, &values) != nil {
+		return nil, &undecodedError{"secret " + partName(id, secretParts, 0)}
 	}
 	return values, nil
 }

@@ -33,7 +33,7 @@ func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, 
 	if err := r.createParts(ctx, run.ID, planParts, document); err != nil {
 		return err
 	}
-	if err := r.createSecrets(ctx, run.ID, "", secrets); err != nil {
+	if err := r.createSecrets(ctx, run.ID, secrets); err != nil {
 		return err
 	}
 	text, entries, err := encodeRun(run)

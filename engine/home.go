@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"hubcap/engine/journal"
+	"hubcap/engine/seal"
+)
+
+// isOwn reports whether a run is of this config. Version 1.0 did not always say; of what
+// cannot be read at all nobody knows.
+func (e *Engine) isOwn(r journal.Run) bool {
+	return r.Config == e.Config.Settings.Name || r.Config == "" && !r.Started.IsZero()
+}
+
+// home returns the cluster that keeps the journal and the key of digests of this config:
+// the first, by name, that has runs of it, and where none has any the first. So the
+// journal stays where it is when a cluster is added or renamed.
+func (e *Engine) home(ctx context.Context) (*Cluster, error) {
+	names := e.names()
+	if len(names) == 0 {
+		return nil, errors.New("find the journal: no cluster is connected")
+	}
+	if len(names) == 1 {
+		return e.Clusters[names[0]], nil
+	}
+	e.keys.mu.Lock()
+	known := e.Clusters[e.keys.home]
+	e.keys.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	if _, err := e.journals(ctx); err != nil {
+		return nil, err
+	}
+	e.keys.mu.Lock()
+	defer e.keys.mu.Unlock()
+	return e.Clusters[e.keys.home], nil
+}
+
+// journals returns the runs that each cluster keeps, and finds out which of them is home.
+func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error) {
+	names := e.names()
+	runs, errs := make([][]journal.Run, len(names)), make([]error, len(names))
+	public, keyErrs := make([]seal.Public, len(names)), make([]error, len(names))
+	var wait sync.WaitGroup
+	for i, name := range names {
+		c := e.Clusters[name]
+		wait.Go(func() {
+			if runs[i], errs[i] = c.Store.Runs(ctx); errs[i] != nil {
+				errs[i] = fmt.Errorf("read journal of cluster %s: %w", name, errs[i])
+			}
+		})
+		wait.Go(func() { public[i], keyErrs[i] = e.publicKey(ctx, c) })
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	all := make(map[string][]journal.Run, len(names))
+	for i, name := range names {
+		e.Clusters[name].trust(runs[i], public[i], keyErrs[i])
+		all[name] = runs[i]
+	}
+	e.setHome(all)
+	return all, nil
+}
+
+// setHome remembers which cluster is home. What is not to be acted on says so only where
+// nothing else does: in a journal of version 1.0.
+func (e *Engine) setHome(all map[string][]journal.Run) {
+	home, untrusted := "", ""
+	for _, name := range e.names() {
+		for _, r := range all[name] {
+			switch {
+			case !e.isOwn(r):
+			case r.Untrusted == "" && home == "":
+				home = name
+			case r.Untrusted != "" && untrusted == "":
+				untrusted = name
+			}
+		}
+	}
+	for _, name := range []string{home, untrusted, e.names()[0]} {
+		if name != "" {
+			e.keys.mu.Lock()
+			e.keys.home = name
+			e.keys.mu.Unlock()
+			return
+		}
+	}
+}
+
+// find returns the cluster that keeps run id, and its record, or [ErrNoRun].
+func (e *Engine) find(ctx context.Context, id string) (*Cluster, Record, error) {
+	for _, name := range e.names() {
+		record, err := e.Clusters[name].Store.Load(ctx, id)
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		if err != nil {
+			return nil, record, fmt.Errorf("load run %s: %w", id, err)
+		}
+		return e.Clusters[name], record, nil
+	}
+	return nil, Record{}, fmt.Errorf("load run %s: %w", id, ErrNoRun)
+}
