@@ -37,7 +37,7 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 	if err != nil {
 		return Outcome{}, err
 	}
-	ctx = run.WithID(ctx, s.run.ID)
+	ctx = s.bind(ctx)
 	defer s.close(ctx)
 	s.tell(run.RunBegan{Run: s.run.ID, Kind: s.run.Kind, Plan: p})
 	runner := s.runner(s)
@@ -84,7 +84,7 @@ func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*sessi
 	if err != nil {
 		return nil, nil, err
 	}
-	sights, err := s.ready(ctx)
+	sights, err := s.ready(s.bind(ctx))
 	if err != nil {
 		s.close(ctx)
 		return nil, nil, err
@@ -132,6 +132,7 @@ func (s *session) unused(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
+	s.earlier = runs
 	return used(runs, s.plan)
 }
 

@@ -87,15 +87,24 @@ type Holder struct {
 
 // A Locker keeps two runs from one cluster.
 type Locker interface {
-	// Lock takes the cluster's lock or returns a [*LockedError].
+	// Lock takes the cluster's lock or returns a [*LockedError]. It does not wait, but
+	// it remembers: a lock that is asked for again and again, and is not renewed
+	// meanwhile for as long as it lasts, is taken from whoever had it.
 	Lock(ctx context.Context, h Holder) (Lock, error)
 }
 
 // A Lock is held until it is released or lost.
 type Lock interface {
-	// Lost is closed when the lock could not be renewed in time: the run must
-	// stop at the next edge.
+	// Lost is closed when the lock could not be renewed in time, or is somebody
+	// else's: nothing more may be written.
 	Lost() <-chan struct{}
+	// Deadline is when writes have to have ended unless the lock is renewed until
+	// then, by the clock of this process and well before anybody else may take it. It
+	// lies in the past once the lock is lost.
+	Deadline() time.Time
+	// Number says how many times the lock has changed hands: of two runs the later one
+	// has the higher number, whatever their clocks say.
+	Number() int64
 	Release(ctx context.Context) error
 }
 
@@ -103,7 +112,10 @@ type Lock interface {
 type LockedError struct {
 	Cluster string
 	Holder  Holder
-	Renewed time.Time
+	Renewed time.Time // by the holder's clock: for people
+
+	Renewing bool          // it was renewed while it was watched: its holder is alive
+	Wait     time.Duration // after which it may be taken unless it is renewed; zero when that is unknown
 }
 
 func (e *LockedError) Error() string {

@@ -26,10 +26,14 @@ type session struct {
 	plan  *plan.Plan
 	run   journal.Run
 	locks []Lock
+	first Lock // of home
 	lost  chan struct{}
 	done  chan struct{} // ends the watch over the locks
 	home  *Cluster      // that keeps the run's journal
 	store Store
+
+	earlier []journal.Run // in home's journal when this one began
+
 	key   seal.Key      // of home, that seals what the run records
 	chain journal.Chain // of what was recorded
 	mu    sync.Mutex    // of run.Entries and chain
@@ -51,7 +55,8 @@ func (e *Engine) runID() string {
 }
 
 // open takes the locks of all clusters that the plan of r touches, in order, and checks
-// that they are the clusters that it was made for. home keeps the journal of r.
+// that they are the clusters that it was made for. home keeps the journal of r. What is
+// done on behalf of the session is done with its context: see [session.bind].
 func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*session, error) {
 	p := r.Plan
 	s := &session{
@@ -88,15 +93,64 @@ func (s *session) lock(ctx context.Context) error {
 		if c == nil {
 			return fmt.Errorf("lock cluster %s: it is not connected", name)
 		}
-		l, err := c.Locker.Lock(ctx, holder)
+		l, err := s.acquire(ctx, c, holder)
 		if err != nil {
 			return err
 		}
 		s.locks = append(s.locks, l)
+		if name == s.home.Name {
+			s.first = l
+		}
 	}
 	s.watch()
-	s.listen(ctx)
+	s.listen(s.bind(ctx))
 	return nil
+}
+
+// lockEvery is the pause between two looks at a lock that is waited for, and tellEvery
+// that between two lines about it.
+const (
+	lockEvery = time.Second
+	tellEvery = 15 * time.Second
+)
+
+// acquire takes one lock. One that nobody renews is waited for: its holder may have died,
+// and it lasts for so long. One that is renewed meanwhile is held.
+func (s *session) acquire(ctx context.Context, c *Cluster, h Holder) (Lock, error) {
+	var told time.Time
+	for {
+		l, err := c.Locker.Lock(ctx, h)
+		var locked *LockedError
+		if !errors.As(err, &locked) || locked.Renewing || locked.Wait <= 0 {
+			return l, err
+		}
+		if now := time.Now(); now.Sub(told) >= tellEvery {
+			told = now
+			s.tell(run.Noted{Text: fmt.Sprintf("%v; it is taken in %s unless that run turns out to be alive",
+				locked, max(locked.Wait.Round(time.Second), time.Second))})
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(min(lockEvery, locked.Wait)):
+		}
+	}
+}
+
+// bind returns the context of all that is done under the session's locks.
+func (s *session) bind(ctx context.Context) context.Context {
+	return run.WithLock(run.WithID(ctx, s.run.ID), s.deadline)
+}
+
+// deadline returns when the first of the locks has to be renewed.
+func (s *session) deadline() time.Time {
+	var first time.Time
+	for i, l := range s.locks {
+		if d := l.Deadline(); i == 0 || d.Before(first) {
+			first = d
+		}
+	}
+	return first
 }
 
 // watch closes s.lost when any of the locks is lost.
@@ -116,7 +170,7 @@ func (s *session) watch() {
 // close releases the locks, also after ctx was cancelled.
 func (s *session) close(ctx context.Context) {
 	close(s.done)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	ctx, cancel := context.WithTimeout(run.WithoutLock(context.WithoutCancel(ctx)), cleanupTime)
 	defer cancel()
 	for _, l := range slices.Backward(s.locks) {
 		if err := l.Release(ctx); err != nil {
@@ -154,6 +208,8 @@ func (s *session) create(ctx context.Context) error {
 	if s.key, err = s.signingKey(ctx, s.home); err != nil {
 		return err
 	}
+	s.home.trust(s.earlier, s.key.Public(), nil)
+	s.run.Number = journal.Next(s.first.Number(), s.earlier)
 	s.digests = m
 	document, secrets, err := plan.Encode(s.plan, m)
 	if err != nil {
@@ -256,7 +312,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 		targets[name] = c.target()
 	}
 	return &run.Runner{
-		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Guard: s.guard, Now: s.now,
+		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Deadline: s.deadline, Guard: s.guard, Now: s.now,
 		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(),
 	}
 }
@@ -315,6 +371,10 @@ func (s *session) finish(ctx context.Context, r run.Result) (Outcome, error) {
 		o.Outcome = journal.WasHeld
 		s.ended(o)
 		return o, r.Err
+	}
+	if errors.Is(r.Err, run.ErrLost) { // whoever has the lock now has the journal
+		s.ended(o)
+		return o, fmt.Errorf("%w: %w", ErrInterrupted, r.Err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()

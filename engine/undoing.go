@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,14 +22,11 @@ func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []journal.Run
+	var all [][]journal.Run
 	for _, name := range e.names() {
-		all = append(all, runs[name]...)
+		all = append(all, runs[name])
 	}
-	slices.SortStableFunc(all, func(a, b journal.Run) int {
-		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
-	})
-	return all, nil
+	return journal.Merge(all...), nil
 }
 
 // Load returns run id with its plan; secrets are in it as they were. With an
@@ -161,11 +157,11 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	if err := e.checkOverrides(r.Plan, r.Entries); err != nil {
 		return Outcome{}, err
 	}
-	ctx = run.WithID(ctx, r.ID)
-	s, err := e.open(ctx, home, r)
+	s, err := e.open(run.WithID(ctx, r.ID), home, r)
 	if err != nil {
 		return Outcome{}, err
 	}
+	ctx = s.bind(ctx)
 	defer s.close(ctx)
 	if err := s.reread(ctx); err != nil {
 		return Outcome{}, err

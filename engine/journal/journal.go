@@ -100,12 +100,17 @@ func (e Entry) Objects() []resource.ID {
 type Run struct {
 	FormatVersion string `json:"format_version,omitempty"` // of the records; empty: 1.0, which had no seals
 
-	ID      string    `json:"id"` // "20261121-123456-3f2a"; sorts by time
+	ID      string    `json:"id"` // "20261121-123456-3f2a": the time is for people, see Number
 	Kind    Kind      `json:"kind"`
 	Config  string    `json:"config,omitempty"` // name of the config whose plan it is; clusters are shared
 	Holder  string    `json:"holder"`           // user@host, and the CI job if any
-	Started time.Time `json:"started"`
+	Started time.Time `json:"started"`          // by the clock of whoever began it: for people
 	Undoes  string    `json:"undoes,omitempty"` // ID of the run that this one undoes
+
+	// Number orders the runs of one journal: how many times the lock had changed hands
+	// when the run took it. Zero in runs of version 1.
+	Number  int64     `json:"number,omitempty"`
+	Created time.Time `json:"-"` // when its record was made, by the clock of the cluster that keeps it
 
 	PlanID      string    `json:"plan"`            // see plan.Plan.ID
 	PlanCreated time.Time `json:"plan_created"`    // with PlanID: a plan is used once

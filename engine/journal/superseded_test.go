@@ -2,7 +2,6 @@ package journal
 
 import (
 	"testing"
-	"time"
 
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -10,11 +9,11 @@ import (
 
 func TestSuperseded(t *testing.T) {
 	at := func(n int, config string, entries ...Entry) Run {
-		return Run{Config: config, Started: time.Unix(int64(n), 0), Entries: entries}
+		return Run{ID: "r", Config: config, Number: int64(n), Entries: entries}
 	}
 	done := Entry{Mark: RunFinished, Outcome: Succeeded}
-	cut := at(1, "a", entry(Intended, "1", "x"))
-	planned := at(1, "a")
+	cut := at(2, "a", entry(Intended, "1", "x"))
+	planned := at(2, "a")
 	planned.Plan = &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{{Changes: []resource.Change{{ID: id("x")}}}}}}}
 	for _, test := range []struct {
 		reason string
@@ -22,17 +21,17 @@ func TestSuperseded(t *testing.T) {
 		later  Run
 		want   bool
 	}{
-		{"the same was changed since", cut, at(2, "a", entry(Intended, "1", "x")), true},
-		{"something else was", cut, at(2, "a", entry(Intended, "1", "y"), done), false},
-		{"it was before", cut, at(0, "a", entry(Intended, "1", "x")), false},
-		{"another config's run", cut, at(2, "b", entry(Intended, "1", "x")), false},
-		{"it changed nothing, and a later one went well", at(1, "a"), at(2, "a", done), true},
-		{"it was about to change the same", planned, at(2, "a", entry(Intended, "1", "x")), true},
-		{"it was about to change something else", planned, at(2, "a", entry(Intended, "1", "y"), done), false},
-		{"it changed nothing, and a later one did not end", at(1, "a"), at(2, "a"), false},
+		{"the same was changed since", cut, at(3, "a", entry(Intended, "1", "x")), true},
+		{"something else was", cut, at(3, "a", entry(Intended, "1", "y"), done), false},
+		{"it was before", cut, at(1, "a", entry(Intended, "1", "x")), false},
+		{"another config's run", cut, at(3, "b", entry(Intended, "1", "x")), false},
+		{"it changed nothing, and a later one went well", at(2, "a"), at(3, "a", done), true},
+		{"it was about to change the same", planned, at(3, "a", entry(Intended, "1", "x")), true},
+		{"it was about to change something else", planned, at(3, "a", entry(Intended, "1", "y"), done), false},
+		{"it changed nothing, and a later one did not end", at(2, "a"), at(3, "a"), false},
 	} {
 		test.later.ID = "later"
-		if got := Superseded(test.run, []Run{test.run, test.later}) == "later"; got != test.want {
+		if got := Superseded(test.run, Merge([]Run{test.run, test.later})) == "later"; got != test.want {
 			t.Errorf("%s: %t, want %t", test.reason, got, test.want)
 		}
 	}

@@ -76,7 +76,7 @@ func (x *execution) sleep(ctx context.Context, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-x.Lost:
-		return errLost
+		return ErrLost
 	case <-ctx.Done():
 		return errInterrupted
 	case <-x.Orders.news():

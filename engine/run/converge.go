@@ -54,7 +54,7 @@ func (x *execution) converge(ctx context.Context) error {
 		}
 		select {
 		case <-x.Lost:
-			return errLost
+			return ErrLost
 		case <-x.Orders.news():
 		case <-interrupted:
 			interrupted = nil

@@ -27,6 +27,9 @@ type Runner struct {
 	Recorder Recorder
 	Notify   func(Event)     // may be nil; must not block; is called by one goroutine at a time
 	Lost     <-chan struct{} // closed when the lock was lost; may be nil
+	// Deadline is when the lock has to be renewed at the latest; in the past once it
+	// is lost. May be nil.
+	Deadline func() time.Time
 	// Guard is asked right before a change is written; an error means that it
 	// must not be. May be nil.
 	Guard func(ctx context.Context, c resource.Change) error
@@ -78,7 +81,6 @@ func (r Result) HasFailed() bool { return r.Outcome == outcomeFailed }
 // Why an execution stops before its end.
 var (
 	errInterrupted = errors.New("interrupted")
-	errLost        = errors.New("the lock was lost")
 	errJournal     = errors.New("write journal")
 )
 
@@ -246,6 +248,9 @@ func (c *course) conclude(ctx context.Context) Result {
 		}
 	}
 	switch {
+	case errors.Is(c.broken, ErrLost): // whoever has the lock now has the journal
+		step := c.firstOpen()
+		result.Outcome, result.Failed, result.Err = journal.WasInterrupted, &step, &StepError{Step: step, Err: ErrLost}
 	case c.broken != nil:
 		result.Outcome = ""
 		if result.Err == nil || !errors.Is(result.Err, errJournal) {
@@ -285,8 +290,12 @@ var ranks = map[journal.Outcome]int{
 func (c *course) mayWrite() error {
 	select {
 	case <-c.Lost:
-		return errLost
+		return ErrLost
 	default:
-		return nil
 	}
+	// A process that was stopped for a while may come here before whoever closes Lost.
+	if c.Deadline != nil && !time.Now().Before(c.Deadline()) {
+		return ErrLost
+	}
+	return nil
 }

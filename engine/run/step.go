@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"hubcap/engine/journal"
@@ -96,10 +97,13 @@ func (x *execution) record(ctx context.Context, e journal.Entry) error {
 func (x *execution) stopped(ctx context.Context, err error) (phase, error) {
 	var held *heldError
 	next, mark := failed, journal.Failed
+	if lost := x.mayWrite(); lost != nil && !errors.Is(err, ErrLost) { // a write that was cut off has not failed for its own sake
+		err = fmt.Errorf("%w: %w", lost, err)
+	}
 	switch {
 	case errors.Is(err, errJournal):
 		return cut, err
-	case errors.Is(err, errInterrupted), errors.Is(err, errLost):
+	case errors.Is(err, errInterrupted), errors.Is(err, ErrLost):
 		return cut, errors.Join(err, x.flush(ctx))
 	case errors.Is(err, ErrMoved) && !x.hasWritten():
 		return refused, errors.Join(err, x.flush(ctx))

@@ -154,7 +154,7 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 		case errs[i] == nil:
 			written = append(written, c)
 			x.wroteAny()
-		case !errors.Is(errs[i], ErrMoved) && !errors.Is(errs[i], errLost):
+		case !errors.Is(errs[i], ErrMoved) && !errors.Is(errs[i], ErrLost):
 			x.wroteAny() // it may have been
 		}
 	}
@@ -164,7 +164,8 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 	return first(errs)
 }
 
-// writeOne makes one change. Where another writer comes between, it looks again.
+// writeOne makes one change. Where another writer comes between, it looks again, and
+// tries again only while the lock is held.
 func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight) error {
 	w := x.Targets[c.ID.Cluster].Writer
 	for try := 1; ; try++ {
@@ -175,6 +176,9 @@ func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight
 		if err == nil {
 			return nil
 		}
+		if err := x.mayWrite(); err != nil {
+			return err
+		}
 		if sight, err = w.Look(ctx, c); err != nil {
 			return fmt.Errorf("look at %s: %w", c.ID, err)
 		}
@@ -183,6 +187,9 @@ func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight
 			return nil
 		case Elsewhere:
 			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
+		}
+		if err := x.mayWrite(); err != nil {
+			return err
 		}
 	}
 }

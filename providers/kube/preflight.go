@@ -18,8 +18,10 @@ const reviewsAtOnce = 16
 
 // A Preflight finds out what the caller may not do. It satisfies engine.Checker.
 type Preflight struct {
-	Client    *Client
-	Namespace string // of the journal and the lock
+	Client        *Client
+	Namespace     string // of the journal
+	LockNamespace string
+	LockName      string // of its Lease
 }
 
 // Denied returns one line for each permission that writing changes, or recording
@@ -70,15 +72,17 @@ func verbs(a resource.Action) []string {
 func (p *Preflight) records() []authorizationv1.ResourceAttributes {
 	var needs []authorizationv1.ResourceAttributes
 	for _, need := range []struct {
-		group, resource string
-		verbs           []string
+		namespace, group, resource string
+		name                       string
+		verbs                      []string
 	}{
-		{"", "configmaps", []string{"get", "list", "create", "patch", "delete", "deletecollection"}},
-		{"", "secrets", []string{"get", "list", "create", "deletecollection"}},
-		{"coordination.k8s.io", "leases", []string{"get", "create", "update"}},
+		{p.Namespace, "", "configmaps", "", []string{"get", "list", "create", "patch", "delete", "deletecollection"}},
+		{p.Namespace, "", "secrets", "", []string{"get", "list", "create", "deletecollection"}},
+		{p.LockNamespace, "coordination.k8s.io", "leases", "", []string{"create"}},
+		{p.LockNamespace, "coordination.k8s.io", "leases", p.LockName, []string{"get", "update"}},
 	} {
 		for _, verb := range need.verbs {
-			needs = append(needs, authorizationv1.ResourceAttributes{Namespace: p.Namespace, Verb: verb, Group: need.group, Resource: need.resource})
+			needs = append(needs, authorizationv1.ResourceAttributes{Namespace: need.namespace, Verb: verb, Group: need.group, Resource: need.resource, Name: need.name})
 		}
 	}
 	return needs

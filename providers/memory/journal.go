@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
@@ -15,6 +18,7 @@ import (
 // real store keeps them.
 type storedRun struct {
 	Run      journal.Run       `json:"run"`
+	Created  time.Time         `json:"created,omitzero"`
 	Document []byte            `json:"document"`
 	Secrets  map[string]string `json:"secrets,omitempty"`
 	Lines    []json.RawMessage `json:"lines"`
@@ -26,7 +30,7 @@ func (w *World) Create(ctx context.Context, r journal.Run, document []byte, secr
 		if w.stored(r.ID) != nil {
 			return fmt.Errorf("create run %s: it exists", r.ID)
 		}
-		s := &storedRun{Run: r, Document: append([]byte(nil), document...), Secrets: maps.Clone(secrets)}
+		s := &storedRun{Run: r, Created: w.now(), Document: append([]byte(nil), document...), Secrets: maps.Clone(secrets)}
 		for _, e := range r.Entries {
 			if err := s.append(e); err != nil {
 				return err
@@ -50,7 +54,7 @@ func (s *storedRun) append(e journal.Entry) error {
 // run returns the run with what of its entries can be decoded.
 func (s *storedRun) run() journal.Run {
 	r := s.Run
-	r.Untrusted = ""
+	r.Created, r.Untrusted = s.Created, ""
 	for i, line := range s.Lines {
 		var e journal.Entry
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -94,6 +98,7 @@ func (w *World) Runs(ctx context.Context) ([]journal.Run, error) {
 		for _, s := range w.state.Runs {
 			runs = append(runs, s.run())
 		}
+		slices.SortFunc(runs, journal.Compare)
 		return nil
 	})
 	return runs, err
@@ -152,47 +157,68 @@ func (w *World) EnsureKey(ctx context.Context) ([]byte, error) {
 	return key, err
 }
 
-// Lock takes the world's lock, as engine.Locker says.
+// Lock takes the world's lock, as engine.Locker says. It has no time limit: whoever
+// holds it is alive until [World.Revive] or [World.LoseLock] says otherwise.
 func (w *World) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error) {
+	var taken *lock
 	err := w.do(ctx, Call{Name: "lock"}, func() error {
 		if by := w.state.Holder; by != nil {
 			return &engine.LockedError{Cluster: w.Name, Holder: *by, Renewed: by.When}
 		}
 		w.state.Holder = &h
-		w.lost = make(chan struct{})
+		w.state.Changes++
+		taken = &lock{world: w, number: w.state.Changes, lost: make(chan struct{})}
+		w.held = taken
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &lock{world: w, run: h.Run, lost: w.lost}, nil
+	return taken, nil
 }
 
 // LoseLock makes the holder lose the lock.
 func (w *World) LoseLock() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.state.Holder != nil {
+	if w.held != nil {
 		w.state.Holder = nil
-		close(w.lost)
+		w.held.lose()
+		w.held = nil
 	}
 }
 
 // A lock is the world's lock while it is held.
 type lock struct {
-	world *World
-	run   string
-	lost  chan struct{}
+	world  *World
+	number int64
+	lost   chan struct{}
+	once   sync.Once
 }
+
+func (l *lock) lose() { l.once.Do(func() { close(l.lost) }) }
 
 // Lost is closed when the lock was lost.
 func (l *lock) Lost() <-chan struct{} { return l.lost }
 
+// Deadline is never near, as engine.Lock says, until the lock is lost.
+func (l *lock) Deadline() time.Time {
+	select {
+	case <-l.lost:
+		return time.Time{}
+	default:
+		return time.Now().Add(time.Hour)
+	}
+}
+
+// Number is how many times the lock was taken.
+func (l *lock) Number() int64 { return l.number }
+
 // Release gives the lock back; one that is somebody else's by now is left alone.
 func (l *lock) Release(ctx context.Context) error {
 	return l.world.do(ctx, Call{Name: "release"}, func() error {
-		if h := l.world.state.Holder; h != nil && h.Run == l.run {
-			l.world.state.Holder = nil
+		if l.world.held == l {
+			l.world.state.Holder, l.world.held = nil, nil
 		}
 		return nil
 	})

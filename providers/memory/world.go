@@ -52,7 +52,7 @@ type World struct {
 	mu     sync.Mutex
 	file   string
 	state  state
-	lost   chan struct{}
+	held   *lock // taken by this process
 	calls  []Call
 	dieAt  int // number of the call, from 1; 0: never
 	late   bool
@@ -78,6 +78,7 @@ type state struct {
 	SealPublic string `json:"seal_public,omitempty"`
 
 	Holder  *engine.Holder  `json:"holder,omitempty"`
+	Changes int64           `json:"changes,omitempty"` // how many times the lock was taken
 	Version int64           `json:"version"`
 	Denied  map[string]bool `json:"denied,omitempty"` // kinds that may not be written
 	index   map[resource.ID]*record
@@ -105,7 +106,7 @@ type edit struct {
 // New returns an empty world.
 func New(name, owner string) *World {
 	return &World{
-		Name: name, Owner: owner, lost: make(chan struct{}),
+		Name: name, Owner: owner,
 		state:  state{Identity: "memory-" + name, index: map[resource.ID]*record{}},
 		polled: map[resource.ID]int{},
 	}
@@ -265,7 +266,7 @@ func (w *World) Revive() bool {
 	defer w.mu.Unlock()
 	died := w.dead
 	w.dead, w.dieAt, w.calls = false, 0, nil
-	w.state.Holder = nil
+	w.state.Holder, w.held = nil, nil
 	return died
 }
 

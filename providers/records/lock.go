@@ -2,11 +2,11 @@ package records
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -16,10 +16,22 @@ import (
 	"hubcap/engine"
 )
 
-// The lock's times: a lease that was not renewed for leaseTime is free again.
+// The lock's times. A lease that somebody has watched for leaseTime without seeing it
+// renewed is free. Its holder stops writing when the last renewal that succeeded was
+// begun leaseTime-renewTime ago: what is under way then has renewTime to end.
 const (
 	leaseTime = 60 * time.Second
 	renewTime = 15 * time.Second
+
+	lookTime   = time.Second     // how often the holder looks whether the lease is its own
+	answerTime = 5 * time.Second // for one request of the holder's
+)
+
+// The one Lease of a cluster, whatever namespaces configs name for their journals.
+const (
+	LockNamespace = "hubcap"
+	LockName      = leaseName
+	leaseName     = "hubcap"
 )
 
 const annotationHolder = "hubcap.dev/holder"
@@ -28,23 +40,39 @@ const annotationHolder = "hubcap.dev/holder"
 // gone when it ran on this machine.
 type holder struct {
 	engine.Holder
-	Host string `json:"host"`
-	PID  int    `json:"pid"`
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	Process string `json:"process,omitempty"` // see process
+
+	identity string // of the lease while it is this holder's; random, so that no two are alike
+}
+
+// newHolder returns h as it holds the lease from this process.
+func newHolder(h engine.Holder) (holder, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return holder{}, fmt.Errorf("name this host: %w", err)
+	}
+	me := holder{Holder: h, Host: host, PID: os.Getpid(), identity: h.Who + "/" + rand.Text()}
+	me.Process = thisProcess().String()
+	return me, nil
 }
 
 // Lock takes the cluster's lock, or returns an engine.LockedError. It is renewed
-// in the background until it is released. A lease whose time ran out is free, and
-// so is one whose holder was a process of this machine that is no more.
+// in the background until it is released. A lease is free when it was given back, when
+// its holder was a process of this machine that is no more, and when it has not changed
+// for as long as it lasts while these records watched it: at one look after another, by
+// the clock of this process. What the holder's clock says counts for nothing.
 func (r *Records) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error) {
-	if err := r.ensureNamespace(ctx); err != nil {
+	if err := r.ensureNamespace(ctx, LockNamespace); err != nil {
 		return nil, err
 	}
-	host, err := os.Hostname()
+	me, err := newHolder(h)
 	if err != nil {
-		return nil, fmt.Errorf("name this host: %w", err)
+		return nil, err
 	}
-	me := holder{Holder: h, Host: host, PID: os.Getpid()}
-	leases := r.client.CoordinationV1().Leases(r.namespace)
+	leases := r.client.CoordinationV1().Leases(LockNamespace)
+	began := r.now() // before the first write that may have made the lease ours
 	for {
 		lease, err := leases.Get(ctx, leaseName, metav1.GetOptions{})
 		write := leases.Update
@@ -55,25 +83,25 @@ func (r *Records) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error
 				return leases.Create(ctx, l, metav1.CreateOptions{})
 			}
 		case err != nil:
-			return nil, fmt.Errorf("read lease %s/%s: %w", r.namespace, leaseName, err)
+			return nil, fmt.Errorf("read lease %s/%s: %w", LockNamespace, leaseName, err)
 		}
 		if me.holds(lease) { // the answer to the last write got lost
-			return r.keepAlive(lease), nil
+			return r.keepAlive(lease, began), nil
 		}
-		if held, by := heldBy(lease, host); held {
-			return nil, &engine.LockedError{Cluster: r.cluster, Holder: by.Holder, Renewed: lease.Spec.RenewTime.Time}
+		if locked := r.lockedBy(lease); locked != nil {
+			return nil, locked
 		}
 		if err := me.sign(lease); err != nil {
 			return nil, err
 		}
 		taken, err := write(ctx, lease, metav1.UpdateOptions{})
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-			continue // somebody was quicker: look who
+			continue // somebody was quicker, or the answer got lost: look who
 		}
 		if err != nil {
-			return nil, fmt.Errorf("take lease %s/%s: %w", r.namespace, leaseName, err)
+			return nil, fmt.Errorf("take lease %s/%s: %w", LockNamespace, leaseName, err)
 		}
-		return r.keepAlive(taken), nil
+		return r.keepAlive(taken, began), nil
 	}
 }
 
@@ -88,135 +116,86 @@ func (me holder) sign(lease *coordinationv1.Lease) error {
 		lease.Annotations = map[string]string{}
 	}
 	lease.Annotations[annotationHolder] = string(text)
-	seconds, now := int32(leaseTime/time.Second), metav1.NowMicro()
-	identity := me.identity()
-	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = &identity, &seconds
+	seconds, changes, now := int32(leaseTime/time.Second), changes(lease)+1, metav1.NowMicro()
+	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = &me.identity, &seconds
 	lease.Spec.AcquireTime, lease.Spec.RenewTime = &now, &now
+	lease.Spec.LeaseTransitions = &changes
 	return nil
 }
 
-func (me holder) identity() string { return fmt.Sprintf("%s/%d/%s", me.Who, me.PID, me.Run) }
+// holds reports whether the lease is this very holder's.
+func (me holder) holds(lease *coordinationv1.Lease) bool { return identityOf(lease) == me.identity }
 
-// holds reports whether the lease is this very run's.
-func (me holder) holds(lease *coordinationv1.Lease) bool {
-	return me.Run != "" && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity == me.identity()
+func identityOf(lease *coordinationv1.Lease) string {
+	if lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
 }
 
-// heldBy tells whether lease is held now, seen from host, and by whom.
-func heldBy(lease *coordinationv1.Lease, host string) (bool, holder) {
-	var by holder
-	spec := lease.Spec
-	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil {
-		return false, by
+// changes returns how many times the lease has changed hands.
+func changes(lease *coordinationv1.Lease) int32 {
+	if lease.Spec.LeaseTransitions == nil {
+		return 0
 	}
+	return *lease.Spec.LeaseTransitions
+}
+
+// holderOf returns who holds the lease, or nil when nobody does: it was given back, or
+// its holder was a process of this machine that is no more.
+func holderOf(lease *coordinationv1.Lease) *holder {
+	identity := identityOf(lease)
+	if identity == "" {
+		return nil
+	}
+	var by holder
 	if err := json.Unmarshal([]byte(lease.Annotations[annotationHolder]), &by); err != nil {
-		by.Who = *spec.HolderIdentity
+		by = holder{Holder: engine.Holder{Who: identity}}
+	}
+	if host, err := os.Hostname(); err == nil && by.Host == host && isGone(by.Process, by.PID) {
+		return nil
+	}
+	return &by
+}
+
+// A watch is what was seen of a lease that is somebody else's.
+type watch struct {
+	mu      sync.Mutex
+	record  string    // what the lease was like at the last look; empty before the first one
+	since   time.Time // it has been like that, by this process's own clock
+	changed bool      // it was something else at an earlier look
+}
+
+// look takes in the lease as it was just read.
+func (w *watch) look(lease *coordinationv1.Lease) (unchanged time.Duration, changed bool) {
+	record := fmt.Sprint(lease.UID, "/", lease.ResourceVersion, "/", identityOf(lease), "/", lease.Spec.RenewTime)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if record != w.record {
+		w.changed = w.record != ""
+		w.record, w.since = record, time.Now()
+	}
+	return time.Since(w.since), w.changed
+}
+
+// lockedBy tells by whom the lease is held, or returns nil when it may be taken.
+func (r *Records) lockedBy(lease *coordinationv1.Lease) *engine.LockedError {
+	by := holderOf(lease)
+	if by == nil {
+		return nil
+	}
+	locked := &engine.LockedError{Cluster: r.cluster, Holder: by.Holder}
+	if lease.Spec.RenewTime != nil {
+		locked.Renewed = lease.Spec.RenewTime.Time
 	}
 	duration := leaseTime
-	if spec.LeaseDurationSeconds != nil {
-		duration = time.Duration(*spec.LeaseDurationSeconds) * time.Second
+	if s := lease.Spec.LeaseDurationSeconds; s != nil && *s > 0 {
+		duration = time.Duration(*s) * time.Second
 	}
-	if time.Since(spec.RenewTime.Time) > duration {
-		return false, by
+	unchanged, changed := r.watch.look(lease)
+	if unchanged >= duration {
+		return nil
 	}
-	gone := by.Host == host && by.PID > 0 && syscall.Kill(by.PID, 0) == syscall.ESRCH
-	return !gone, by
-}
-
-// A lock is one lease while it is ours.
-type lock struct {
-	records *Records
-	lost    chan struct{}
-	stop    context.CancelFunc
-	stopped chan struct{}
-
-	mu    sync.Mutex
-	lease *coordinationv1.Lease
-}
-
-func (r *Records) keepAlive(lease *coordinationv1.Lease) *lock {
-	ctx, stop := context.WithCancel(context.Background())
-	l := &lock{records: r, lost: make(chan struct{}), stop: stop, stopped: make(chan struct{}), lease: lease}
-	go l.renew(ctx)
-	return l
-}
-
-// Lost is closed when the lease is no longer surely ours.
-func (l *lock) Lost() <-chan struct{} { return l.lost }
-
-// renew renews the lease until ctx ends. It gives the lock up when somebody else
-// holds it, or when it could not be renewed while its time ran out.
-func (l *lock) renew(ctx context.Context) {
-	defer close(l.stopped)
-	renewed := time.Now()
-	ticker := time.NewTicker(renewTime)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := l.renewOnce(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			renewed = time.Now()
-		case apierrors.IsConflict(err), apierrors.IsNotFound(err), time.Since(renewed) > leaseTime-renewTime:
-			close(l.lost)
-			return
-		}
-	}
-}
-
-func (l *lock) renewOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, renewTime)
-	defer cancel()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	leases := l.records.client.CoordinationV1().Leases(l.records.namespace)
-	updated, err := leases.Update(ctx, kept(l.lease), metav1.UpdateOptions{})
-	if apierrors.IsConflict(err) { // somebody's, or our own write whose answer got lost
-		live, getErr := leases.Get(ctx, leaseName, metav1.GetOptions{})
-		if getErr != nil {
-			return getErr
-		}
-		if !sameHolder(live, l.lease) {
-			return err
-		}
-		updated, err = leases.Update(ctx, kept(live), metav1.UpdateOptions{})
-	}
-	if err == nil {
-		l.lease = updated
-	}
-	return err
-}
-
-// kept returns the lease as it is written to keep it.
-func kept(lease *coordinationv1.Lease) *coordinationv1.Lease {
-	next, now := lease.DeepCopy(), metav1.NowMicro()
-	next.Spec.RenewTime = &now
-	return next
-}
-
-func sameHolder(a, b *coordinationv1.Lease) bool {
-	return a.Spec.HolderIdentity != nil && b.Spec.HolderIdentity != nil && *a.Spec.HolderIdentity != "" &&
-		*a.Spec.HolderIdentity == *b.Spec.HolderIdentity
-}
-
-// Release gives the lock back. A lease that is somebody else's by now is left
-// alone.
-func (l *lock) Release(ctx context.Context) error {
-	l.stop()
-	<-l.stopped
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	free := ""
-	l.lease.Spec.HolderIdentity = &free
-	_, err := l.records.client.CoordinationV1().Leases(l.records.namespace).Update(ctx, l.lease, metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("release lease %s/%s: %w", l.records.namespace, leaseName, err)
-	}
-	return nil
+	locked.Renewing, locked.Wait = changed, duration-unchanged
+	return locked
 }

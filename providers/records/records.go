@@ -13,7 +13,7 @@
 //	Secret    hubcap-key               the key of the digests
 //	Secret    hubcap-seal              the key that signs what hubcap acts on later
 //	ConfigMap hubcap-seal              its public half
-//	Lease     hubcap                   the lock
+//	Lease     hubcap                   the lock; in the namespace hubcap, wherever the rest is
 package records
 
 import (
@@ -21,6 +21,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,7 +32,6 @@ import (
 const (
 	labelRecord = "hubcap.dev/record" // "run", "plan", "secrets"
 	labelRun    = "hubcap.dev/run"
-	leaseName   = "hubcap"
 	keyName     = "hubcap-key"
 	keyBytes    = 32
 )
@@ -48,11 +48,14 @@ type Records struct {
 
 	mu      sync.Mutex
 	endings map[string]ending // of the journals that were written or read here, by run
+
+	watch  watch                // of the lock, while it is somebody else's
+	uptime func() time.Duration // of this machine, the time that it was asleep included
 }
 
 // New returns the records in namespace. It makes no request.
 func New(client kubernetes.Interface, namespace, cluster string) *Records {
-	return &Records{client: client, namespace: namespace, cluster: cluster, keep: 50}
+	return &Records{client: client, namespace: namespace, cluster: cluster, keep: 50, uptime: uptime}
 }
 
 // Key returns the key of the digests, or nil when there is none yet: then
@@ -74,7 +77,7 @@ func (r *Records) EnsureKey(ctx context.Context) ([]byte, error) {
 	if err != nil || key != nil {
 		return key, err
 	}
-	if err := r.ensureNamespace(ctx); err != nil {
+	if err := r.ensureNamespace(ctx, r.namespace); err != nil {
 		return nil, err
 	}
 	key = make([]byte, keyBytes)
@@ -95,18 +98,18 @@ func (r *Records) EnsureKey(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
-// ensureNamespace makes the records' namespace when it is missing.
-func (r *Records) ensureNamespace(ctx context.Context) error {
+// ensureNamespace makes a namespace of the records when it is missing.
+func (r *Records) ensureNamespace(ctx context.Context, name string) error {
 	namespaces := r.client.CoreV1().Namespaces()
-	_, err := namespaces.Get(ctx, r.namespace, metav1.GetOptions{})
+	_, err := namespaces.Get(ctx, name, metav1.GetOptions{})
 	if !apierrors.IsNotFound(err) {
 		// Present, or not ours to see: what is written next will tell.
 		return nil
 	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	_, err = namespaces.Create(ctx, ns, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create namespace %s: %w", r.namespace, err)
+		return fmt.Errorf("create namespace %s: %w", name, err)
 	}
 	return nil
 }

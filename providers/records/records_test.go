@@ -1,7 +1,6 @@
 package records
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -167,71 +166,6 @@ func TestKeyIsDrawnOnce(t *testing.T) {
 	again, err := r.EnsureKey(ctx)
 	if err != nil || string(again) != string(first) {
 		t.Errorf("EnsureKey drew another key (%v)", err)
-	}
-}
-
-func TestLock(t *testing.T) {
-	r, client := testRecords()
-	ctx := t.Context()
-	ada := engine.Holder{Who: "ada@desk", Run: "1", When: time.Now()}
-	lock, err := r.Lock(ctx, ada)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var locked *engine.LockedError
-	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); !errors.As(err, &locked) || locked.Holder.Who != "ada@desk" {
-		t.Fatalf("second Lock = %v, want it to name ada@desk", err)
-	}
-	if err := lock.Release(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); err != nil {
-		t.Fatalf("Lock after Release: %v", err)
-	}
-	expire(ctx, t, client)
-	if lock, err = r.Lock(ctx, ada); err != nil {
-		t.Fatalf("Lock of an expired lease: %v", err)
-	}
-	if err := lock.Release(ctx); err != nil {
-		t.Error(err)
-	}
-}
-
-func expire(ctx context.Context, t *testing.T, client *fake.Clientset) {
-	t.Helper()
-	leases := client.CoordinationV1().Leases("hubcap")
-	lease, err := leases.Get(ctx, leaseName, v1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := v1.NewMicroTime(time.Now().Add(-2 * leaseTime))
-	lease.Spec.RenewTime = &old
-	if _, err := leases.Update(ctx, lease, v1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestLockOfADeadProcess checks that a run killed on this machine does not make
-// the next one wait.
-func TestLockOfADeadProcess(t *testing.T) {
-	r, client := testRecords()
-	ctx := t.Context()
-	if _, err := r.Lock(ctx, engine.Holder{Who: "ada@desk"}); err != nil {
-		t.Fatal(err)
-	}
-	leases := client.CoordinationV1().Leases("hubcap")
-	lease, err := leases.Get(ctx, leaseName, v1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const nobody = 1 << 30 // beyond every kernel's greatest process number
-	mine := fmt.Sprintf(`"pid":%d`, os.Getpid())
-	lease.Annotations[annotationHolder] = strings.Replace(lease.Annotations[annotationHolder], mine, fmt.Sprintf(`"pid":%d`, nobody), 1)
-	if _, err := leases.Update(ctx, lease, v1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Lock(ctx, engine.Holder{Who: "bob@desk"}); err != nil {
-		t.Errorf("Lock held by a dead process of this host: %v", err)
 	}
 }
 

@@ -44,7 +44,7 @@ func (r *Records) SigningKey(ctx context.Context) (seal.Key, error) {
 // drawSigningKey stores a new key, or returns the one that somebody else stored in
 // this moment.
 func (r *Records) drawSigningKey(ctx context.Context) (*corev1.Secret, error) {
-	if err := r.ensureNamespace(ctx); err != nil {
+	if err := r.ensureNamespace(ctx, r.namespace); err != nil {
 		return nil, err
 	}
 	key, err := seal.Draw()

@@ -27,7 +27,7 @@ func runName(id string) string { return "hubcap-run-" + id }
 // Create makes r durable with its plan: first the parts, the run itself last, so
 // that a run that can be seen is whole.
 func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, secrets map[string]string) error {
-	if err := r.ensureNamespace(ctx); err != nil {
+	if err := r.ensureNamespace(ctx, r.namespace); err != nil {
 		return err
 	}
 	if err := r.createParts(ctx, run.ID, planParts, document); err != nil {
@@ -117,7 +117,7 @@ func (r *Records) Runs(ctx context.Context) ([]journal.Run, error) {
 			runs = append(runs, run)
 		}
 	}
-	slices.SortFunc(runs, func(a, b journal.Run) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(runs, journal.Compare)
 	return runs, nil
 }
 
@@ -135,6 +135,7 @@ func decodeRun(cm *corev1.ConfigMap, parts []corev1.ConfigMap) (journal.Run, end
 	case said != id:
 		run.Untrusted = fmt.Sprintf("it cannot be read: configmap %s holds the record of run %.40q", cm.Name, said)
 	}
+	run.Created = cm.CreationTimestamp.Time
 	j := joined{}
 	j.add(0, cm)
 	for i := range parts {

@@ -105,6 +105,12 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: hubcap}]
 	}
 	s.Apply(t, text.String())
 	grantJournal(t, "hubcap")
+	s.Apply(t, `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: hubcap-lock, namespace: hubcap}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: hubcap-lock}
+subjects: [{kind: ServiceAccount, name: applier, namespace: hubcap}]
+`)
 	for _, who := range []role{reader, applier, nobody} {
 		seconds := int64(3600)
 		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
@@ -134,7 +140,7 @@ func grantJournal(t *testing.T, namespace string) {
 	t.Helper()
 	documents := strings.Split(read(t, "../../docs/rbac/apply.yaml"), "\n---\n")
 	for i, d := range documents {
-		if !strings.Contains(d, "kind: Role\n") {
+		if !strings.Contains(d, "kind: Role\n") || !strings.Contains(d, "name: hubcap-journal\n") {
 			documents[i] = ""
 		}
 	}

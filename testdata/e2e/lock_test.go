@@ -66,7 +66,7 @@ func TestTwoAtOnce(t *testing.T) {
 	first := w.begin(applier, "apply", "--auto-approve", "--var=takes=10s")
 	first.says("converging")
 	r := w.hubcap(applier, 8, "apply", "--auto-approve", "--var=takes=2s")
-	lease, err := site.admin.CoordinationV1().Leases(w.journal).Get(t.Context(), "hubcap", metav1.GetOptions{})
+	lease, err := site.admin.CoordinationV1().Leases("hubcap").Get(t.Context(), "hubcap", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"hubcap/cmd/internal/render"
 	"hubcap/engine"
 	"hubcap/engine/journal"
+	"hubcap/providers/records"
 )
 
 func (s *session) statusCommand() *cobra.Command {
@@ -109,8 +110,12 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		if locked, err := s.locks[name](ctx); err != nil {
 			cs.Trouble = err.Error()
 		} else if locked != nil {
-			underWay[locked.Holder.Run] = true
+			dead := records.SeemsDead(locked.Renewed, s.now())
+			underWay[locked.Holder.Run] = !dead
 			cs.Locked = fmt.Sprintf("%s since %s, run %s", locked.Holder.Who, locked.Holder.When.UTC().Format(time.RFC3339), locked.Holder.Run)
+			if dead {
+				cs.Locked += fmt.Sprintf(" (not renewed for %s: its holder has probably died)", s.now().Sub(locked.Renewed).Round(time.Second))
+			}
 		}
 		st.Clusters = append(st.Clusters, cs)
 	}

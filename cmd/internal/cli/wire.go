@@ -109,9 +109,9 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if err != nil {
 		return nil, err
 	}
-	records := records.New(patient, namespace, name)
-	records.Warn = func(text string) { s.warn("hubcap: cluster %s: %s", name, text) }
-	s.peekAt(name, records.Held)
+	kept := records.New(patient, namespace, name)
+	kept.Warn = func(text string) { s.warn("hubcap: cluster %s: %s", name, text) }
+	s.peekAt(name, kept.Held)
 	s.connected(name, client)
 	s.monitoring.add(c, client)
 	routes, room := &router{objects: objects}, &kube.Room{Client: client}
@@ -122,8 +122,8 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Name: name, Where: where, Identity: identity, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: room,
-		Checker: &kube.Preflight{Client: client, Namespace: namespace},
-		Locker:  records, Store: s.mirror(records, name), Keys: records, Seals: records, Orders: records, Journal: records,
+		Checker: &kube.Preflight{Client: client, Namespace: namespace, LockNamespace: records.LockNamespace, LockName: records.LockName},
+		Locker:  kept, Store: s.mirror(kept, name), Keys: kept, Seals: kept, Orders: kept, Journal: kept,
 	}, nil
 }
 
