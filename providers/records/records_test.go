@@ -22,7 +22,9 @@ import (
 
 func testRecords() (*Records, *fake.Clientset) {
 	client := fake.NewClientset()
-	return New(client, "hubcap", "prod"), client
+	r := New(client, "hubcap", "prod")
+	r.uptime = func() time.Duration { return 0 } // in a bubble time goes by without it
+	return r, client
 }
 
 func testRun(id string) journal.Run {
