@@ -340,7 +340,8 @@ func TestGates(t *testing.T) {
 		{"what is new mends it", [3]run.Verdict{run.Fail, run.Pass, run.Pass}, journal.Succeeded},
 		{"what was before is well again", [3]run.Verdict{run.Pass, run.Fail, run.Pass}, journal.WasRolledBack},
 		{"what was before is not well any more", [3]run.Verdict{run.Pass, run.Fail, run.Fail}, journal.Incomplete},
-		{"what was before was not well before", [3]run.Verdict{run.Fail, run.Fail, run.Fail}, journal.WasRolledBack},
+		{"what was before was not well before, and is not now", [3]run.Verdict{run.Fail, run.Fail, run.Fail}, journal.Incomplete},
+		{"what was before was not well before, and is now", [3]run.Verdict{run.Fail, run.Fail, run.Pass}, journal.WasRolledBack},
 		{"nobody can tell what was before", [3]run.Verdict{run.Inconclusive, run.Fail, run.Fail}, journal.Incomplete},
 		{"what was before cannot be told", [3]run.Verdict{run.Pass, run.Fail, run.Inconclusive}, journal.WasRolledBack},
 		{"nothing can be told", [3]run.Verdict{run.Inconclusive, run.Inconclusive, run.Inconclusive}, journal.WasHeld},
@@ -387,7 +388,7 @@ func TestGates(t *testing.T) {
 }
 
 // TestUnwellBefore checks what is said, and remembered, of a step that was taken back
-// for a gate that was failing before it.
+// for a gate that was failing before it, and is still: a person is needed.
 func TestUnwellBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := settled(t)
@@ -397,9 +398,9 @@ func TestUnwellBefore(t *testing.T) {
 		}
 		e := checked(newEngine(w, onlyHub), schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 2})
 		o, err := e.Apply(t.Context(), mustPlan(t, e))
-		const want = "what was before is live again, and gate alive was failing before this step: status 503"
-		if err != nil || o.Outcome != journal.WasRolledBack || !strings.Contains(o.Reason, want) {
-			t.Errorf("apply = %+v, %v; want it rolled back, and: %s", o, err, want)
+		const want = "what was before is live again, and does not pass either (it was ill before this step, too)"
+		if err != nil || o.Outcome != journal.Incomplete || !strings.Contains(o.Reason, want) {
+			t.Errorf("apply = %+v, %v; want it incomplete, and: %s", o, err, want)
 		}
 		if diff := cmp.Diff(before, w.Objects()); diff != "" {
 			t.Errorf("world (-before +got):\n%s", diff)
@@ -409,7 +410,7 @@ func TestUnwellBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := journal.States(runs[len(runs)-1].Entries)[o.Failed]
-		if last.Mark != journal.RolledBack || !strings.Contains(last.Reason, "gate alive was failing before this step") {
+		if last.Mark != journal.Stuck || !strings.Contains(last.Reason, "it was ill before this step, too") {
 			t.Errorf("the journal ends with %+v", last)
 		}
 		if p := mustPlan(t, e); len(p.Verdicts) != 0 || p.Empty() {
@@ -445,8 +446,8 @@ func TestUnwellBeforeElsewhere(t *testing.T) {
 		w.Fault = nil
 		w.Revive()
 		o, err := checked(newEngine(w, onlyHub), gate).Resume(t.Context(), died.Run)
-		if err != nil || o.Outcome != journal.WasRolledBack || !strings.Contains(o.Reason, "was failing before this step") {
-			t.Errorf("resume = %+v, %v; want it rolled back", o, err)
+		if err != nil || o.Outcome != journal.Incomplete || !strings.Contains(o.Reason, "it was ill before this step, too") {
+			t.Errorf("resume = %+v, %v; want it incomplete", o, err)
 		}
 	})
 }

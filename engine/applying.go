@@ -107,7 +107,10 @@ func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) 
 	if err := s.create(ctx); err != nil {
 		return nil, err
 	}
-	return sights, s.confess(ctx)
+	if err := s.confess(ctx); err != nil {
+		return nil, err
+	}
+	return sights, s.recordLeftOut(ctx)
 }
 
 // runnable refuses a plan with holes. The way back takes what it can.
@@ -182,6 +185,9 @@ func (s *session) sights(ctx context.Context) (map[resource.ID]run.Sight, error)
 	for _, step := range s.plan.Steps() {
 		changes = append(changes, step.Changes...)
 	}
+	if s.run.Kind == journal.RollbackRun { // what moved since, or cannot be looked at, is left out in its turn
+		return nil, nil
+	}
 	seen, err := s.lookAt(ctx, changes)
 	if err != nil {
 		return nil, err
@@ -196,13 +202,24 @@ func (s *session) sights(ctx context.Context) (map[resource.ID]run.Sight, error)
 
 // lookAt looks at the objects of the changes, several at once.
 func (e *Engine) lookAt(ctx context.Context, changes []resource.Change) (map[resource.ID]run.Sight, error) {
+	seen, errs := e.lookEach(ctx, changes)
+	var all []error
+	for _, c := range changes {
+		all = append(all, errs[c.ID])
+	}
+	return seen, errors.Join(all...)
+}
+
+// lookEach is lookAt with an error for each object that could not be looked at.
+func (e *Engine) lookEach(ctx context.Context, changes []resource.Change) (map[resource.ID]run.Sight, map[resource.ID]error) {
 	sights, errs := make([]run.Sight, len(changes)), make([]error, len(changes))
 	places := make(chan struct{}, lookers)
 	var wait sync.WaitGroup
 	for i, c := range changes {
 		cluster := e.Clusters[c.ID.Cluster]
 		if cluster == nil {
-			return nil, fmt.Errorf("look at %s: cluster %s is not connected", c.ID, c.ID.Cluster)
+			errs[i] = fmt.Errorf("look at %s: cluster %s is not connected", c.ID, c.ID.Cluster)
+			continue
 		}
 		places <- struct{}{}
 		wait.Go(func() {
@@ -213,20 +230,22 @@ func (e *Engine) lookAt(ctx context.Context, changes []resource.Change) (map[res
 		})
 	}
 	wait.Wait()
-	seen := make(map[resource.ID]run.Sight, len(changes))
+	seen, failed := make(map[resource.ID]run.Sight, len(changes)), make(map[resource.ID]error)
 	for i, c := range changes {
-		seen[c.ID] = sights[i]
+		if seen[c.ID] = sights[i]; errs[i] != nil {
+			failed[c.ID] = errs[i]
+		}
 	}
-	return seen, errors.Join(errs...)
+	return seen, failed
 }
 
 // conclude ends the run, after undoing what more a failed step takes with it.
 func (s *session) conclude(ctx context.Context, r run.Result) (Outcome, error) {
 	switch {
-	case r.Outcome == journal.WasRolledBack, r.Outcome == journal.Incomplete:
+	case s.run.Kind == journal.ApplyRun && (r.Outcome == journal.WasRolledBack || r.Outcome == journal.Incomplete):
 		r = s.widen(ctx, r)
-	case s.run.Kind == journal.RollbackRun && r.Outcome == journal.WasHeld:
-		r.Outcome = journal.Incomplete
+	case s.run.Kind == journal.RollbackRun && r.Outcome == journal.Succeeded && len(s.plan.Refused) > 0:
+		r.Outcome, r.Err = journal.Incomplete, leftOut(s.plan.Refused)
 	}
 	return s.finish(ctx, r)
 }
@@ -247,7 +266,6 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	case errors.Is(back, ErrInterrupted): // the lock is lost: whoever resumes goes on
 		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
-	unwell := failingBefore(journal.FailingBefore(s.entries(), step.ID))
 	if back == nil {
 		back = s.bisect(edge, step, b)
 	}
@@ -257,8 +275,8 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	case errors.Is(back, ErrInterrupted):
 		return run.Undone{Outcome: journal.WasInterrupted, Err: back}
 	}
-	mark, reason := journal.RolledBack, unwell
-	undone := run.Undone{Outcome: journal.WasRolledBack, Note: unwell}
+	mark, reason := journal.RolledBack, ""
+	undone := run.Undone{Outcome: journal.WasRolledBack}
 	if back != nil {
 		mark, reason = journal.Stuck, back.Error()
 		undone = run.Undone{Outcome: journal.Incomplete, Err: back}
@@ -330,21 +348,25 @@ func (s *session) mark(ctx context.Context, step plan.Step, m journal.Mark, reas
 	return nil
 }
 
-// goBack plans and carries out the way back from step.
+// goBack plans and carries out the way back from step. It does all it can: what cannot
+// go back is left out, and named in the error.
 func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) error {
 	before, touched := s.beforeStep(step)
 	if len(touched) == 0 {
 		return nil
 	}
-	back, err := s.way(ctx, before, touched)
+	back, err := s.way(ctx, past{before: before, touched: touched})
 	if err != nil {
 		return err
 	}
-	if len(back.Refused) > 0 {
-		return fmt.Errorf("%w: %s: %s", ErrRefused, back.Refused[0].Address, back.Refused[0].Reason)
+	for _, u := range back.Unreadable { // of people: what was begun goes back whoever is there
+		s.tell(run.Warned{Text: fmt.Sprintf("%s could not be read: %s", u.What, u.Reason)})
 	}
-	if err := runnable(back, journal.RollbackRun); err != nil {
-		return err
+	for _, r := range back.Refused {
+		s.tell(run.Warned{Text: fmt.Sprintf("%s stays as it is: %s", r.Address, r.Reason)})
+	}
+	if b.broken = s.Record(ctx, leftOutEntries(step.ID, back.Refused)...); b.broken != nil {
+		return b.broken
 	}
 	for _, k := range back.Kept {
 		s.tell(run.Warned{Text: fmt.Sprintf("%s stays: %s", k.Address, k.Reason)})
@@ -354,15 +376,16 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 			back.Waves[w].Steps[i].Timeout = step.Timeout
 		}
 	}
-	verify(back, without(verifying(step), journal.FailingBefore(s.entries(), step.ID)))
+	verify(back, step, verifying(step))
 	runner := s.runner(b)
+	runner.Persist = true
 	runner.Undo, runner.Verifies, runner.Orders = nil, nil, nil // whoever aborts wants the way back to be gone
 	runner.Notify = func(e run.Event) { s.tellBack(step.ID, e) }
 	result := runner.Execute(ctx, back, nil)
 	if result.Outcome == journal.WasInterrupted {
 		return fmt.Errorf("%w: %w", ErrInterrupted, result.Err)
 	}
-	return s.verdict(step, result.Err)
+	return both(leftOut(back.Refused), s.verdict(step, result.Err))
 }
 
 // tellBack passes on what happens on the way back as the failed step's.
@@ -380,19 +403,19 @@ func (s *session) tellBack(id plan.StepID, e run.Event) {
 }
 
 // A backRecorder records the way back from one step as that step's: of its own
-// steps only what is written counts.
+// steps only what is written or left out counts.
 type backRecorder struct {
 	*session
 	step   plan.StepID
 	broken error // the first failure to record
 }
 
-// Record makes those of the entries durable that announce or end a write.
+// Record makes those of the entries durable that announce, end or leave out a write.
 func (b *backRecorder) Record(ctx context.Context, entries ...journal.Entry) error {
 	var writes []journal.Entry
 	for _, e := range entries {
-		if e.Mark == journal.Intended || e.Mark == journal.Written {
-			e.Step = b.step
+		if e.Mark == journal.Intended || e.Mark == journal.Written || e.Mark == journal.LeftOut {
+			e.Step, e.Images = b.step, nil // the after-images of the way back are not those of the step
 			writes = append(writes, e)
 		}
 	}

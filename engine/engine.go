@@ -38,9 +38,10 @@ type Cluster struct {
 	Checker Checker
 	Locker  Locker
 	Store   Store
-	Keys    Keys   // nil: secrets leave no digests in plans
-	Seals   Seals  // nil: nothing is sealed, so nothing that asks for a seal is acted on
-	Orders  Orders // may be nil: then nobody can tell a run anything
+	Keys    Keys         // nil: secrets leave no digests in plans
+	Images  ImageSecrets // nil: after-images with sensitive values are not kept
+	Seals   Seals        // nil: nothing is sealed, so nothing that asks for a seal is acted on
+	Orders  Orders       // may be nil: then nobody can tell a run anything
 	Journal Journal
 }
 

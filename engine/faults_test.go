@@ -83,8 +83,8 @@ func (f *faulty) Look(ctx context.Context, c resource.Change) (s run.Sight, err 
 	return s, f.met(func() (err error) { s, err = f.inner.Writer.Look(ctx, c); return err })
 }
 
-func (f *faulty) Write(ctx context.Context, c resource.Change, s run.Sight) error {
-	return f.met(func() error { return f.inner.Writer.Write(ctx, c, s) })
+func (f *faulty) Write(ctx context.Context, c resource.Change, s run.Sight) (done run.Sight, err error) {
+	return done, f.met(func() (err error) { done, err = f.inner.Writer.Write(ctx, c, s); return err })
 }
 
 func (f *faulty) Probe(ctx context.Context, c resource.Change) (h resource.Health, err error) {

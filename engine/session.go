@@ -251,11 +251,15 @@ func (s *session) reread(ctx context.Context) error {
 		return &UntrustedError{Run: s.run.ID, Reason: "its record was replaced while it was read"}
 	}
 	s.run.Entries = record.Run.Entries
+	unmaskImages(s.run.Entries, s.digests, record.Secrets)
 	return nil
 }
 
 // Record makes entries durable as the run's next.
 func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seq := 0
@@ -269,11 +273,16 @@ func (s *session) Record(ctx context.Context, entries ...journal.Entry) error {
 		if entries[i].Time.IsZero() {
 			entries[i].Time = s.now().UTC()
 		}
-		if entries[i].Mark == journal.Failed || entries[i].Mark == journal.Done {
-			entries[i].Digest = s.digest(entries[i].Step)
+		switch entries[i].Mark {
+		case journal.Failed, journal.Done, journal.Stuck:
+			entries[i].Digest = s.digest(entries[i].Step, entries[i].Mark)
 		}
 	}
-	sealed, chain, err := s.sealed(entries)
+	masked, err := s.maskImages(ctx, entries)
+	if err != nil {
+		return err
+	}
+	sealed, chain, err := s.sealed(masked)
 	if err != nil {
 		return err
 	}
@@ -296,10 +305,14 @@ func (s *session) sealed(entries []journal.Entry) ([]journal.Entry, journal.Chai
 	return sealed, chain, nil
 }
 
-// digest returns the digest of what a step wants.
-func (s *session) digest(id plan.StepID) string {
+// digest returns the digest of what a step wants; of one that is stuck, without what
+// was left out when it was taken back.
+func (s *session) digest(id plan.StepID, m journal.Mark) string {
 	for _, step := range s.plan.Steps() {
 		if step.ID == id {
+			if m == journal.Stuck {
+				step = withoutLeftOut(step, s.run.Entries)
+			}
 			return step.Digest(s.digests)
 		}
 	}
@@ -314,6 +327,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 	return &run.Runner{
 		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Deadline: s.deadline, Guard: s.guard, Now: s.now,
 		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(),
+		Persist: s.run.Kind == journal.RollbackRun,
 	}
 }
 

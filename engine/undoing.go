@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"hubcap/engine/diff"
@@ -114,6 +115,8 @@ func (e *Engine) revive(ctx context.Context, home *Cluster, record Record, publi
 		return r, fmt.Errorf("load run %s: %w", r.ID, err)
 	}
 	p.ID, r.Plan = r.PlanID, p
+	unmaskImages(r.Entries, m, record.Secrets)
+	giveImages(p, r.Entries)
 	return r, nil
 }
 
@@ -192,8 +195,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 
 // Undo works out how to undo the run id, or the last apply when id is empty: see
 // [Engine.Undoable]. It changes nothing; the plan it returns is carried out by
-// ApplyUndo. What someone else changed since is left alone and listed as refused.
-func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
+// ApplyUndo. What someone else changed since, or cannot go back, is left alone and
+// listed as refused; so are components named in except, which are left out.
+func (e *Engine) Undo(ctx context.Context, id string, except ...string) (*plan.Plan, error) {
 	id, err := e.Undoable(ctx, id)
 	if err != nil {
 		return nil, err
@@ -203,7 +207,7 @@ func (e *Engine) Undo(ctx context.Context, id string) (*plan.Plan, error) {
 		return nil, err
 	}
 	before, touched := journal.Before(r.Plan, r.Entries)
-	return e.way(ctx, before, touched, "pre-rollback", "post-rollback")
+	return e.way(ctx, past{before: before, touched: touched, events: []string{"pre-rollback", "post-rollback"}, except: except})
 }
 
 // ApplyUndo carries out a plan that Undo made for the same id. It ends as Apply
@@ -246,40 +250,72 @@ func (e *Engine) Undoable(ctx context.Context, id string) (string, error) {
 	return "", fmt.Errorf("undo: %w: no run has changed anything", ErrNothing)
 }
 
+// componentOf returns the component of a change.
+func componentOf(changes []resource.Change, id resource.ID) resource.Component {
+	for _, c := range changes {
+		if c.ID == id {
+			return c.Component
+		}
+	}
+	return resource.Component{}
+}
+
+// A past is what a way back leads to.
+type past struct {
+	before  []resource.Desired
+	touched []resource.Change
+	events  []string // of hooks that run
+	except  []string // components that stay as they are
+}
+
 // way plans the way from what is to what was before, within what was touched. An
 // object that is neither as before nor as after was changed by someone else: it
-// is refused, not overwritten. Hooks of events run around the steps of their blocks.
-func (e *Engine) way(ctx context.Context, before []resource.Desired, touched []resource.Change, events ...string) (*plan.Plan, error) {
-	sights, err := e.lookAt(ctx, touched)
-	if err != nil {
-		return nil, err
+// is refused, not overwritten, and so is what cannot be read. Hooks of events run around the steps of their blocks.
+func (e *Engine) way(ctx context.Context, was past) (*plan.Plan, error) {
+	before, touched := was.before, was.touched
+	sights, errs := e.lookEach(ctx, touched)
+	if ctx.Err() != nil {
+		return nil, errors.Join(slices.Collect(maps.Values(errs))...)
 	}
 	var moved []plan.Refused
 	astray := make(map[resource.ID]bool)
 	for _, c := range touched {
-		if s := sights[c.ID]; s.State == run.Elsewhere {
+		reason := ""
+		if err := errs[c.ID]; err != nil {
+			reason = "it could not be looked at: " + err.Error()
+		} else if s := sights[c.ID]; s.State == run.Elsewhere {
+			reason = "changed by someone else since: " + s.Moved
+		}
+		if reason != "" {
 			astray[c.ID] = true
-			moved = append(moved, plan.Refused{ID: c.ID, Address: c.Address, Origin: c.Origin, Reason: "changed by someone else since: " + s.Moved})
+			moved = append(moved, plan.Refused{ID: c.ID, Address: c.Address, Origin: c.Origin, Reason: reason})
 		}
 	}
 	before = slices.DeleteFunc(slices.Clone(before), func(d resource.Desired) bool { return astray[d.ID] })
 	touched = slices.DeleteFunc(slices.Clone(touched), func(c resource.Change) bool { return astray[c.ID] })
-	in, err := e.readBack(ctx, before, touched)
+	in, unread, err := e.readBack(ctx, before, touched)
 	if err != nil {
 		return nil, err
 	}
-	in.Hooks = slices.DeleteFunc(in.Hooks, func(h resource.Desired) bool { return !slices.Contains(events, h.Hook.Event) })
+	moved = append(moved, unread...)
+	in.Except = was.except
+	in.Hooks = slices.DeleteFunc(in.Hooks, func(h resource.Desired) bool { return !slices.Contains(was.events, h.Hook.Event) })
 	p, err := plan.Build(in)
 	if err != nil {
 		return nil, fmt.Errorf("plan the way back: %w", err)
 	}
-	p.Refused = append(p.Refused, moved...)
+	for _, r := range moved {
+		if component := componentOf(touched, r.ID); plan.Selects(nil, was.except, component) {
+			p.Refused = append(p.Refused, r)
+		}
+	}
 	return p, nil
 }
 
 // readBack reads what was touched. What did not exist before counts as wanted no
-// more; what else lives there is none of this plan's business.
-func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touched []resource.Change) (plan.Input, error) {
+// more; what else lives there is none of this plan's business. What could not be read
+// is returned as refused.
+func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touched []resource.Change) (plan.Input, []plan.Refused, error) {
 	in := e.input()
 	in.Back = true
 	was := make(map[resource.ID]bool)
@@ -296,10 +332,11 @@ func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touche
 	}
 	reading, err := observe.Read(ctx, e.readers(), desired)
 	if err != nil {
-		return in, err
+		return in, nil, err
 	}
-	in.Reading.Unreadable = reading.Unreadable
+	seen := make(map[resource.ID]bool)
 	for _, o := range reading.Observations {
+		seen[o.Desired.ID] = true
 		c, wasMade := made[o.Desired.ID]
 		switch {
 		case !wasMade:
@@ -312,8 +349,22 @@ func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touche
 	}
 	in.Hooks = hooksBeside(before, reading.Orphans)
 	in.Changes = diff.Compare(in.Reading)
-	census, blind := e.count(ctx)
-	in.Census, in.Reading.Unreadable = census, append(in.Reading.Unreadable, blind...)
+	in.Census, in.Reading.Unreadable = e.count(ctx)
 	in.Mask, err = e.mask(ctx)
-	return in, err
+	var unread []plan.Refused
+	for _, c := range touched {
+		if !seen[c.ID] && c.Hook == nil {
+			unread = append(unread, plan.Refused{ID: c.ID, Address: c.Address, Origin: c.Origin, Reason: unreadText(reading.Unreadable)})
+		}
+	}
+	return in, unread, err
+}
+
+// unreadText says why an object could not be read.
+func unreadText(all []resource.Unreadable) string {
+	text := "it could not be read"
+	for _, u := range all {
+		text += "; " + u.What + ": " + u.Reason
+	}
+	return text
 }

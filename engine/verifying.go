@@ -40,19 +40,12 @@ func verifying(step plan.Step) []plan.Gate {
 }
 
 // beforehand returns the gates to look at before a step that may be taken back begins:
-// what fails by then cannot be held against the way back.
+// what fails by then was ill before the step.
 func beforehand(step plan.Step) []plan.Gate {
 	if step.OnFailure == plan.Stop || step.Class == resource.ClassOneWay {
 		return nil
 	}
 	return verifying(step)
-}
-
-// without returns the gates that were not failing before.
-func without(gates []plan.Gate, failing []journal.Sample) []plan.Gate {
-	return slices.DeleteFunc(gates, func(g plan.Gate) bool {
-		return slices.ContainsFunc(failing, func(s journal.Sample) bool { return s.Gate == g.Name })
-	})
 }
 
 // failingBefore says what was bad before a step: empty when nothing is known to have
@@ -65,8 +58,14 @@ func failingBefore(failing []journal.Sample) string {
 	return strings.Join(all, "; ")
 }
 
-// verify gives the last step of a way back the gates that verify it.
-func verify(back *plan.Plan, gates []plan.Gate) {
+// verify gives the last step of the way back from step the gates that verify it. When
+// all of it went back before, as a run that was cut off did, there is nothing else to
+// do.
+func verify(back *plan.Plan, step plan.Step, gates []plan.Gate) {
+	if len(back.Waves) == 0 && len(gates) > 0 {
+		check := plan.Step{ID: step.ID, Component: step.Component, Cluster: step.Cluster, Class: step.Class, Timeout: step.Timeout, OnFailure: plan.Stop}
+		back.Waves = []plan.Wave{{Steps: []plan.Step{check}}}
+	}
 	if last := len(back.Waves) - 1; last >= 0 {
 		steps := back.Waves[last].Steps
 		steps[len(steps)-1].Gates = gates
@@ -74,14 +73,21 @@ func verify(back *plan.Plan, gates []plan.Gate) {
 }
 
 // verdict is what the verification of a way back comes to: nil when it is good, or
-// when that could not be told.
+// when that could not be told. What is still ill is, also when it was before the step:
+// the error says which.
 func (s *session) verdict(step plan.Step, err error) error {
 	switch {
+	case errors.Is(err, run.ErrLeftOut) && !errors.Is(err, run.ErrGate):
+		return err
 	case errors.Is(err, run.ErrUnclear):
 		s.tell(run.Warned{Text: fmt.Sprintf("%s is as before, but whether that works again could not be told: %v", step.ID, err)})
 		return nil
 	case errors.Is(err, run.ErrGate):
-		return fmt.Errorf("what was before is live again, and does not pass either: %w", err)
+		was := "it became ill with this step"
+		if gate := run.FailedGate(err); slices.ContainsFunc(journal.FailingBefore(s.entries(), step.ID), func(b journal.Sample) bool { return b.Gate == gate }) {
+			was = "it was ill before this step, too"
+		}
+		return fmt.Errorf("what was before is live again, and does not pass either (%s): %w", was, err)
 	}
 	return err
 }

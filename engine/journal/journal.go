@@ -36,6 +36,7 @@ const (
 	Failed      Mark = "failed" // Reason says why
 	RollingBack Mark = "rolling back"
 	Bisected    Mark = "bisected" // while it is rolled back; Reason says which part of the step made it fail
+	LeftOut     Mark = "left out" // while it is rolled back: the object that cannot go back, or the component that a person left out; Reason says why
 	RolledBack  Mark = "rolled back"
 	Stuck       Mark = "stuck" // the rollback did not succeed: a person is needed
 )
@@ -59,8 +60,9 @@ type Entry struct {
 	Time    time.Time        `json:"time"`
 	Mark    Mark             `json:"mark"`
 	Step    plan.StepID      `json:"step,omitempty"`
-	Change  *resource.ID     `json:"change,omitempty"`  // the object that Mark is about
-	Changes []resource.ID    `json:"changes,omitempty"` // the objects, when there are several: they are written side by side
+	Change  *resource.ID     `json:"change,omitempty"`    // the object that Mark is about
+	Changes []resource.ID    `json:"changes,omitempty"`   // the objects, when there are several: they are written side by side
+	Part    string           `json:"component,omitempty"` // that a rollback left out, since a person excepted it
 	Outcome Outcome          `json:"outcome,omitempty"`
 	Reason  string           `json:"reason,omitempty"`
 	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
@@ -71,6 +73,7 @@ type Entry struct {
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
 	Digest  string           `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
 	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
+	Images  []Image          `json:"images,omitempty"`  // after-images of what was written, where the server's answer was another than was wanted
 
 	Seal string `json:"seal,omitempty"` // over this entry and all before it, see Chain
 }

@@ -27,9 +27,12 @@ func Rejected(runs []Run) map[string]plan.Rejection {
 				failed[e.Step] = e
 			case e.Digest != "" && e.Mark == Done:
 				delete(all, e.Digest)
-			case e.Mark == RolledBack:
+			case e.Mark == RolledBack, e.Mark == Stuck: // as far as it could be
 				if f, has := failed[e.Step]; has && made[e.Step] && !blameless[e.Step] {
 					all[f.Digest] = plan.Rejection{Run: r.ID, Reason: f.Reason, Time: f.Time}
+					if e.Digest != "" {
+						all[e.Digest] = all[f.Digest]
+					}
 				}
 			}
 		}

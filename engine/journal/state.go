@@ -14,7 +14,7 @@ import (
 // these count. What was before a hook is nothing to want: it would run again.
 func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resource.Desired, touched []resource.Change) {
 	intended, made := make(map[resource.ID]bool), make(map[resource.ID]bool)
-	states := States(entries)
+	states, images := States(entries), Images(entries)
 	for _, e := range entries {
 		if e.Mark == Intended && (len(steps) == 0 || slices.Contains(steps, e.Step)) {
 			for _, id := range e.Objects() {
@@ -32,6 +32,9 @@ func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resou
 					made[c.ID], touched = true, append(touched, c)
 				}
 				continue
+			}
+			if image := images[c.ID]; image != nil {
+				c.Image = image
 			}
 			touched = append(touched, c)
 			if c.Action == resource.Create || c.Before == nil {
@@ -83,7 +86,7 @@ func States(entries []Entry) map[plan.StepID]StepState {
 			note(s.Intended, e.Objects())
 		case e.Mark == Written:
 			note(s.Written, e.Objects())
-		case e.Gate == "" && e.Mark != Overridden && e.Mark != Advised && e.Mark != Bisected && e.Mark != Beforehand:
+		case e.Gate == "" && e.Mark != Overridden && e.Mark != Advised && e.Mark != Bisected && e.Mark != Beforehand && e.Mark != LeftOut:
 			s.Mark, s.Reason = e.Mark, e.Reason
 		}
 		states[e.Step] = s

@@ -118,6 +118,11 @@ type Change struct {
 	// After is the object as it will be written; nil when Action is Delete.
 	After Object `json:"after,omitempty"`
 
+	// Image is the after-image: what the server answered when After was written, in
+	// the fields of After. nil: nothing was written yet, or the answer was After. It is
+	// no part of a plan; the journal has it.
+	Image Object `json:"-"`
+
 	Hook *Hook `json:"hook,omitempty"` // the object is a hook's, made for one event; nil: one that is kept as desired
 
 	Replaces *ID `json:"replaces,omitempty"` // the old object of a Replace
@@ -129,4 +134,12 @@ type Change struct {
 	Notes   []string  `json:"notes,omitempty"`
 	Needs   []ID      `json:"needs,omitempty"`
 	Origin  Range     `json:"origin,omitzero"`
+}
+
+// Landed returns the object as it is once c is made: the after-image, or else After.
+func (c Change) Landed() Object {
+	if c.Image != nil {
+		return c.Image
+	}
+	return c.After
 }

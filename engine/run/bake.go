@@ -154,12 +154,12 @@ func (x *execution) conclude(ctx context.Context, p *baking, b *oneBake) error {
 	case b.gate.Advisory:
 		x.tell(Warned{Text: fmt.Sprintf("%s: gate %s, which is advisory, %s: %s", x.step.ID, b.gate.Name, said[b.verdict], b.last.Reason)})
 	case b.verdict == Fail:
-		return &gateError{kind: ErrGate, text: fmt.Sprintf("gate %s failed: %s", b.gate.Name, b.last.Reason)}
+		return &gateError{kind: ErrGate, gate: b.gate.Name, text: fmt.Sprintf("gate %s failed: %s", b.gate.Name, b.last.Reason)}
 	case b.gate.OnInconclusive == plan.FailWhenUnclear:
 		return fmt.Errorf("gate %s is inconclusive, which fails it: %s", b.gate.Name, b.last.Reason)
 	default:
 		text := fmt.Sprintf("gate %s is inconclusive: %s", b.gate.Name, b.last.Reason)
-		return &gateError{kind: ErrUnclear, text: text, held: &heldError{reason: text}}
+		return &gateError{kind: ErrUnclear, gate: b.gate.Name, text: text, held: &heldError{reason: text}}
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ var ErrNotReady = errors.New("not ready")
 // cause that waiting cannot mend fails it at once.
 func (x *execution) converge(ctx context.Context) error {
 	w := &wait{execution: x, began: time.Now(), pending: x.step.Changes}
+	if len(w.pending) == 0 {
+		return nil
+	}
 	deadline := w.began.Add(x.step.Timeout)
 	interrupted := ctx.Done()
 	probes := context.WithoutCancel(ctx)
@@ -46,6 +49,9 @@ func (x *execution) converge(ctx context.Context) error {
 		if !now.Before(deadline) {
 			if ctx.Err() != nil {
 				return errInterrupted
+			}
+			if x.Persist {
+				return x.leave(ctx, w.pending, w.overdue())
 			}
 			return fmt.Errorf("%w after %s: %s", ErrNotReady, x.step.Timeout, strings.Join(w.unready, "; "))
 		}
@@ -110,9 +116,17 @@ func (w *wait) probe(ctx context.Context, changes []resource.Change) (pending []
 	} else {
 		w.failed++
 	}
+	var left []resource.Change
+	var whys []error
 	for i, c := range changes {
 		health := healths[i]
 		switch {
+		case w.Persist && errs[i] != nil && w.failed >= probeFailures:
+			left, whys = append(left, c), append(whys, fmt.Errorf("probe it: %w", errs[i]))
+			continue
+		case w.Persist && health.Terminal:
+			left, whys = append(left, c), append(whys, fmt.Errorf("%w: %s", ErrNotReady, strings.Join(append([]string{health.Reason}, health.Details...), "\n")))
+			continue
 		case errs[i] != nil && w.failed >= probeFailures:
 			return nil, nil, fmt.Errorf("probe %s: %w", c.ID, errs[i])
 		case errs[i] != nil:
@@ -125,7 +139,16 @@ func (w *wait) probe(ctx context.Context, changes []resource.Change) (pending []
 			unready = append(unready, name(c)+": "+health.Reason)
 		}
 	}
-	return pending, unready, nil
+	return pending, unready, w.leave(ctx, left, whys)
+}
+
+// overdue says of each pending change that it took too long.
+func (w *wait) overdue() []error {
+	whys := make([]error, len(w.unready))
+	for i, text := range w.unready {
+		whys[i] = fmt.Errorf("%w after %s: %s", ErrNotReady, w.step.Timeout, text)
+	}
+	return whys
 }
 
 // name is how a change is called within its step: "Deployment/hub".

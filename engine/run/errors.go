@@ -19,6 +19,7 @@ var (
 // A gateError is the verdict of a gate that stopped a step.
 type gateError struct {
 	kind error // ErrGate or ErrUnclear
+	gate string
 	text string
 	held *heldError // when the step is held for it; nil: it failed
 }
@@ -31,6 +32,15 @@ func (e *gateError) Unwrap() []error {
 		return []error{e.kind}
 	}
 	return []error{e.kind, e.held}
+}
+
+// FailedGate returns the name of the gate whose verdict err is, or "".
+func FailedGate(err error) string {
+	var verdict *gateError
+	if errors.As(err, &verdict) {
+		return verdict.gate
+	}
+	return ""
 }
 
 // A StepError says which step stopped a run, and why.

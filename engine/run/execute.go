@@ -44,6 +44,10 @@ type Runner struct {
 	// are looked at once before the step's first write, too: what fails then is none of
 	// its doing. May be nil.
 	Verifies func(plan.Step) []plan.Gate
+	// Persist is for a way back, which does all it can: a change that cannot be made, or
+	// does not settle, is left out, and everything else goes ahead. A step with
+	// something left out is stuck, and what follows it is done all the same.
+	Persist bool
 	// Orders are what people tell the run while it is under way. May be nil.
 	Orders *Desk
 	Guarding
@@ -59,7 +63,6 @@ type Failure struct {
 type Undone struct {
 	Outcome journal.Outcome // WasRolledBack, Incomplete, WasInterrupted; empty when the journal failed
 	Err     error           // nil when it was taken back
-	Note    string          // what is to be said of it all the same
 }
 
 // A Result is how an execution went.
@@ -120,6 +123,7 @@ type course struct {
 	states  map[plan.StepID]journal.StepState
 	index   map[plan.StepID]int // from 1
 	entries []journal.Entry     // of an earlier execution
+	images  map[resource.ID]resource.Object
 
 	// Of the loop that starts steps, and of nobody else.
 	tasks   map[plan.StepID]*task
@@ -139,14 +143,14 @@ type course struct {
 
 func newCourse(r *Runner, p *plan.Plan, entries []journal.Entry) *course {
 	c := &course{
-		Runner: r, plan: p, entries: entries, states: journal.States(entries), touched: journal.Touched(entries),
+		Runner: r, plan: p, entries: entries, states: journal.States(entries), images: journal.Images(entries), touched: journal.Touched(entries),
 		index: make(map[plan.StepID]int), tasks: make(map[plan.StepID]*task),
 	}
 	for i, s := range p.Steps() {
 		c.index[s.ID] = i + 1
 		t := newTask(c, s)
 		c.tasks[s.ID] = t
-		c.failing = c.failing || t.phase == failed || t.phase == undone
+		c.failing = c.failing || t.phase == failed || t.phase == undone && !r.Persist
 		c.widening = c.widening || c.failing && s.Extent != "" && (t.phase == failed || t.phase == undone)
 	}
 	return c
@@ -241,6 +245,9 @@ func (c *course) conclude(ctx context.Context) Result {
 			result.Done++
 		}
 		outcome := t.outcome()
+		if c.Persist && outcome == journal.Incomplete && result.Outcome == outcome {
+			result.Err = fmt.Errorf("%w; %w", result.Err, &StepError{Step: s, Err: t.err})
+		}
 		if r := ranks[outcome]; r > rank {
 			rank = r
 			result.Outcome, result.Failed, result.Err = outcome, &s, &StepError{Step: s, Err: t.err}

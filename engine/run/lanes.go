@@ -50,6 +50,12 @@ type task struct {
 // newTask returns the task of a step as an earlier execution left it.
 func newTask(c *course, s plan.Step) *task {
 	state := c.states[s.ID]
+	s.Changes = slices.Clone(s.Changes)
+	for i := range s.Changes {
+		if image := c.images[s.Changes[i].ID]; image != nil {
+			s.Changes[i].Image = image
+		}
+	}
 	t := &task{phase: waiting, execution: execution{course: c, step: s, index: c.index[s.ID], total: len(c.plan.Steps()), state: state}}
 	why := errors.New(cmp.Or(state.Reason, "failed before"))
 	switch state.Mark {
@@ -132,6 +138,8 @@ func (l *lanes) passed() bool {
 	for _, t := range l.tasks {
 		switch t.phase {
 		case done:
+		case undone:
+			isOver = isOver || !l.Persist
 		case guarded, lost:
 			l.held = true
 		case waiting:
@@ -243,8 +251,6 @@ func (l *lanes) takeBack(ctx context.Context, t *task) report {
 		err = fmt.Errorf("%w: %w", t.undone.Err, err)
 	case t.undone.Err != nil:
 		err = fmt.Errorf("%w; rolling back: %w", err, t.undone.Err)
-	case t.undone.Note != "":
-		err = fmt.Errorf("%w; what was before is live again, and %s", err, t.undone.Note)
 	}
 	return report{t, undone, err}
 }
@@ -259,7 +265,7 @@ func (l *lanes) isNext(t *task) bool {
 	}
 	for _, id := range t.step.After {
 		switch before := l.course.tasks[id]; {
-		case before == nil || before.phase == done:
+		case before == nil || l.isPast(before):
 		case before.phase == guarded || before.phase == lost:
 			t.phase = lost
 			return false
@@ -271,7 +277,7 @@ func (l *lanes) isNext(t *task) bool {
 		switch {
 		case before == t:
 			return true
-		case before.phase == done || before.step.Component.Block != t.step.Component.Block:
+		case l.isPast(before) || before.step.Component.Block != t.step.Component.Block:
 		case before.phase != guarded && before.phase != lost:
 			return false
 		case !t.harmless():
@@ -281,6 +287,9 @@ func (l *lanes) isNext(t *task) bool {
 	}
 	panic("run: a step is not in its wave")
 }
+
+// isPast reports whether what follows a step may begin, as far as that step goes.
+func (l *lanes) isPast(t *task) bool { return t.phase == done || l.Persist && t.phase == undone }
 
 // approach asks the guards of a step whose turn it is, if it has any. What an
 // earlier execution has begun is past them.
@@ -330,7 +339,11 @@ func (l *lanes) begin(ctx context.Context, t *task) {
 	}
 	l.beside(ctx, t, func(ctx context.Context) report {
 		if err := t.run(ctx); err != nil {
-			return t.asked(t.stopped(ctx, err))
+			next, err := t.stopped(ctx, err)
+			if next == undone {
+				t.undone = Undone{Outcome: journal.Incomplete, Err: err}
+			}
+			return report{t, next, err}
 		}
 		return report{t, done, nil}
 	})
@@ -345,6 +358,8 @@ func (l *lanes) take(ctx context.Context, r report) {
 	t.phase, t.err = r.phase, r.err
 	switch r.phase {
 	case done, open, waiting, guarded:
+	case undone:
+		l.failing = l.failing || !l.Persist
 	case kept:
 		l.beside(ctx, t, func(ctx context.Context) report { return t.asked(t.watch.wait(ctx)) })
 	default:

@@ -48,7 +48,7 @@ func (a *theatre) Look(_ context.Context, c resource.Change) (run.Sight, error) 
 	return run.Sight{State: run.AtBefore}, nil
 }
 
-func (a *theatre) Write(_ context.Context, c resource.Change, _ run.Sight) error {
+func (a *theatre) Write(_ context.Context, c resource.Change, _ run.Sight) (run.Sight, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	intended := slices.ContainsFunc(a.entries, func(e journal.Entry) bool {
@@ -58,7 +58,7 @@ func (a *theatre) Write(_ context.Context, c resource.Change, _ run.Sight) error
 		panic("written without intent: " + c.ID.Name)
 	}
 	a.wrote[c.ID.Name] = time.Now()
-	return nil
+	return run.Sight{State: run.AtAfter}, nil
 }
 
 func (a *theatre) Probe(_ context.Context, c resource.Change) (resource.Health, error) {

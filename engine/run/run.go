@@ -22,8 +22,9 @@ type Writer interface {
 
 	// Write makes the change if the object is as sight saw it, and returns
 	// [ErrMoved] (wrapped, with the field) when it is not. Writing what is already so is not
-	// an error. A GKE write returns when its operation is done.
-	Write(ctx context.Context, change resource.Change, sight Sight) error
+	// an error. A GKE write returns when its operation is done. The Sight it returns
+	// is the server's answer: AtAfter, with the after-image where there is one.
+	Write(ctx context.Context, change resource.Change, sight Sight) (Sight, error)
 }
 
 // A Sight is one object as it was seen just now.
@@ -31,6 +32,11 @@ type Sight struct {
 	State   State
 	Version string // makes the write that follows conditional
 	Moved   string // when State is Elsewhere: the field that is neither before nor after, and who wrote it
+
+	// Image is the after-image, when State is AtAfter and the server made of
+	// change.After something else than it says (admission): the same fields with the
+	// values that they have. nil: the object is as change.After says.
+	Image resource.Object
 }
 
 // State is where an object stands between before and after.

@@ -45,20 +45,20 @@ func (s *stage) Look(_ context.Context, c resource.Change) (run.Sight, error) {
 	return s.sight, nil
 }
 
-func (s *stage) Write(ctx context.Context, c resource.Change, _ run.Sight) error {
+func (s *stage) Write(ctx context.Context, c resource.Change, _ run.Sight) (run.Sight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = append(s.log, "write "+c.ID.Name)
 	if s.write != nil {
 		if err := s.write(ctx, c); err != nil {
-			return err
+			return run.Sight{}, err
 		}
 	}
 	if s.written == nil {
 		s.written = map[resource.ID]bool{}
 	}
 	s.written[c.ID] = true
-	return nil
+	return run.Sight{State: run.AtAfter}, nil
 }
 
 func (s *stage) Probe(context.Context, resource.Change) (resource.Health, error) {

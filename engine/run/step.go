@@ -22,6 +22,8 @@ type execution struct {
 	began  time.Time // of the step's last write
 	first  time.Time // right before its first, in whichever execution
 
+	left []string // what was left out, and why
+
 	people  int // user servers before the first write; see disturbs
 	counted bool
 }
@@ -58,8 +60,11 @@ func (x *execution) run(ctx context.Context) error {
 			return err
 		}
 		if err := x.bake(ctx); err != nil {
-			return err
+			return x.withLeft(err)
 		}
+	}
+	if len(x.left) > 0 {
+		return x.withLeft(nil)
 	}
 	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class, Cluster: x.step.Cluster})
 }
@@ -107,6 +112,8 @@ func (x *execution) stopped(ctx context.Context, err error) (phase, error) {
 		return cut, errors.Join(err, x.flush(ctx))
 	case errors.Is(err, ErrMoved) && !x.hasWritten():
 		return refused, errors.Join(err, x.flush(ctx))
+	case x.Persist && (len(x.left) > 0 || !errors.As(err, &held)):
+		next, mark = undone, journal.Stuck
 	case errors.As(err, &held), x.step.OnFailure == plan.Stop:
 		next, mark = stopped, journal.Held
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,36 +60,42 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 	if err := x.mayWrite(); err != nil {
 		return err
 	}
-	sights, err := x.lookAt(ctx, batch)
-	if err != nil {
-		return err
-	}
-	var open, made []resource.Change // to be made; made by an execution that was cut off
+	sights, errs := x.lookAt(ctx, batch)
+	var open, made, left []resource.Change // to be made; made by an execution that was cut off; that cannot be made
+	var whys []error
 	state := x.state
 	for i, c := range batch {
-		switch s := sights[i]; s.State {
-		case AtBefore:
+		err := errs[i]
+		if err == nil && sights[i].State == AtBefore && x.Guard != nil {
+			if err = x.Guard(ctx, c); err != nil && !x.Persist {
+				err = fmt.Errorf("%s: %w", c.Address, err)
+			}
+		}
+		switch s := sights[i]; {
+		case err != nil && !x.mayLeave(err):
+			return err
+		case err != nil:
+			left, whys = append(left, c), append(whys, err)
+		case s.State == AtBefore:
 			open = append(open, c)
-		case AtAfter:
+		case s.State == AtAfter:
 			if state.Intended[c.ID] && !state.Written[c.ID] {
+				c.Image = s.Image
 				made = append(made, c)
 			}
-		case Elsewhere:
-			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, s.Moved)
-		default:
+		case s.State != Elsewhere:
 			panic(fmt.Sprintf("run: look at %s returned the state %d", c.ID, s.State))
+		case x.Persist:
+			left, whys = append(left, c), append(whys, fmt.Errorf("%w: %s", ErrMoved, s.Moved))
+		default:
+			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, s.Moved)
 		}
+	}
+	if err := x.leave(ctx, left, whys); err != nil {
+		return err
 	}
 	if err := x.wrote(ctx, made); err != nil || len(open) == 0 {
 		return err
-	}
-	for _, c := range open {
-		if x.Guard == nil {
-			break
-		}
-		if err := x.Guard(ctx, c); err != nil {
-			return fmt.Errorf("%s: %w", c.Address, err)
-		}
 	}
 	if err := x.record(ctx, about(journal.Intended, open)); err != nil {
 		return err
@@ -115,7 +122,7 @@ func about(m journal.Mark, changes []resource.Change) journal.Entry {
 
 // lookAt returns what is to be seen of each change: what was seen right before
 // the run, once, or what a look shows.
-func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sight, error) {
+func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sight, []error) {
 	sights, errs := make([]Sight, len(batch)), make([]error, len(batch))
 	each(len(batch), func(i int) {
 		c := batch[i]
@@ -135,7 +142,7 @@ func (x *execution) lookAt(ctx context.Context, batch []resource.Change) ([]Sigh
 	for _, c := range batch {
 		delete(x.sights, c.ID)
 	}
-	return sights, first(errs)
+	return sights, errs
 }
 
 // make makes the changes that were announced. The first error is returned; what
@@ -145,11 +152,17 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 	x.began = time.Now() // of the last batch: pods come last
 	each(len(open), func(i int) {
 		if errs[i] = x.mayWrite(); errs[i] == nil {
-			errs[i] = x.writeOne(ctx, open[i], seen[open[i].ID])
+			open[i].Image, errs[i] = x.writeOne(ctx, open[i], seen[open[i].ID])
 		}
 	})
-	var written []resource.Change
+	var written, left []resource.Change
+	var whys []error
 	for i, c := range open {
+		if errs[i] != nil && x.mayLeave(errs[i]) {
+			left, whys, errs[i] = append(left, c), append(whys, errs[i]), nil
+			x.wroteAny() // it may have been
+			continue
+		}
 		switch {
 		case errs[i] == nil:
 			written = append(written, c)
@@ -161,51 +174,90 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 	if err := x.wrote(ctx, written); err != nil {
 		return err
 	}
+	if err := x.leave(ctx, left, whys); err != nil {
+		return err
+	}
 	return first(errs)
 }
 
-// writeOne makes one change. Where another writer comes between, it looks again, and
+// writeOne makes one change and returns its after-image. Where another writer comes
+// between, it looks again, and
 // tries again only while the lock is held.
-func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight) error {
+func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight) (resource.Object, error) {
 	w := x.Targets[c.ID.Cluster].Writer
 	for try := 1; ; try++ {
-		err := w.Write(ctx, c, sight)
+		answer, err := w.Write(ctx, c, sight)
 		if err != nil && (try == conflicts || !errors.Is(err, ErrMoved)) {
-			return fmt.Errorf("write %s: %w", c.ID, err)
+			return nil, fmt.Errorf("write %s: %w", c.ID, err)
 		}
 		if err == nil {
-			return nil
+			return answer.Image, nil
 		}
 		if err := x.mayWrite(); err != nil {
-			return err
+			return nil, err
 		}
 		if sight, err = w.Look(ctx, c); err != nil {
-			return fmt.Errorf("look at %s: %w", c.ID, err)
+			return nil, fmt.Errorf("look at %s: %w", c.ID, err)
 		}
 		switch sight.State {
 		case AtAfter:
-			return nil
+			return sight.Image, nil
 		case Elsewhere:
-			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
+			return nil, fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, sight.Moved)
 		}
 		if err := x.mayWrite(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
-// wrote records that changes were made, and tells.
+// imagesPerEntry is how many after-images one entry of the journal holds.
+const imagesPerEntry = 20
+
+// wrote records that changes were made, with their after-images, and tells.
 func (x *execution) wrote(ctx context.Context, changes []resource.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := x.record(ctx, about(journal.Written, changes)); err != nil {
-		return err
+	x.land(changes)
+	var plain, changed []resource.Change // as they were wanted; as the server changed them
+	for _, c := range changes {
+		if c.Image == nil {
+			plain = append(plain, c)
+		} else {
+			changed = append(changed, c)
+		}
+	}
+	parts := slices.Collect(slices.Chunk(changed, imagesPerEntry))
+	if len(plain) > 0 {
+		parts = append(parts, plain)
+	}
+	for _, part := range parts {
+		e := about(journal.Written, part)
+		for _, c := range part {
+			if c.Image != nil {
+				e.Images = append(e.Images, journal.Image{ID: c.ID, Object: c.Image})
+			}
+		}
+		if err := x.record(ctx, e); err != nil {
+			return err
+		}
 	}
 	for _, c := range changes {
 		x.tell(ChangeMade{Step: x.step.ID, Change: c})
 	}
 	return nil
+}
+
+// land gives the step's changes their after-images: what follows compares with them.
+func (x *execution) land(changes []resource.Change) {
+	for _, made := range changes {
+		for i := range x.step.Changes {
+			if x.step.Changes[i].ID == made.ID {
+				x.step.Changes[i].Image = made.Image
+			}
+		}
+	}
 }
 
 // each calls do with 0 to n-1, several at once.

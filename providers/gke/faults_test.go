@@ -100,7 +100,8 @@ func (w *world) write(t *testing.T, c resource.Change) error {
 	if err != nil {
 		return err
 	}
-	return w.Write(ctx, c, s)
+	_, err = w.Write(ctx, c, s)
+	return err
 }
 
 // Every fault that passes by itself is ridden out wherever it strikes: the write
@@ -232,7 +233,7 @@ func TestPatienceEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		err = w.Write(w.ctx, c, s)
+		_, err = w.Write(w.ctx, c, s)
 		if err == nil || !strings.Contains(err.Error(), "currently unavailable") {
 			t.Fatalf("Write: %v, want the service's words", err)
 		}
@@ -265,7 +266,7 @@ func TestBusyCluster(t *testing.T) {
 		var told []string
 		w.c.Progress = func(text string) { told = append(told, text) }
 		began := time.Now()
-		if err := w.Write(w.ctx, c, s); err != nil {
+		if _, err := w.Write(w.ctx, c, s); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took < 120*time.Second {
@@ -330,7 +331,7 @@ func TestCutOffWriteIsFound(t *testing.T) {
 					ctx, cancel := context.WithTimeout(w.ctx, 6*time.Second)
 					s, err := w.Look(ctx, c)
 					if err == nil {
-						err = w.Write(ctx, c, s)
+						_, err = w.Write(ctx, c, s)
 					}
 					cancel()
 					if err == nil {
@@ -423,7 +424,7 @@ func (w *world) killed(t *testing.T, c resource.Change, g target, done bool) {
 	}
 	s, err := p.Look(ctx, c)
 	if err == nil {
-		err = p.Write(ctx, c, s)
+		_, err = p.Write(ctx, c, s)
 	}
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the killed write ended with %v", err)

@@ -108,7 +108,7 @@ func (w *world) apply(t *testing.T, desired ...resource.Desired) []resource.Chan
 		if s.State != run.AtBefore {
 			t.Fatalf("before %s of %s it is at %v: %s", c.Action, c.ID.Name, s.State, s.Moved)
 		}
-		if err := w.Write(w.ctx, c, s); err != nil {
+		if _, err := w.Write(w.ctx, c, s); err != nil {
 			t.Fatalf("Write: %v", err)
 		}
 		if s, err = w.Look(w.ctx, c); err != nil || s.State != run.AtAfter {

@@ -108,7 +108,7 @@ func TestPoolsOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = w.Write(w.ctx, c, run.Sight{State: run.AtBefore})
+		_, err = w.Write(w.ctx, c, run.Sight{State: run.AtBefore})
 		if err == nil || !strings.Contains(err.Error(), "not ours to delete") || w.pool("user") == nil {
 			t.Errorf("deleting nobody's pool: %v", err)
 		}

@@ -277,7 +277,10 @@ func TestWritesTakeTurns(t *testing.T) {
 	in(t, emulator.Options{}, func(t *testing.T, w *world) {
 		done := make(chan error)
 		for _, c := range w.changes(t, desired("a"), desired("b"), desired("c")) {
-			go func() { done <- w.Write(context.Background(), c, run.Sight{State: run.AtBefore}) }()
+			go func() {
+				_, err := w.Write(context.Background(), c, run.Sight{State: run.AtBefore})
+				done <- err
+			}()
 		}
 		for range 3 {
 			if err := <-done; err != nil {

@@ -20,10 +20,10 @@ import (
 // is not done again. It waits for other operations on the cluster, and tries
 // again what a busy or failing service refuses. A pool that is neither as before
 // nor as wanted is an error that wraps [run.ErrMoved].
-func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) error {
+func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) (run.Sight, error) {
 	done, err := p.take(ctx)
 	if err != nil {
-		return err
+		return run.Sight{}, err
 	}
 	defer done()
 	w := &write{Provider: p, change: change, name: change.ID.Name}
@@ -41,9 +41,9 @@ func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.
 		err = w.until(ctx, w.update)
 	}
 	if err != nil {
-		return fmt.Errorf("%s node pool %s: %w", verb, w.name, err)
+		return run.Sight{}, fmt.Errorf("%s node pool %s: %w", verb, w.name, err)
 	}
-	return nil
+	return run.Sight{State: run.AtAfter}, nil
 }
 
 // A write is one change on its way.

@@ -82,7 +82,10 @@ func (b *bench) fill(desired []resource.Desired) {
 	var group errgroup.Group
 	group.SetLimit(16)
 	for _, c := range b.changes(desired) {
-		group.Go(func() error { return b.p.Write(b.t.Context(), c, run.Sight{State: run.AtBefore}) })
+		group.Go(func() error {
+			_, err := b.p.Write(b.t.Context(), c, run.Sight{State: run.AtBefore})
+			return err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		b.t.Fatal(err)

@@ -83,7 +83,8 @@ func (p *Provider) attemptHook(ctx context.Context, change resource.Change) erro
 	if change.Action == resource.Delete {
 		return nil
 	}
-	return p.applyOnce(ctx, change, "")
+	_, err = p.applyOnce(ctx, change, "")
+	return err
 }
 
 func (p *Provider) removeHook(ctx context.Context, k *kind, change resource.Change, live *unstructured.Unstructured) error {

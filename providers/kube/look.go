@@ -46,9 +46,15 @@ func (p *Provider) look(ctx context.Context, change resource.Change) (view, erro
 		return view{}, p.Client.explain("look at", objectText(change.ID), err)
 	}
 	v := view{kind: k, live: live}
-	v.sight = p.judge(change, live)
 	if change.Hook != nil {
 		v.sight = p.judgeHook(ctx, change, live)
+		return v, nil
+	}
+	v.sight = p.judge(change, live)
+	if v.sight.State == run.Elsewhere {
+		if err := p.judgeAdmitted(ctx, change, &v); err != nil {
+			return view{}, p.Client.explain("look at", objectText(change.ID), err)
+		}
 	}
 	return v, nil
 }
@@ -107,8 +113,11 @@ func (p *Provider) judge(change resource.Change, live *unstructured.Unstructured
 		return s
 	}
 	after, moved := p.stands(live, change.After, change.Before)
+	if !after && change.Image != nil {
+		after, _ = p.stands(live, change.Image, change.Before)
+	}
 	if after && p.hasChangedHands(live, change) {
-		s.State = run.AtAfter
+		s.State, s.Image = run.AtAfter, p.afterImage(change, live)
 		return s
 	}
 	if change.Before == nil {
@@ -204,9 +213,11 @@ func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resou
 }
 
 // ownsAll reports whether every field that want holds is ours, so that writing it
-// again would change nothing.
+// again would change nothing. What admission made of our writes is ours too.
 func (p *Provider) ownsAll(live *unstructured.Unstructured, want resource.Object) bool {
 	owns, _ := ownedBy(live, p.manager())
+	_, admitted := (&comparison{p: p, live: live}).writers()
+	owns = owns.Union(admitted)
 	plain := resource.Reveal(clean(want)).(map[string]any)
 	wants, err := p.Client.types.fieldSet(plain)
 	if err != nil { // without a type, the record of the last write has to do

@@ -99,7 +99,7 @@ func (p *Provider) health(ctx context.Context, change resource.Change, live *uns
 	}
 	switch gk {
 	case deploymentKind, statefulSetKind, daemonSetKind:
-		w, err := p.workload(live, change.After)
+		w, err := p.workload(live, change.Landed())
 		if err != nil {
 			return resource.Health{}, err
 		}

@@ -249,7 +249,7 @@ data: {a: b}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.p.Write(t.Context(), c, s); err == nil || !strings.Contains(err.Error(), "deletes only what is its own") {
+		if _, err := b.p.Write(t.Context(), c, s); err == nil || !strings.Contains(err.Error(), "deletes only what is its own") {
 			t.Errorf("delete %s: %v, want a refusal", o.Desired.ID.Name, err)
 		}
 	}
@@ -338,11 +338,11 @@ spec: {accessModes: [%s], resources: {requests: {storage: 1Gi}}}`
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.p.Write(t.Context(), c, s); err == nil || !strings.Contains(err.Error(), "deleted only by name") {
+	if _, err := b.p.Write(t.Context(), c, s); err == nil || !strings.Contains(err.Error(), "deleted only by name") {
 		t.Errorf("delete: %v", err)
 	}
 	b.p.Deletable = func(id resource.ID) bool { return id == c.ID }
-	if err := b.p.Write(t.Context(), c, s); !errors.Is(err, ErrForbidden) { // nor does the role permit it
+	if _, err := b.p.Write(t.Context(), c, s); !errors.Is(err, ErrForbidden) { // nor does the role permit it
 		t.Errorf("delete by name: %v", err)
 	}
 }

@@ -219,7 +219,7 @@ func (b *bench) write(c resource.Change) {
 	if err != nil {
 		b.t.Fatalf("look at %s: %v", c.ID, err)
 	}
-	if err := b.p.Write(b.t.Context(), c, s); err != nil {
+	if _, err := b.p.Write(b.t.Context(), c, s); err != nil {
 		b.t.Fatalf("%s %s: %v", c.Action, c.ID, err)
 	}
 }

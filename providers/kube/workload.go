@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"hubcap/engine/resource"
 )
@@ -261,7 +262,8 @@ func (w *workload) currentHash(ctx context.Context, pods []corev1.Pod) (string, 
 	for _, pod := range pods {
 		hashes[pod.Labels[hashLabels[w.kind]]] = true
 	}
-	if len(hashes) < 2 && firstUnready(pods) == nil {
+	isOther := func(pod corev1.Pod) bool { return w.otherImage(&pod) != "" }
+	if len(hashes) < 2 && firstUnready(pods) == nil && !slices.ContainsFunc(pods, isOther) {
 		return "", nil
 	}
 	if w.kind == deploymentKind {
@@ -314,17 +316,49 @@ func (w *workload) isFresh(pod *corev1.Pod, current string) bool {
 	return true
 }
 
-// wrongImage tells when a container of pod does not run the wanted image. An
-// admission plugin may have added the digest to a tag.
+// wrongImage tells when a container of pod does not run the wanted image, unless the
+// pod was made with the other one: an admission plugin changed it then, while its
+// template is the wanted one.
 func (w *workload) wrongImage(pod *corev1.Pod) string {
+	name := w.otherImage(pod)
+	if name == "" || madeWith(pod, "image") {
+		return ""
+	}
+	return fmt.Sprintf("container %s runs %s, wanted is %s", name, containerImages(&pod.Spec)[name], containerImages(&w.wanted.Spec)[name])
+}
+
+// otherImage returns the first container of pod whose image is another than that of
+// the wanted template, or "". An admission plugin may have added the digest to a tag.
+func (w *workload) otherImage(pod *corev1.Pod) string {
 	images := containerImages(&pod.Spec)
 	for _, name := range slices.Sorted(maps.Keys(containerImages(&w.wanted.Spec))) {
 		wanted := containerImages(&w.wanted.Spec)[name]
 		if images[name] != wanted && !strings.HasPrefix(images[name], wanted+"@") {
-			return fmt.Sprintf("container %s runs %s, wanted is %s", name, images[name], wanted)
+			return name
 		}
 	}
 	return ""
+}
+
+// madeWith reports whether a field of every container was written by who made the pod,
+// as far as its managed fields tell, and so by nobody since.
+func madeWith(pod *corev1.Pod, field string) bool {
+	restarts := fieldpath.MakePathOrDie("spec", "restartPolicy") // written when a pod is made, and never again
+	for _, entry := range pod.ManagedFields {
+		set, err := entrySet(entry)
+		if err != nil || entry.Subresource != "" || !set.Has(restarts) {
+			continue
+		}
+		for list, containers := range map[string][]corev1.Container{"containers": pod.Spec.Containers, "initContainers": pod.Spec.InitContainers} {
+			for _, c := range containers {
+				if !set.Has(fieldpath.MakePathOrDie("spec", list, fieldpath.KeyByFields("name", c.Name), field)) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
 }
 
 func containerImages(spec *corev1.PodSpec) map[string]string {

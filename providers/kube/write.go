@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"hubcap/engine/resource"
@@ -23,27 +24,27 @@ const (
 // Write makes the change if the object is still as sight saw it, and otherwise
 // returns [run.ErrMoved] with the field. An answer that got lost is not guessed
 // at: the object is looked at again. What is already as wanted is left alone.
-func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) error {
+func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) (run.Sight, error) {
 	p.rememberAll(change.After)
 	p.rememberAll(change.Before)
 	p.noteBegan(change.Component)
 	for n := 0; ; n++ {
-		done, err := p.attempt(ctx, change, sight)
+		answer, done, err := p.attempt(ctx, change, sight)
 		if done || err == nil {
-			return p.settled(change, err)
+			return p.answered(change, answer), p.settled(change, err)
 		}
 		if n+1 >= writeAttempts || !pause(ctx, min(n, len(pauses)-1)) {
-			return p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
+			return run.Sight{}, p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
 		}
 		seen, lookErr := p.look(ctx, change)
 		if lookErr != nil {
-			return errors.Join(p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err)), lookErr)
+			return run.Sight{}, errors.Join(p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err)), lookErr)
 		}
 		switch seen.sight.State {
 		case run.AtAfter:
-			return p.settled(change, nil)
+			return seen.sight, p.settled(change, nil)
 		case run.Elsewhere:
-			return moved(change, seen.sight)
+			return run.Sight{}, moved(change, seen.sight)
 		}
 		sight = seen.sight
 	}
@@ -65,50 +66,50 @@ func moved(change resource.Change, s run.Sight) error {
 	return fmt.Errorf("%s %s: %w: %s", change.Action, objectText(change.ID), run.ErrMoved, s.Moved)
 }
 
-// attempt makes the change once. done says that the outcome is final; otherwise
-// the object has to be looked at again.
-func (p *Provider) attempt(ctx context.Context, change resource.Change, sight run.Sight) (done bool, err error) {
+// attempt makes the change once and returns the server's answer. done says that the
+// outcome is final; otherwise the object has to be looked at again.
+func (p *Provider) attempt(ctx context.Context, change resource.Change, sight run.Sight) (answer *unstructured.Unstructured, done bool, err error) {
 	switch sight.State {
 	case run.AtAfter:
-		return true, nil
+		return nil, true, nil
 	case run.Elsewhere:
-		return true, moved(change, sight)
+		return nil, true, moved(change, sight)
 	}
 	if change.Hook != nil {
 		err = p.attemptHook(ctx, change)
-		return err == nil || !isDoubtful(err), err
+		return nil, err == nil || !isDoubtful(err), err
 	}
 	switch change.Action {
 	case resource.Create, resource.Update:
-		err = p.update(ctx, change, sight.Version)
+		answer, err = p.update(ctx, change, sight.Version)
 	case resource.Replace:
 		if err = p.removeOnce(ctx, change, sight); err == nil {
-			err = p.applyOnce(ctx, change, "")
+			answer, err = p.applyOnce(ctx, change, "")
 		}
 	case resource.Delete:
 		err = p.removeOnce(ctx, change, sight)
 	default:
 		panic(fmt.Sprintf("kube: write without an action: %v", change.ID))
 	}
-	return err == nil || !isDoubtful(err), err
+	return answer, err == nil || !isDoubtful(err), err
 }
 
 // update applies the change, and moves the fields of an object that changes hands:
 // to us before the apply, so that it removes what is wanted no more; from us after
 // it. Cut off in between, the object is seen as before, and all of it is done again.
-func (p *Provider) update(ctx context.Context, change resource.Change, version string) error {
+func (p *Provider) update(ctx context.Context, change resource.Change, version string) (*unstructured.Unstructured, error) {
 	if change.TakesOver != nil {
 		migrated, err := p.migrate(ctx, change, version)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		version = migrated
 	}
-	if err := p.applyOnce(ctx, change, version); err != nil || change.GivesBack == nil {
-		return err
+	answer, err := p.applyOnce(ctx, change, version)
+	if err == nil && change.GivesBack != nil {
+		_, err = p.giveBack(ctx, change, "")
 	}
-	_, err := p.giveBack(ctx, change, "")
-	return err
+	return answer, err
 }
 
 // isDoubtful reports an error after which the object has to be looked at again: it
@@ -120,19 +121,14 @@ func isDoubtful(err error) bool {
 	return isTransient(err) || apierrors.IsConflict(err) || isNoKind(err) || notServed
 }
 
-// applyOnce sends one server-side apply. It is conditional: on version or, for an
+// applyOnce sends one server-side apply and returns the answer. It is conditional: on version or, for an
 // object that must not exist, on nobody else owning what it wants.
-func (p *Provider) applyOnce(ctx context.Context, change resource.Change, version string) error {
+func (p *Provider) applyOnce(ctx context.Context, change resource.Change, version string) (*unstructured.Unstructured, error) {
 	k, err := p.kindOf(change)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	o := clean(change.After)
-	returns := change.GivesBack != nil
-	if !returns && (labelled(o) || change.ID.Kind != "Namespace") {
-		p.mark(o, change.Address, change.Component)
-		resource.RememberSensitive(o)
-	}
+	o, returns := p.withMarks(change, change.After), change.GivesBack != nil
 	record := p.record(o, run.ID(ctx))
 	body := resource.Object(resource.Reveal(o).(map[string]any))
 	if !returns {
@@ -144,8 +140,18 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 		body.Set(resourceVersion, "metadata", "resourceVersion")
 		options.Force = &forced
 	}
-	_, err = p.send(ctx, application{kind: k, namespace: change.ID.Namespace, name: change.ID.Name, body: body, options: options})
-	return err
+	return p.send(ctx, application{kind: k, namespace: change.ID.Namespace, name: change.ID.Name, body: body, options: options})
+}
+
+// withMarks returns want, which is change's object before or after it, as it is written:
+// with our marks.
+func (p *Provider) withMarks(change resource.Change, want resource.Object) resource.Object {
+	o := clean(want)
+	if change.GivesBack == nil && (labelled(o) || change.ID.Kind != "Namespace") {
+		p.mark(o, change.Address, change.Component)
+		resource.RememberSensitive(o)
+	}
+	return o
 }
 
 func labelled(o resource.Object) bool { return o.Text("metadata", "labels", LabelConfig) != "" }

@@ -116,7 +116,7 @@ spec:
 		t.Fatal(err)
 	}
 	b.kubectl("annotate", "deployment/web", "somebody=else") // the version moves, our fields do not
-	if err := b.p.Write(t.Context(), c, s); err != nil {
+	if _, err := b.p.Write(t.Context(), c, s); err != nil {
 		t.Errorf("write: %v", err)
 	}
 	b.settled(b.desire("web", fmt.Sprintf(text, 2)))
@@ -131,7 +131,7 @@ func TestAppearedMeanwhile(t *testing.T) {
 		t.Fatalf("look: %+v, %v", s, err)
 	}
 	b.kubectl("create", "configmap", "config", "--from-literal=a=theirs")
-	if err := b.p.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) {
+	if _, err := b.p.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) {
 		t.Errorf("write over what appeared: %v", err)
 	}
 	if out := b.kubectl("get", "configmap", "config", "-o", "jsonpath={.data.a}"); out != "theirs" {
@@ -148,7 +148,7 @@ func TestGoneMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.kubectl("delete", "configmap", "config")
-	if err := b.p.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) || !strings.Contains(err.Error(), "gone") {
+	if _, err := b.p.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("write of what is gone: %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestAppliedMark(t *testing.T) {
 	b.p.Stamp("run-0", "abc123")
 	desired := b.desire("web", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: one}")
 	c := b.changes(desired)[0]
-	if err := b.p.Write(run.WithID(t.Context(), "run-7"), c, run.Sight{State: run.AtBefore}); err != nil {
+	if _, err := b.p.Write(run.WithID(t.Context(), "run-7"), c, run.Sight{State: run.AtBefore}); err != nil {
 		t.Fatal(err)
 	}
 	l := b.read(desired).Observations[0].Live
@@ -239,7 +239,7 @@ func TestReaderReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.p.Write(t.Context(), changes[0], s); !errors.Is(err, ErrForbidden) {
+	if _, err := r.p.Write(t.Context(), changes[0], s); !errors.Is(err, ErrForbidden) {
 		t.Errorf("write as reader: %v", err)
 	}
 }

@@ -91,6 +91,21 @@ func (w *World) Append(ctx context.Context, id string, entries ...journal.Entry)
 	})
 }
 
+// AddSecrets keeps more values of a run, as engine.ImageSecrets says.
+func (w *World) AddSecrets(ctx context.Context, id string, _ int, values map[string]string) error {
+	return w.do(ctx, Call{Name: "secrets"}, func() error {
+		s := w.stored(id)
+		if s == nil {
+			return fmt.Errorf("keep secrets of run %s: %w", id, engine.ErrNoRun)
+		}
+		if s.Secrets == nil {
+			s.Secrets = make(map[string]string)
+		}
+		maps.Copy(s.Secrets, values)
+		return nil
+	})
+}
+
 // Runs returns all runs, as engine.Store says.
 func (w *World) Runs(ctx context.Context) ([]journal.Run, error) {
 	var runs []journal.Run

@@ -53,7 +53,7 @@ func TestFile(t *testing.T) {
 	}
 	d := desired(3)
 	change := resource.Change{ID: d.ID, Address: d.Address, Component: d.Component, Action: resource.Create, After: d.Object}
-	if err := w.Write(t.Context(), change, run.Sight{State: run.AtBefore}); err != nil {
+	if _, err := w.Write(t.Context(), change, run.Sight{State: run.AtBefore}); err != nil {
 		t.Fatal(err)
 	}
 	r := journal.Run{ID: "a", Entries: []journal.Entry{{Seq: 1, Mark: journal.RunStarted}}}
@@ -87,7 +87,7 @@ func TestForeign(t *testing.T) {
 	id := resource.ID{Cluster: "prod", Kind: "Secret", Namespace: "web", Name: "token"}
 	d := resource.Desired{ID: id, Presence: resource.Managed, Object: resource.Object{"data": map[string]any{"token": resource.Secret("one")}}}
 	change := resource.Change{ID: id, Action: resource.Create, After: d.Object}
-	if err := w.Write(t.Context(), change, run.Sight{State: run.AtBefore}); err != nil {
+	if _, err := w.Write(t.Context(), change, run.Sight{State: run.AtBefore}); err != nil {
 		t.Fatal(err)
 	}
 	w.Edit(id, "kubectl-edit", "two", "data", "token")

@@ -61,29 +61,45 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		}
 		return o
 	}
-	o.Foreign = w.foreign(r, d.Object)
-	if resource.Equal(map[string]any(r.Applied), map[string]any(want)) && holds(r.Object, want) {
+	if o.Foreign = w.foreign(r, d.Object); shrinks(r, want) {
+		o.Refused = "a claim does not shrink"
+		return o
+	}
+	if resource.Equal(map[string]any(r.Applied), map[string]any(want)) && w.stands(r, want) {
 		o.Same = true
 		return o
 	}
 	o.Before = r.hide(project(r.Object, r.Applied, want), d.Object)
-	o.Preview = r.hide(project(applied(r.Object, r.Applied, want), r.Applied, want), d.Object)
+	o.Preview = r.hide(project(w.admitted(d.ID, applied(r.Object, r.Applied, want)), r.Applied, want), d.Object)
 	o.Replace = immutable(d.ID, o.Before, o.Preview)
 	return o
+}
+
+// shrinks reports whether want asks for less storage than a claim has.
+func shrinks(r *record, want resource.Object) bool {
+	was, isNumber := r.Object.Value("spec", "gigabytes")
+	is, isNumberToo := want.Value("spec", "gigabytes")
+	if r.ID.Kind != "PersistentVolumeClaim" || !isNumber || !isNumberToo {
+		return false
+	}
+	return is.(int64) < was.(int64)
 }
 
 // immutable returns the fields that cannot be changed in place, of those that
 // differ.
 func immutable(id resource.ID, before, after resource.Object) []string {
-	if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, id.Kind) {
+	path := []string{"spec", "selector"}
+	if id.Kind == "PriorityClass" {
+		path = []string{"value"}
+	} else if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, id.Kind) {
 		return nil
 	}
-	was, _ := before.Value("spec", "selector")
-	is, _ := after.Value("spec", "selector")
+	was, _ := before.Value(path...)
+	is, _ := after.Value(path...)
 	if resource.Equal(resource.Reveal(was), resource.Reveal(is)) {
 		return nil
 	}
-	return []string{"spec.selector"}
+	return []string{strings.Join(path, ".")}
 }
 
 // foreign returns the fields that hubcap wrote and someone else changed.
@@ -128,15 +144,16 @@ func (w *World) sight(ctx context.Context, c resource.Change) run.Sight {
 		switch {
 		case c.Action == resource.Delete:
 			return run.Sight{State: run.AtAfter}
-		case c.Before == nil:
+		case c.Before == nil, c.Action == resource.Replace: // one that was cut off between its two halves
 			return run.Sight{State: run.AtBefore}
 		}
 		return run.Sight{State: run.Elsewhere, Moved: "it was deleted"}
 	}
 	before, after := plain(c.Before), plain(c.After)
 	sight := run.Sight{Version: strconv.FormatInt(r.Version, 10)}
-	if c.Action != resource.Delete && resource.Equal(map[string]any(r.Applied), map[string]any(after)) && holds(r.Object, after) {
-		sight.State = run.AtAfter
+	isOurs := c.Action != resource.Delete && resource.Equal(map[string]any(r.Applied), map[string]any(after))
+	if isOurs && (holds(r.Object, plain(c.Landed())) || w.stands(r, after)) {
+		sight.State, sight.Image = run.AtAfter, image(c, r)
 		return sight
 	}
 	if c.Before == nil {
@@ -144,7 +161,11 @@ func (w *World) sight(ctx context.Context, c resource.Change) run.Sight {
 		return sight
 	}
 	now := project(r.Object, before, after)
-	if path := differing(pruned(now), pruned(before), ""); path != "" {
+	path := differing(pruned(now), pruned(before), "")
+	if path != "" && resource.Equal(map[string]any(r.Applied), map[string]any(before)) && w.stands(r, before) {
+		path = ""
+	}
+	if path != "" {
 		sight.State = run.Elsewhere
 		sight.Moved = path
 		if by := r.Edits[path]; by.Manager != "" {
@@ -157,10 +178,18 @@ func (w *World) sight(ctx context.Context, c resource.Change) run.Sight {
 }
 
 // Write makes one change, as run.Writer says.
-func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) error {
-	return w.do(ctx, Call{Name: "write", ID: c.ID}, func() error {
+func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) (run.Sight, error) {
+	if c.Action == resource.Replace && c.Hook == nil { // two calls: a process can die in between
+		var err error
+		if sight, err = w.vacate(ctx, c, sight); err != nil || sight.State == run.AtAfter {
+			return sight, err
+		}
+	}
+	var answer run.Sight
+	return answer, w.do(ctx, Call{Name: "write", ID: c.ID}, func() error {
 		now := w.sight(ctx, c)
 		if now.State == run.AtAfter {
+			answer = now
 			return nil
 		}
 		if now.State == run.Elsewhere || now.Version != sight.Version {
@@ -168,11 +197,52 @@ func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) e
 		}
 		if c.Action == resource.Delete {
 			w.delete(c.ID)
+			answer = run.Sight{State: run.AtAfter}
 			return nil
 		}
 		w.put(ctx, c)
+		answer = w.sight(ctx, c)
 		return nil
 	})
+}
+
+// vacate deletes the object that c replaces, and returns what is to be seen then.
+func (w *World) vacate(ctx context.Context, c resource.Change, sight run.Sight) (run.Sight, error) {
+	var now run.Sight
+	return now, w.do(ctx, Call{Name: "delete", ID: c.ID}, func() error {
+		now = w.sight(ctx, c)
+		if now.State == run.AtAfter || now.State == run.AtBefore && now.Version == "" {
+			return nil
+		}
+		if now.State == run.Elsewhere || now.Version != sight.Version {
+			return fmt.Errorf("write %s: %w: %s", c.ID, run.ErrMoved, cmp.Or(now.Moved, "written since"))
+		}
+		w.delete(c.ID)
+		now = w.sight(ctx, c)
+		return nil
+	})
+}
+
+// image returns the after-image of c, which made r; nil when that is as c wanted it.
+func image(c resource.Change, r *record) resource.Object {
+	if holds(r.Object, plain(c.After)) {
+		return nil
+	}
+	return r.hide(project(r.Object, plain(c.After)), c.After)
+}
+
+// admitted returns o as it is stored.
+func (w *World) admitted(id resource.ID, o resource.Object) resource.Object {
+	if w.Admission == nil {
+		return o
+	}
+	return w.Admission(id, o.Copy())
+}
+
+// stands reports whether writing want, which was written last, would change nothing:
+// the object is as want says, or as admission makes it.
+func (w *World) stands(r *record, want resource.Object) bool {
+	return holds(r.Object, want) || resource.Equal(map[string]any(r.Object), map[string]any(w.admitted(r.ID, applied(r.Object, r.Applied, want))))
 }
 
 func (w *World) delete(id resource.ID) {
@@ -197,7 +267,7 @@ func (w *World) put(ctx context.Context, c resource.Change) {
 		r.Object, r.Applied = nil, nil
 	}
 	w.state.Version++
-	r.Object = applied(r.Object, r.Applied, want)
+	r.Object = w.admitted(c.ID, applied(r.Object, r.Applied, want))
 	r.Applied, r.Version = want, w.state.Version
 	r.Owner, r.Address, r.Component, r.Edits = w.Owner, c.Address, c.Component, nil
 	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now(), Sensitive: remembered}
@@ -254,12 +324,10 @@ func (w *World) health(c resource.Change) resource.Health {
 func (w *World) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
 	g, c := q.Gate, q.Component
 	sample := run.Sample{Verdict: run.Pass}
-	err := w.do(ctx, Call{Name: "sample"}, func() error {
-		if w.Gate != nil {
-			sample = w.Gate(g, c)
-		}
-		return nil
-	})
+	err := w.do(ctx, Call{Name: "sample"}, func() error { return nil })
+	if err == nil && w.Gate != nil { // which may look at the world, or change it
+		sample = w.Gate(g, c)
+	}
 	return sample, err
 }
 

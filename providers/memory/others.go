@@ -82,6 +82,16 @@ func (w *World) Objects() map[resource.ID]resource.Object {
 	return all
 }
 
+// Object returns a copy of one object; nil when there is none.
+func (w *World) Object(id resource.ID) resource.Object {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r := w.state.index[id]; r != nil {
+		return r.Object.Copy()
+	}
+	return nil
+}
+
 // Save writes the world's file, after changes made from outside.
 func (w *World) Save() error {
 	w.mu.Lock()

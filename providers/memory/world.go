@@ -43,6 +43,10 @@ type World struct {
 	// Fault, if set, is asked before every call and its error returned instead.
 	Fault func(call Call) error
 
+	// Admission, if set, may change an object that is about to be written: what is
+	// stored is what it returns. It must not change o. Same in, same out.
+	Admission func(id resource.ID, o resource.Object) resource.Object
+
 	// Polls is how many times a written workload is probed before it is ready.
 	Polls int
 
@@ -62,7 +66,7 @@ type World struct {
 
 // A Call is one call of the world: its name, and the object it is about.
 type Call struct {
-	Name string // "read", "look", "write", "probe", "sample", "create", "append", "lock" …
+	Name string // "read", "look", "write", "probe", "sample", "create", "append", "secrets", "lock" …
 	ID   resource.ID
 }
 
@@ -194,7 +198,7 @@ func (w *World) Cluster() *engine.Cluster {
 	return &engine.Cluster{
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
-		Locker: w, Store: w, Keys: w, Seals: w, Journal: w,
+		Locker: w, Store: w, Keys: w, Seals: w, Images: w, Journal: w,
 		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }
@@ -236,7 +240,7 @@ func (w *World) do(ctx context.Context, call Call, effect func() error) error {
 // changes reports whether a call can change the world.
 func (c Call) changes() bool {
 	switch c.Name {
-	case "write", "create", "append", "key", "seal", "lock", "release":
+	case "write", "delete", "create", "append", "key", "seal", "lock", "release":
 		return true
 	}
 	return false

@@ -123,7 +123,7 @@ func (w World) look(t *testing.T, c resource.Change, want run.State) run.Sight {
 func (w World) apply(t *testing.T, desired ...resource.Desired) resource.Change {
 	t.Helper()
 	c := w.change(t, desired...)
-	if err := w.Provider.Write(t.Context(), c, w.look(t, c, run.AtBefore)); err != nil {
+	if _, err := w.Provider.Write(t.Context(), c, w.look(t, c, run.AtBefore)); err != nil {
 		t.Fatalf("Write for %s: %v", c.Action, err)
 	}
 	w.look(t, c, run.AtAfter)
@@ -203,7 +203,7 @@ func twice(t *testing.T, w World) {
 	for _, desired := range [][]resource.Desired{{w.Wanted}, {w.Other}, nil} {
 		c := w.apply(t, desired...)
 		before := w.writes()
-		if err := w.Provider.Write(t.Context(), c, w.look(t, c, run.AtAfter)); err != nil {
+		if _, err := w.Provider.Write(t.Context(), c, w.look(t, c, run.AtAfter)); err != nil {
 			t.Fatalf("second Write for %s: %v", c.Action, err)
 		}
 		if n := w.writes() - before; n > 0 {
@@ -224,7 +224,7 @@ func deleted(t *testing.T, w World) {
 	if r.Observations[0].Live != nil || len(r.Orphans) > 0 {
 		t.Errorf("after deletion: %+v", r)
 	}
-	if err := w.Provider.Write(t.Context(), c, run.Sight{State: run.AtAfter}); err != nil {
+	if _, err := w.Provider.Write(t.Context(), c, run.Sight{State: run.AtAfter}); err != nil {
 		t.Errorf("deleting what is gone: %v", err)
 	}
 }
@@ -265,7 +265,7 @@ func stale(t *testing.T, w World) {
 // refuses fails the test unless the write is refused as moved, without effect.
 func (w World) refuses(t *testing.T, c resource.Change, s run.Sight) {
 	t.Helper()
-	if err := w.Provider.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) {
+	if _, err := w.Provider.Write(t.Context(), c, s); !errors.Is(err, run.ErrMoved) {
 		t.Errorf("Write over somebody's change: %v, want ErrMoved", err)
 	}
 	w.look(t, c, run.Elsewhere)
@@ -299,7 +299,7 @@ func cancelled(t *testing.T, w World) {
 	calls := map[string]func() error{
 		"Read":  func() error { _, err := w.Provider.Read(ctx, []resource.Desired{w.Wanted}); return err },
 		"Look":  func() error { _, err := w.Provider.Look(ctx, c); return err },
-		"Write": func() error { return w.Provider.Write(ctx, c, s) },
+		"Write": func() error { _, err := w.Provider.Write(ctx, c, s); return err },
 		"Probe": func() error { _, err := w.Provider.Probe(ctx, c); return err },
 	}
 	for name, call := range calls {
@@ -327,7 +327,7 @@ func expired(t *testing.T, w World) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		began := time.Now()
-		err = w.Provider.Write(ctx, c, s)
+		_, err = w.Provider.Write(ctx, c, s)
 		cancel()
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Write whose context ends after %v: %v", limit, err)
@@ -340,7 +340,7 @@ func expired(t *testing.T, w World) {
 	if err != nil || s.State == run.Elsewhere {
 		t.Fatalf("Look after writes that were cut off: %+v, %v", s, err)
 	}
-	if err := w.Provider.Write(t.Context(), c, s); err != nil {
+	if _, err := w.Provider.Write(t.Context(), c, s); err != nil {
 		t.Fatalf("Write after writes that were cut off: %v", err)
 	}
 	w.settled(t, w.Wanted)

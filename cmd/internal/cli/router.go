@@ -66,7 +66,7 @@ func (r *router) Look(ctx context.Context, c resource.Change) (run.Sight, error)
 }
 
 // Write makes one change.
-func (r *router) Write(ctx context.Context, c resource.Change, sight run.Sight) error {
+func (r *router) Write(ctx context.Context, c resource.Change, sight run.Sight) (run.Sight, error) {
 	if r.isPool(c.ID) {
 		return r.pools.Write(ctx, c, sight)
 	}
