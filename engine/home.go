@@ -84,7 +84,7 @@ func (e *Engine) setHome(all map[string][]journal.Run) {
 			}
 		}
 	}
-	for _, name := range []string{home, untrusted, e.names()[0]} {
+	for _, name := range append([]string{home, untrusted}, e.names()...) {
 		if name != "" {
 			e.keys.mu.Lock()
 			e.keys.home = name

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
+
+	"hubcap/engine/run"
 )
 
 // A verdict says what to do about an error answer.
@@ -148,6 +150,22 @@ func once[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, 
 		return answer, fmt.Errorf("no answer within %s", answerWithin)
 	}
 	return answer, err
+}
+
+// change asks once for a change, and only while the lock of the run is held: the request
+// ends before anybody else may have it. A request that arrives later all the same is
+// refused where GKE takes what it is based on: an update by its etag, a creation by the
+// pool's name. Calls that take neither are setAutoscaling, setManagement and delete;
+// whoever has the lock then waits for operations and reads the pool again before relying
+// on it (see [Provider.Look]), and after its own calls (see [write.until]).
+func change[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	held, cancel, err := run.Try(ctx)
+	if err != nil {
+		var none T
+		return none, permanent(err)
+	}
+	defer cancel()
+	return once(held, ask)
 }
 
 // try asks until there is an answer that is not transient, for as long as

@@ -157,7 +157,7 @@ func (w *write) create(ctx context.Context) (stay, error) {
 		return again, err
 	}
 	w.sent = []leaf{{field: "name"}}
-	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) {
+	op, err := change(ctx, func(ctx context.Context) (*container.Operation, error) {
 		return svc.Projects.Locations.Clusters.NodePools.Create(w.cluster(), request).Context(ctx).Do()
 	})
 	s, err := w.after(ctx, op, err)
@@ -223,7 +223,7 @@ func (w *write) update(ctx context.Context) (stay, error) {
 		return finished, nil
 	}
 	w.sent = next.covers
-	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) { return w.send(ctx, *next, l.Version) })
+	op, err := change(ctx, func(ctx context.Context) (*container.Operation, error) { return w.send(ctx, *next, l.Version) })
 	return w.after(ctx, op, err)
 }
 
@@ -312,7 +312,7 @@ func text(fields resource.Object) map[string]string {
 	return labels
 }
 
-// send makes one call. Only an update takes an etag.
+// send makes one call. Only an update takes an etag: see [change].
 func (w *write) send(ctx context.Context, c call, etag string) (*container.Operation, error) {
 	svc, err := w.service(ctx)
 	if err != nil {
@@ -364,7 +364,7 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 		return again, err
 	}
 	w.sent = []leaf{{field: "name"}}
-	op, err := once(ctx, func(ctx context.Context) (*container.Operation, error) {
+	op, err := change(ctx, func(ctx context.Context) (*container.Operation, error) {
 		return svc.Projects.Locations.Clusters.NodePools.Delete(w.pool(w.name)).Context(ctx).Do()
 	})
 	if err != nil && judge(err) == absent {

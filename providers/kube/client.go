@@ -88,6 +88,7 @@ func Connect(o Options) (*Client, error) {
 	if o.WrapTransport != nil {
 		cfg.Wrap(o.WrapTransport)
 	}
+	cfg.Wrap(fence)
 	cfg.Wrap(limitReads(readsInFlight))
 	c := &Client{Config: cfg, where: where}
 	return c, c.build()

@@ -91,9 +91,11 @@ func (p *Provider) removeHook(ctx context.Context, k *kind, change resource.Chan
 	if why := p.noHook(live); why != "" {
 		return fmt.Errorf("%s: hubcap deletes only what hooks made", why)
 	}
-	uid, background := live.GetUID(), metav1.DeletePropagationBackground
+	uid, resourceVersion, background := live.GetUID(), live.GetResourceVersion(), metav1.DeletePropagationBackground
 	if live.GetDeletionTimestamp() == nil {
-		options := metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}}
+		options := metav1.DeleteOptions{
+			PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &resourceVersion},
+		}
 		err := p.resourceOf(k, change.ID.Namespace).Delete(ctx, change.ID.Name, options)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return err

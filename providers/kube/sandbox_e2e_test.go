@@ -55,6 +55,7 @@ metadata: {name: applier, namespace: hubcap}
 			s.Kubectl(t, "create", "clusterrolebinding", binding, "--clusterrole="+role, "--serviceaccount=hubcap:"+account)
 		}
 		s.Kubectl(t, "create", "rolebinding", "journal", "-n", "hubcap", "--role=hubcap-journal", "--serviceaccount=hubcap:applier")
+		s.Kubectl(t, "create", "rolebinding", "lock", "-n", "hubcap", "--role=hubcap-lock", "--serviceaccount=hubcap:applier")
 		accounts.read, accounts.apply = keep(t, "reader"), keep(t, "applier")
 	})
 	return accounts.read, accounts.apply

@@ -107,7 +107,7 @@ func (p *Provider) update(ctx context.Context, change resource.Change, version s
 	}
 	answer, err := p.applyOnce(ctx, change, version)
 	if err == nil && change.GivesBack != nil {
-		_, err = p.giveBack(ctx, change, "")
+		_, err = p.giveBack(ctx, change, "") // conditional on what it reads itself: status moves all the time
 	}
 	return answer, err
 }
@@ -121,8 +121,15 @@ func isDoubtful(err error) bool {
 	return isTransient(err) || apierrors.IsConflict(err) || isNoKind(err) || notServed
 }
 
-// applyOnce sends one server-side apply and returns the answer. It is conditional: on version or, for an
-// object that must not exist, on nobody else owning what it wants.
+// noVersion is the version of no object that exists: an apply that carries it creates,
+// and is refused as a conflict when there is an object by then, whosever it is. The API
+// server compares it with that of the live object, and has none to compare it with when
+// there is no object.
+const noVersion = "1"
+
+// applyOnce sends one server-side apply and returns the answer. It is conditional: on
+// version or, without one, on there being no object. A request that arrives late, when somebody has written
+// since, is refused by the server.
 func (p *Provider) applyOnce(ctx context.Context, change resource.Change, version string) (*unstructured.Unstructured, error) {
 	k, err := p.kindOf(change)
 	if err != nil {
@@ -135,6 +142,7 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 		setAnnotation(body, AnnotationApplied, record)
 	}
 	options := metav1.PatchOptions{}
+	body.Set(noVersion, "metadata", "resourceVersion")
 	if uid, resourceVersion, seen := strings.Cut(version, "/"); seen {
 		body.Set(uid, "metadata", "uid") // without it, an object that is gone would be made anew
 		body.Set(resourceVersion, "metadata", "resourceVersion")
@@ -156,8 +164,8 @@ func (p *Provider) withMarks(change resource.Change, want resource.Object) resou
 
 func labelled(o resource.Object) bool { return o.Text("metadata", "labels", LabelConfig) != "" }
 
-// removeOnce deletes the object of change if it bears our label and nothing in it
-// has moved.
+// removeOnce deletes the object of change if it bears our label and is still as sight
+// saw it.
 func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight run.Sight) error {
 	if kept, isKept := keptKinds[groupKind(change.ID)]; isKept && (p.Deletable == nil || !p.Deletable(change.ID)) {
 		return fmt.Errorf("%s are deleted only by name", kept)
@@ -170,14 +178,16 @@ func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight
 	if err != nil || live == nil {
 		return err
 	}
+	if versionOf(live) != sight.Version { // it is another one, or somebody wrote it: look again
+		return apierrors.NewConflict(k.mapping.Resource.GroupResource(), change.ID.Name, errors.New("it was written since it was looked at"))
+	}
 	if live.GetLabels()[LabelConfig] != p.Owner {
 		return fmt.Errorf("it bears no label %s=%s: hubcap deletes only what is its own", LabelConfig, p.Owner)
 	}
-	uid, background := live.GetUID(), metav1.DeletePropagationBackground
+	uid, resourceVersion, background := live.GetUID(), live.GetResourceVersion(), metav1.DeletePropagationBackground
 	if live.GetDeletionTimestamp() == nil {
-		options := metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}}
-		if _, resourceVersion, seen := strings.Cut(sight.Version, "/"); seen {
-			options.Preconditions.ResourceVersion = &resourceVersion
+		options := metav1.DeleteOptions{
+			PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &resourceVersion},
 		}
 		err = p.resourceOf(k, change.ID.Namespace).Delete(ctx, change.ID.Name, options)
 		if err != nil && !apierrors.IsNotFound(err) {
