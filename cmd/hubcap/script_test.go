@@ -60,6 +60,8 @@ func TestScript(t *testing.T) {
 			"foreign":     foreign,
 			"seat":        seat,
 			"interrupt":   interrupt,
+			"hangup":      hangup,
+			"unread":      unread,
 			"pack":        pack,
 			"prometheus":  prometheus,
 			"serve":       serve,

@@ -34,7 +34,8 @@ is nothing to do, or only what comes beside or after that in its rollout, apply 
 with exit code 6 and names that run: resume goes on with it, rollback takes it back.
 When that run cannot be resumed the exit code is 5. --override rollout.NAME goes past.
 
-The first Ctrl-C stops at the edge of the step under way, the second at once.`,
+The first Ctrl-C stops at the edge of the step under way, the second at once. A terminal
+that hangs up is like the first; a reader of the output that goes away stops nothing.`,
 		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
 	}
 	s.clusterFlags(c)
@@ -181,8 +182,10 @@ func (s *session) nothing() error {
 	return nil
 }
 
-// carryOut runs act while showing how it goes, and words how it ended.
+// carryOut runs act while showing how it goes, and words how it ended. Neither the end
+// of whoever reads that, nor of the terminal, ends the run in the middle of a step.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) error {
+	withstand()
 	if a.leave != nil {
 		e.Leave = a.leave.engine()
 	}
@@ -198,12 +201,15 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 	s.mu.Lock()
 	s.notify = e.Notify
 	s.mu.Unlock()
-	i := s.interruption(ctx, func(n int) {
-		if n == 1 {
+	i := s.interruption(ctx, func(how stopping) {
+		switch how {
+		case interrupted:
 			w.say("interrupted: stopping at the edge of this step; again to stop at once. So far " + w.alive())
-			return
+		case hungUp:
+			w.say("the terminal is gone: stopping at the edge of this step. So far " + w.alive())
+		case atOnce:
+			w.say("interrupted again: stopping at once. The journal has what was begun; hubcap resume or hubcap rollback go on from it")
 		}
-		w.say("interrupted again: stopping at once. The journal has what was begun; hubcap resume or hubcap rollback go on from it")
 	})
 	defer i.stop() // not sooner: a signal that comes late must not kill what is all but done
 	start := s.now()
@@ -213,7 +219,8 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 	return s.conclude(e, w.plan, finished{Outcome: outcome, err: err, took: s.now().Sub(start)})
 }
 
-// locked runs act, and again while another run holds the lock and there is time.
+// locked runs act, and again while another run that is alive holds the lock and there is
+// time. That of a run that may have died is waited for in any case: see engine.Locker.
 func (s *session) locked(i *interruption, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) (engine.Outcome, error) {
 	deadline := s.now().Add(a.lockTimeout)
 	for tries := 1; ; tries++ {

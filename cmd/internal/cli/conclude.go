@@ -80,6 +80,14 @@ func impactOf(e *engine.Engine, p *plan.Plan, id string) *render.Comparison {
 	return render.Compare(r)
 }
 
+// tolerate says that the end of a run could not be told, if so. How the run ended is
+// what the exit code says all the same.
+func (s *session) tolerate(err error) {
+	if err != nil {
+		s.complain(err)
+	}
+}
+
 // conclude words how p ended and picks the exit code. p is nil when nothing
 // began.
 func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
@@ -89,12 +97,10 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 		if outcome == "" {
 			outcome = journal.Refused
 		}
-		if err := s.writeJSON(ending{
+		s.tolerate(s.writeJSON(ending{
 			FormatVersion: "1.0", Run: f.Run, Outcome: outcome, Failed: f.Failed,
 			Reason: f.why(), Steps: f.Steps, Seconds: f.took.Seconds(), Exit: c, Impact: impact,
-		}); err != nil {
-			return err
-		}
+		}))
 	}
 	if f.Run == "" && f.err != nil {
 		return &exit{code: c, err: f.err}
@@ -109,9 +115,7 @@ func (s *session) conclude(e *engine.Engine, p *plan.Plan, f finished) error {
 		s.complain(errors.New(f.why()))
 	}
 	if s.output != asJSON {
-		if err := s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took) + impact.String()); err != nil {
-			return err
-		}
+		s.tolerate(s.print(render.Ended(f.Run, f.Outcome.Outcome, f.Steps, f.took) + impact.String()))
 	}
 	s.next(c, f.Run)
 	return silently(c)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +53,8 @@ func (h *handing) check(s *session) error {
 
 // carryOver prepares the run of p and makes the Job that carries it out.
 func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, p *plan.Plan) error {
-	ctx, stop := s.interruptible(ctx)
+	withstand()
+	ctx, stop := signal.NotifyContext(ctx, append(hangUps(), os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
 	home, client, err := s.homeOf(e.Config)
 	if err != nil {
@@ -73,9 +77,11 @@ func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, 
 		return &exit{code: exitHeld, err: fmt.Errorf("%w; run %s is prepared, and nothing of it is done: %s carries it out here, %s gives it up", err, id, s.again("resume", id), s.again("rollback", id))}
 	}
 	if s.output == asJSON {
-		return s.writeJSON(map[string]string{"format_version": "1.0", "run": id, "outcome": "detached"})
+		s.tolerate(s.writeJSON(map[string]string{"format_version": "1.0", "run": id, "outcome": "detached"}))
+		return nil
 	}
-	return s.print(fmt.Sprintf("Handed over: run %s goes on in cluster %s.\nFollow it with: %s\n", id, home, s.again("status", "--watch", id)))
+	s.tolerate(s.print(fmt.Sprintf("Handed over: run %s goes on in cluster %s.\nFollow it with: %s\n", id, home, s.again("status", "--watch", id))))
+	return nil
 }
 
 // homeOf returns the cluster that keeps the journal.

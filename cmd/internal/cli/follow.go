@@ -68,9 +68,7 @@ func (s *session) followed(r journal.Run, end journal.Entry) error {
 	if end.Reason != "" {
 		s.complain(errors.New(end.Reason))
 	}
-	if err := s.print(render.Ended(r.ID, end.Outcome, done, end.Time.Sub(r.Started)) + render.Compare(r).String()); err != nil {
-		return err
-	}
+	s.tolerate(s.print(render.Ended(r.ID, end.Outcome, done, end.Time.Sub(r.Started)) + render.Compare(r).String()))
 	c := codeOfOutcome(end.Outcome)
 	s.next(c, r.ID)
 	return silently(c)

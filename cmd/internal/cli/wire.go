@@ -110,7 +110,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		return nil, err
 	}
 	kept := records.New(patient, namespace, name)
-	kept.Warn = func(text string) { s.warn("hubcap: cluster %s: %s", name, text) }
+	kept.Warn = func(text string) { s.beside(fmt.Sprintf("cluster %s: %s", name, text)) }
 	s.peekAt(name, kept.Held)
 	s.connected(name, client)
 	s.monitoring.add(c, client)
@@ -217,7 +217,7 @@ func (s *session) mirror(store engine.Store, cluster string) engine.Store {
 	}
 	return &records.Mirror{
 		Store: store, Dir: filepath.Join(dir, "hubcap", "runs", strings.ReplaceAll(cluster, string(filepath.Separator), "_")),
-		Warn: func(text string) { s.warn("hubcap: %s", text) },
+		Warn: s.beside,
 	}
 }
 
@@ -230,6 +230,19 @@ func (s *session) stateDir() string {
 		return ""
 	}
 	return filepath.Join(home, ".local", "state")
+}
+
+// beside warns of something: through the view of the run under way if there is one, so
+// that a terminal that takes no output holds nothing up.
+func (s *session) beside(text string) {
+	s.mu.Lock()
+	notify := s.notify
+	s.mu.Unlock()
+	if notify == nil {
+		s.warn("hubcap: %s", text)
+		return
+	}
+	notify(run.Warned{Text: text})
 }
 
 // pools passes on what the GKE provider waits for.
