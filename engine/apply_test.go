@@ -278,32 +278,6 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestPoolWithPeople checks that a pool is counted again right before it goes.
-func TestPoolWithPeople(t *testing.T) {
-	w := settled(t)
-	e := newEngine(w, func() []resource.Desired { return first()[2:] })
-	p, _, err := e.Plan(t.Context(), engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(p.Steps()) != 2 {
-		t.Fatalf("steps = %v, want two pools to go", stepIDs(p))
-	}
-	w.Seat(resource.Census{Sessions: 1, PerPool: map[string]int{"spare": 1}})
-	o, err := e.Apply(t.Context(), p)
-	if err != nil || o.Outcome != journal.WasHeld || !strings.Contains(o.Reason, "1 user server") {
-		t.Fatalf("apply = %+v, %v; want it held for the user server", o, err)
-	}
-	if !slices.Contains(w.IDs(), id(resource.KindNodePool, "spare")) {
-		t.Fatal("a pool with a user server was deleted")
-	}
-	w.Seat(resource.Census{})
-	resume(t, e)
-	if slices.Contains(w.IDs(), id(resource.KindNodePool, "spare")) {
-		t.Error("the empty pool is still there after resume")
-	}
-}
-
 // TestJournalFails checks that nothing is done that could not be announced.
 func TestJournalFails(t *testing.T) {
 	w := settled(t)

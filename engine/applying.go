@@ -104,6 +104,9 @@ func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.uncrowded(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.create(ctx); err != nil {
 		return nil, err
 	}
@@ -373,7 +376,11 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 	}
 	for w := range back.Waves {
 		for i := range back.Waves[w].Steps {
-			back.Waves[w].Steps[i].Timeout = step.Timeout
+			s := &back.Waves[w].Steps[i]
+			s.Timeout = step.Timeout
+			if s.Relies != nil && len(s.Relies.Pools) == 0 {
+				s.Relies = nil // what is ill already goes back, whoever came meanwhile
+			}
 		}
 	}
 	verify(back, step, verifying(step))

@@ -68,7 +68,9 @@ type Seals interface {
 
 // A Census counts the people on a cluster.
 type Census interface {
-	Count(ctx context.Context) (resource.Census, error)
+	// Count counts the user servers at the places that are asked for. Every
+	// namespace of them is in the answer.
+	Count(ctx context.Context, at resource.Places) (resource.Census, error)
 }
 
 // A Checker finds out before the first write which writes would be denied.

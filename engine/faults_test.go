@@ -95,8 +95,8 @@ func (f *faulty) Sample(ctx context.Context, q run.Question) (s run.Sample, err 
 	return s, f.met(func() (err error) { s, err = f.inner.Sampler.Sample(ctx, q); return err })
 }
 
-func (f *faulty) Count(ctx context.Context) (c resource.Census, err error) {
-	return c, f.met(func() (err error) { c, err = f.inner.Census.Count(ctx); return err })
+func (f *faulty) Count(ctx context.Context, at resource.Places) (c resource.Census, err error) {
+	return c, f.met(func() (err error) { c, err = f.inner.Census.Count(ctx, at); return err })
 }
 
 func (f *faulty) Denied(ctx context.Context, c []resource.Change) (l []string, err error) {

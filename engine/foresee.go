@@ -29,7 +29,7 @@ func (e *Engine) Foresee(ctx context.Context, p *plan.Plan) {
 	for name, c := range e.Clusters {
 		counted := *c
 		if c.Census != nil {
-			counted.Census = &countOnce{census: c.Census}
+			counted.Census = &countOnce{census: c.Census, at: f.places(name, e.Places(name))}
 		}
 		f.targets[name] = counted.target()
 	}
@@ -58,6 +58,19 @@ type question struct {
 	run.Watching
 	stand  plan.Stand
 	untold string
+}
+
+// places adds to at where guards of the plan's steps on a cluster count people.
+func (f *foresight) places(cluster string, at resource.Places) resource.Places {
+	for _, step := range f.plan.Steps() {
+		for _, g := range step.Guards {
+			asks := step.Cluster == cluster && g.Sessions != nil && g.Sessions.Pool == ""
+			if asks && !slices.Contains(at.Namespaces, g.Sessions.Namespace) {
+				at.Namespaces = append(at.Namespaces, g.Sessions.Namespace)
+			}
+		}
+	}
+	return at
 }
 
 func (f *foresight) hasBudget() bool {
@@ -154,18 +167,22 @@ func (f *foresight) tell() {
 	}
 }
 
-// A countOnce is a census that is taken once.
+// A countOnce is a census of all places that is taken once.
 type countOnce struct {
 	census Census
+	at     resource.Places
 	once   sync.Once
 	result resource.Census
 	err    error
 }
 
-// Count returns what was counted first.
-func (c *countOnce) Count(ctx context.Context) (resource.Census, error) {
+// Count returns what was counted first. What lies elsewhere is counted apart.
+func (c *countOnce) Count(ctx context.Context, at resource.Places) (resource.Census, error) {
+	if slices.ContainsFunc(at.Namespaces, func(n string) bool { return !slices.Contains(c.at.Namespaces, n) }) {
+		return c.census.Count(ctx, at)
+	}
 	c.once.Do(func() {
-		c.result, c.err = c.census.Count(ctx)
+		c.result, c.err = c.census.Count(ctx, c.at)
 	})
 	return c.result, c.err
 }

@@ -26,7 +26,7 @@ type town struct {
 	blind           error
 }
 
-func (w *town) Count(context.Context) (resource.Census, error) {
+func (w *town) Count(context.Context, resource.Places) (resource.Census, error) {
 	w.counts.Add(1)
 	return resource.Census{Sessions: 412, PerNamespace: map[string]int{"prod": 412, "staging": 3}}, nil
 }

@@ -125,6 +125,7 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)
+	in.Reading.Unreadable = append(in.Reading.Unreadable, e.countTouched(ctx, census, in.Changes)...)
 	gone, err := e.vanished(ctx, in.Changes, known)
 	if err != nil {
 		in.Warnings = append(in.Warnings, "objects that somebody deleted look as if they were new: "+err.Error())
@@ -148,29 +149,6 @@ func (e *Engine) readers() map[string]observe.Reader {
 		readers[name] = c.Reader
 	}
 	return readers
-}
-
-// count counts the people on every cluster. Where that fails the plan is
-// incomplete, not impossible.
-func (e *Engine) count(ctx context.Context) (map[string]resource.Census, []resource.Unreadable) {
-	names := e.names()
-	counts, errs := make([]resource.Census, len(names)), make([]error, len(names))
-	var wait sync.WaitGroup
-	for i, name := range names {
-		if c := e.Clusters[name].Census; c != nil {
-			wait.Go(func() { counts[i], errs[i] = c.Count(ctx) })
-		}
-	}
-	wait.Wait()
-	census := make(map[string]resource.Census, len(names))
-	var blind []resource.Unreadable
-	for i, name := range names {
-		census[name] = counts[i]
-		if errs[i] != nil {
-			blind = append(blind, resource.Unreadable{What: "user servers of cluster " + name, Reason: errs[i].Error()})
-		}
-	}
-	return census, blind
 }
 
 // mask returns the mask of this config's plans.

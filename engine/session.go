@@ -12,7 +12,6 @@ import (
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
-	"hubcap/engine/resource"
 	"hubcap/engine/run"
 	"hubcap/engine/seal"
 )
@@ -325,7 +324,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 		targets[name] = c.target()
 	}
 	return &run.Runner{
-		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Deadline: s.deadline, Guard: s.guard, Now: s.now,
+		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Deadline: s.deadline, Now: s.now,
 		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(),
 		Persist: s.run.Kind == journal.RollbackRun,
 	}
@@ -338,27 +337,6 @@ func (c *Cluster) target() run.Target {
 		t.People = c.Census.Count
 	}
 	return t
-}
-
-// guard counts the user servers on a pool's nodes once more right before the
-// nodes go away.
-func (s *session) guard(ctx context.Context, c resource.Change) error {
-	dooms := c.Action == resource.Delete || c.Class == resource.ClassNodeRolling
-	if c.ID.Kind != resource.KindNodePool || !dooms || c.Impact.SessionsLost > 0 {
-		return nil
-	}
-	census := s.Clusters[c.ID.Cluster].Census
-	if census == nil {
-		return run.Hold("user servers on its nodes cannot be counted")
-	}
-	now, err := census.Count(ctx)
-	if err != nil {
-		return run.Hold("user servers on its nodes cannot be counted: " + err.Error())
-	}
-	if n := now.PerPool[c.ID.Name]; n > 0 {
-		return run.Hold(fmt.Sprintf("%d user servers run on its nodes by now", n))
-	}
-	return nil
 }
 
 // standing counts the steps that are done and were not taken back later.

@@ -350,6 +350,7 @@ func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touche
 	in.Hooks = hooksBeside(before, reading.Orphans)
 	in.Changes = diff.Compare(in.Reading)
 	in.Census, in.Reading.Unreadable = e.count(ctx)
+	in.Reading.Unreadable = append(in.Reading.Unreadable, e.countTouched(ctx, in.Census, in.Changes)...)
 	in.Mask, err = e.mask(ctx)
 	var unread []plan.Refused
 	for _, c := range touched {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"hubcap/engine/plan"
 	"hubcap/engine/run"
 )
 
@@ -26,13 +27,19 @@ func (w watcher) Watch(ctx context.Context, asked run.Watching) (run.Sample, err
 	case w.census == nil:
 		return run.Sample{}, errors.New("user servers cannot be counted")
 	}
-	census, err := w.census.Count(ctx)
+	var at plan.SessionBound
+	if check.Pool != "" {
+		at.Pools = []string{check.Pool}
+	} else {
+		at.Namespaces = []string{check.Namespace}
+	}
+	census, err := w.census.Count(ctx, at.Places())
 	if err != nil {
 		return run.Sample{}, err
 	}
-	n := census.PerNamespace[check.Namespace]
-	if check.Pool != "" {
-		n = census.PerPool[check.Pool]
+	n, err := at.Count(census)
+	if err != nil {
+		return run.Sample{}, err
 	}
 	value, bound := float64(n), float64(check.Max)
 	s := run.Sample{Verdict: run.Pass, Value: &value, Bound: &bound, Reason: fmt.Sprintf("%d sessions, at most %d are allowed", n, check.Max)}

@@ -277,6 +277,7 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 		Component: d.component,
 		Cluster:   d.cluster,
 		Impact:    sum(changes),
+		Relies:    b.relies(changes),
 		Changes:   changes,
 		Hook:      d.hook,
 		Timeout:   workloadTimeout,

@@ -17,6 +17,17 @@ const (
 	buildComponent  = "image-builder"
 )
 
+// passing are the components that everybody's connection passes through.
+var passing = map[string]bool{proxyComponent: true, "autohttps": true, "ingress": true}
+
+// interrupts reports whether everybody is cut off while a component is away.
+func interrupts(c resource.Component) bool { return passing[c.Name] }
+
+// essential reports whether a hub cannot do without a component.
+func essential(c resource.Component) bool {
+	return interrupts(c) || c.Name == hubComponent || c.Name == binderComponent
+}
+
 // workloads are the kinds that run pods.
 var workloads = map[string]bool{
 	"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,

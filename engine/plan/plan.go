@@ -69,8 +69,9 @@ type Step struct {
 	Cluster   string             `json:"cluster"`
 	Class     resource.Class     `json:"class"`
 	Impact    resource.Impact    `json:"impact"`
-	Back      *resource.Impact   `json:"back,omitempty"` // of taking the step back when it fails; nil: there is no way back, or none is taken
-	Changes   []resource.Change  `json:"changes"`        // in the order in which they are written
+	Back      *resource.Impact   `json:"back,omitempty"`      // of taking the step back when it fails; nil: there is no way back, or none is taken
+	Relies    *SessionBound      `json:"relies_on,omitempty"` // nil: the step neither ends nor interrupts sessions
+	Changes   []resource.Change  `json:"changes"`             // in the order in which they are written
 	Gates     []Gate             `json:"gates,omitempty"`
 	Hook      string             `json:"hook,omitempty"` // "pre-upgrade": the step runs hooks of the block's chart
 	Timeout   time.Duration      `json:"timeout_ns"`     // to converge

@@ -50,6 +50,7 @@ const (
 	ClassNodeRolling       // recreates nodes one after the other
 	ClassReplacePool       // a new pool first, then the old one is emptied
 	ClassCacheWipe         // every repository has to be built again
+	ClassOutage            // what people reach a hub through, or launch with, goes away and stays away
 	ClassDestructive       // something with people's work on it goes away
 	ClassOneWay            // cannot be undone
 )
@@ -57,7 +58,7 @@ const (
 var classes = map[Class]string{
 	ClassNoop: "no-op", ClassAdopt: "changes owner", ClassLive: "live", ClassNewSpawns: "new spawns only", ClassHook: "hook", ClassRestart: "restart",
 	ClassBinder: "restart of binder", ClassHub: "restart of hub", ClassProxy: "restart of proxy",
-	ClassNodeRolling: "node rolling", ClassReplacePool: "replace pool", ClassCacheWipe: "cache wipe",
+	ClassNodeRolling: "node rolling", ClassReplacePool: "replace pool", ClassCacheWipe: "cache wipe", ClassOutage: "outage",
 	ClassDestructive: "destructive", ClassOneWay: "one-way",
 }
 

@@ -30,10 +30,7 @@ type Runner struct {
 	// Deadline is when the lock has to be renewed at the latest; in the past once it
 	// is lost. May be nil.
 	Deadline func() time.Time
-	// Guard is asked right before a change is written; an error means that it
-	// must not be. May be nil.
-	Guard func(ctx context.Context, c resource.Change) error
-	Now   func() time.Time // stamps entries; nil: time.Now
+	Now      func() time.Time // stamps entries; nil: time.Now
 	// Sights are what was seen of objects right before the run began: they save
 	// a second look.
 	Sights map[resource.ID]Sight

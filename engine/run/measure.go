@@ -2,13 +2,15 @@ package run
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 )
 
-// People counts the user servers of a cluster.
-type People func(ctx context.Context) (resource.Census, error)
+// People counts the user servers at some places of a cluster.
+type People func(ctx context.Context, at resource.Places) (resource.Census, error)
 
 // countTimeout bounds a count: what is measured must not hold a step up.
 const countTimeout = 15 * time.Second
@@ -22,24 +24,30 @@ func (x *execution) count(ctx context.Context) (int, bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
 	defer cancel()
-	census, err := people(ctx)
+	at := placesOf(x.step.Changes)
+	census, err := people(ctx, resource.Places{Namespaces: at.Namespaces, Pools: len(at.Pools) > 0})
 	if err != nil {
 		return 0, false
 	}
-	n, seen := 0, make(map[string]bool)
-	for _, c := range x.step.Changes {
+	n, err := at.Count(census)
+	return n, err == nil
+}
+
+// placesOf returns where the changes of a step are.
+func placesOf(changes []resource.Change) *plan.SessionBound {
+	var at plan.SessionBound
+	for _, c := range changes {
 		switch {
 		case c.ID.Kind == resource.KindNodePool && c.ID.Group == resource.GroupGKE:
-			n += census.PerPool[c.ID.Name]
+			at.Pools = append(at.Pools, c.ID.Name)
 			if c.Replaces != nil {
-				n += census.PerPool[c.Replaces.Name]
+				at.Pools = append(at.Pools, c.Replaces.Name)
 			}
-		case c.ID.Namespace != "" && !seen[c.ID.Namespace]:
-			seen[c.ID.Namespace] = true
-			n += census.PerNamespace[c.ID.Namespace]
+		case c.ID.Namespace != "" && !slices.Contains(at.Namespaces, c.ID.Namespace):
+			at.Namespaces = append(at.Namespaces, c.ID.Namespace)
 		}
 	}
-	return n, true
+	return &at
 }
 
 // disturbs reports whether people were predicted to notice the step: then they are

@@ -34,7 +34,7 @@ func TestMeasure(t *testing.T) {
 			}
 			r := s.runner()
 			target := r.Targets["c"]
-			target.People = func(context.Context) (resource.Census, error) {
+			target.People = func(context.Context, resource.Places) (resource.Census, error) {
 				if len(test.counts) == 0 {
 					t.Errorf("%s: counted once too often", test.reason)
 					return resource.Census{}, nil

@@ -457,12 +457,16 @@ func TestResume(t *testing.T) {
 func TestHold(t *testing.T) {
 	s := &stage{}
 	r := s.runner()
-	r.Guard = func(context.Context, resource.Change) error { return run.Hold("people are on it") }
-	if got := r.Execute(t.Context(), steps(nil, "a"), nil); got.Outcome != journal.WasHeld || len(s.written) > 0 {
-		t.Errorf("held by a guard: %+v, %d writes", got, len(s.written))
+	target, p := r.Targets["c"], steps(nil, "a")
+	target.People = func(context.Context, resource.Places) (resource.Census, error) {
+		return resource.Census{}, errors.New("forbidden")
+	}
+	r.Targets["c"], p.Waves[0].Steps[0].Relies = target, &plan.SessionBound{Max: 9, Namespaces: []string{"prod"}}
+	if got := r.Execute(t.Context(), p, nil); got.Outcome != journal.WasHeld || len(s.written) > 0 {
+		t.Errorf("people who cannot be counted: %+v, %d writes; want it held", got, len(s.written))
 	}
 	s = &stage{write: func(context.Context, resource.Change) error { return errors.New("quota") }}
-	p := steps(nil, "a")
+	p = steps(nil, "a")
 	p.Waves[0].Steps[0].OnFailure = plan.Stop
 	got := s.runner().Execute(t.Context(), p, nil)
 	if got.Outcome != journal.WasHeld || s.log[len(s.log)-1] != "held" {

@@ -26,6 +26,8 @@ type execution struct {
 
 	people  int // user servers before the first write; see disturbs
 	counted bool
+
+	recounted bool // see recount
 }
 
 func (x *execution) run(ctx context.Context) error {

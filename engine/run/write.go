@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hubcap/engine/journal"
+	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 )
 
@@ -66,11 +67,6 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 	state := x.state
 	for i, c := range batch {
 		err := errs[i]
-		if err == nil && sights[i].State == AtBefore && x.Guard != nil {
-			if err = x.Guard(ctx, c); err != nil && !x.Persist {
-				err = fmt.Errorf("%s: %w", c.Address, err)
-			}
-		}
 		switch s := sights[i]; {
 		case err != nil && !x.mayLeave(err):
 			return err
@@ -90,6 +86,15 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 		default:
 			return fmt.Errorf("%s: %w: %s", c.Address, ErrMoved, s.Moved)
 		}
+	}
+	if err := x.recount(ctx, open); err != nil {
+		if !x.mayLeave(err) {
+			return err
+		}
+		disturbing := slices.DeleteFunc(slices.Clone(open), func(c resource.Change) bool { return !plan.Disturbs(c) })
+		open = slices.DeleteFunc(open, plan.Disturbs)
+		left = append(left, disturbing...)
+		whys = append(whys, slices.Repeat([]error{err}, len(disturbing))...)
 	}
 	if err := x.leave(ctx, left, whys); err != nil {
 		return err
@@ -174,6 +179,15 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 	if err := x.wrote(ctx, written); err != nil {
 		return err
 	}
+	if err := x.recount(ctx, open); err != nil {
+		if !x.mayLeave(err) {
+			return err
+		}
+		disturbing := slices.DeleteFunc(slices.Clone(open), func(c resource.Change) bool { return !plan.Disturbs(c) })
+		open = slices.DeleteFunc(open, plan.Disturbs)
+		left = append(left, disturbing...)
+		whys = append(whys, slices.Repeat([]error{err}, len(disturbing))...)
+	}
 	if err := x.leave(ctx, left, whys); err != nil {
 		return err
 	}
@@ -185,6 +199,7 @@ func (x *execution) make(ctx context.Context, open []resource.Change, seen map[r
 // tries again only while the lock is held.
 func (x *execution) writeOne(ctx context.Context, c resource.Change, sight Sight) (resource.Object, error) {
 	w := x.Targets[c.ID.Cluster].Writer
+	ctx = x.lastCheck(ctx, c)
 	for try := 1; ; try++ {
 		answer, err := w.Write(ctx, c, sight)
 		if err != nil && (try == conflicts || !errors.Is(err, ErrMoved)) {

@@ -222,6 +222,9 @@ func (w *write) update(ctx context.Context) (stay, error) {
 	if next == nil {
 		return finished, nil
 	}
+	if err := run.LastCheck(ctx); err != nil {
+		return again, err
+	}
 	w.sent = next.covers
 	op, err := change(ctx, func(ctx context.Context) (*container.Operation, error) { return w.send(ctx, *next, l.Version) })
 	return w.after(ctx, op, err)
@@ -361,6 +364,9 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 	}
 	svc, err := w.service(ctx)
 	if err != nil {
+		return again, err
+	}
+	if err := run.LastCheck(ctx); err != nil { // others' operations may have taken hours
 		return again, err
 	}
 	w.sent = []leaf{{field: "name"}}

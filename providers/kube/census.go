@@ -19,6 +19,7 @@ import (
 
 const (
 	userServers  = "component=singleuser-server" // as the charts label them
+	carriers     = "component in (hub,proxy,autohttps,binder)"
 	labelPool    = "cloud.google.com/gke-nodepool"
 	censusPage   = 500
 	censusAtOnce = 8
@@ -26,29 +27,37 @@ const (
 )
 
 // A Census counts the people on a cluster. It satisfies engine.Census.
-type Census struct {
-	Client     *Client
-	Namespaces []string // of the hubs that are to be told apart
-}
+type Census struct{ Client *Client }
 
 // Count returns how many user servers run in each of the namespaces and on each
 // node pool. It asks for tables, which cost a tenth of the objects: a row has no
 // namespace, so each namespace is a request, and the pools are one more. A pool's
 // count includes servers of hubs that this config does not know. Who may not list
-// pods cluster-wide gets no pools.
-func (c *Census) Count(ctx context.Context) (resource.Census, error) {
+// pods cluster-wide does not know who is on the pools.
+func (c *Census) Count(ctx context.Context, at resource.Places) (resource.Census, error) {
 	census := resource.Census{PerNamespace: map[string]int{}, PerPool: map[string]int{}}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(censusAtOnce)
-	g.Go(func() error {
-		perPool, err := c.perPool(ctx)
-		mu.Lock()
-		defer mu.Unlock()
-		census.PerPool = perPool
-		return err
-	})
-	for _, namespace := range c.Namespaces {
+	if at.Carriers {
+		g.Go(func() error {
+			carriers, err := c.carriers(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			census.Carriers = carriers
+			return err
+		})
+	}
+	if at.Pools {
+		g.Go(func() error {
+			perPool, unknown, err := c.perPool(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			census.PerPool, census.PoolsUnknown = perPool, unknown
+			return err
+		})
+	}
+	for _, namespace := range at.Namespaces {
 		g.Go(func() error {
 			n := 0
 			err := c.sessions(ctx, namespace, func(string) { n++ })
@@ -62,22 +71,60 @@ func (c *Census) Count(ctx context.Context) (resource.Census, error) {
 	return census, g.Wait()
 }
 
-// perPool counts the user servers on the nodes of each GKE node pool.
-func (c *Census) perPool(ctx context.Context) (map[string]int, error) {
+// perPool counts the user servers on the nodes of each GKE node pool, or says why
+// they must not be seen.
+func (c *Census) perPool(ctx context.Context) (perPool map[string]int, unknown string, err error) {
 	pools, err := c.pools(ctx)
-	if err != nil || len(pools) == 0 {
-		return map[string]int{}, err
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, "nodes may not be listed", nil
+	case err != nil, len(pools) == 0:
+		return nil, "", err
 	}
-	perPool := map[string]int{}
+	perPool = map[string]int{}
 	err = c.sessions(ctx, metav1.NamespaceAll, func(node string) {
 		if pool, isPooled := pools[node]; isPooled {
 			perPool[pool]++
 		}
 	})
 	if apierrors.IsForbidden(err) {
-		return map[string]int{}, nil
+		return nil, "pods may not be listed cluster-wide", nil
 	}
-	return perPool, err
+	return perPool, "", err
+}
+
+// carriers returns what hubs cannot do without on the nodes of each GKE node pool, nil
+// when it must not be seen.
+func (c *Census) carriers(ctx context.Context) (map[string][]resource.Carrier, error) {
+	pools, err := c.pools(ctx)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	on := map[string][]resource.Carrier{}
+	o := metav1.ListOptions{LabelSelector: carriers, Limit: censusPage}
+	for err == nil {
+		var list *corev1.PodList
+		err = retryRead(ctx, func() (err error) {
+			list, err = c.Client.Typed.CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
+			return err
+		})
+		if err != nil {
+			break
+		}
+		for i := range list.Items {
+			pod := &list.Items[i]
+			if pool, isPooled := pools[pod.Spec.NodeName]; isPooled {
+				on[pool] = append(on[pool], resource.Carrier{Namespace: pod.Namespace, Component: pod.Labels["component"]})
+			}
+		}
+		if o.Continue = list.Continue; o.Continue == "" {
+			return on, nil
+		}
+	}
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return nil, c.Client.explain("list", "pods", err)
 }
 
 // pools returns the GKE node pool of each node that belongs to one.
@@ -91,7 +138,7 @@ func (c *Census) pools(ctx context.Context) (map[string]string, error) {
 			return err
 		})
 		if apierrors.IsForbidden(err) {
-			return nil, nil
+			return nil, err
 		}
 		if err != nil {
 			return nil, c.Client.explain("list", "nodes", err)

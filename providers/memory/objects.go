@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -331,11 +332,20 @@ func (w *World) Sample(ctx context.Context, q run.Question) (run.Sample, error) 
 	return sample, err
 }
 
-// Count returns the people, as engine.Census says.
-func (w *World) Count(ctx context.Context) (resource.Census, error) {
-	var census resource.Census
+// Count returns the people at some places, as engine.Census says.
+func (w *World) Count(ctx context.Context, at resource.Places) (resource.Census, error) {
+	census := resource.Census{PerNamespace: map[string]int{}}
 	err := w.do(ctx, Call{Name: "count"}, func() error {
-		census = w.state.Census
+		for _, n := range at.Namespaces {
+			census.PerNamespace[n] = w.state.Census.PerNamespace[n]
+			census.Sessions += census.PerNamespace[n]
+		}
+		if at.Pools {
+			census.PerPool, census.PoolsUnknown = maps.Clone(w.state.Census.PerPool), w.state.Census.PoolsUnknown
+		}
+		if at.Carriers {
+			census.Carriers = maps.Clone(w.state.Census.Carriers)
+		}
 		return nil
 	})
 	return census, err

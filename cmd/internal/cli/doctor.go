@@ -93,14 +93,14 @@ func (s *session) examine(ctx context.Context) ([]finding, error) {
 			findings = append(findings, finding{"cluster " + name, false, err.Error()})
 			continue
 		}
-		findings = append(findings, s.examineCluster(ctx, e.Clusters[name], l.config.Settings.Name)...)
+		findings = append(findings, s.examineCluster(ctx, e, e.Clusters[name])...)
 	}
 	return findings, nil
 }
 
-// examineCluster examines one cluster. Runs of other configs than own on it are
-// theirs to finish.
-func (s *session) examineCluster(ctx context.Context, c *engine.Cluster, own string) []finding {
+// examineCluster examines one cluster of e. Runs of other configs on it are theirs to
+// finish.
+func (s *session) examineCluster(ctx context.Context, e *engine.Engine, c *engine.Cluster) []finding {
 	reached := "identity " + c.Identity
 	if c.Where != "" {
 		reached = c.Where + ", " + reached
@@ -123,10 +123,10 @@ func (s *session) examineCluster(ctx context.Context, c *engine.Cluster, own str
 		err = locked
 	}
 	note("lock", "free", err)
-	census, err := c.Census.Count(ctx)
+	census, err := c.Census.Count(ctx, e.Places(c.Name))
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
 	runs, err := c.Store.Runs(ctx)
-	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != own })
+	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != e.Config.Settings.Name })
 	finished := "all finished"
 	if err == nil {
 		for _, r := range runs {

@@ -102,7 +102,7 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 			continue
 		}
 		cs.Where, cs.Identity = cluster.Where, cluster.Identity
-		if census, err := cluster.Census.Count(ctx); err != nil {
+		if census, err := cluster.Census.Count(ctx, e.Places(name)); err != nil {
 			cs.Trouble = err.Error()
 		} else {
 			cs.Sessions = census.Sessions

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -121,7 +120,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	return &engine.Cluster{
 		Name: name, Where: where, Identity: identity, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
-		Census: &kube.Census{Client: client, Namespaces: namespaces(config, c.Address)}, Watcher: room,
+		Census: &kube.Census{Client: client}, Watcher: room,
 		Checker: &kube.Preflight{Client: client, Namespace: namespace, LockNamespace: records.LockNamespace, LockName: records.LockName},
 		Locker:  kept, Store: s.mirror(kept, name), Keys: kept, Seals: kept, Images: kept, Orders: kept, Journal: kept,
 	}, nil
@@ -196,17 +195,6 @@ func viaGKE(ctx context.Context, pools *gke.Provider, options *kube.Options) err
 	options.Host, options.CA, options.WrapTransport = access.Host, access.CAData, access.Wrap
 	options.Cert, options.Key = access.ClientCert, access.ClientKey
 	return nil
-}
-
-// namespaces are those of the hubs on a cluster, each once.
-func namespaces(config *schema.Config, cluster resource.Address) []string {
-	var all []string
-	for _, h := range config.Hubs {
-		if h.Cluster == cluster && !slices.Contains(all, h.Namespace) {
-			all = append(all, h.Namespace)
-		}
-	}
-	return all
 }
 
 // mirror keeps a copy of the journal on this machine, beside the store.

@@ -1,0 +1,131 @@
+package engine_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"hubcap/engine"
+	"hubcap/engine/journal"
+	"hubcap/engine/plan"
+	"hubcap/engine/resource"
+	"hubcap/engine/run"
+	"hubcap/providers/memory"
+)
+
+// onPool is a world with n user servers on the pool spare.
+func onPool(n int) resource.Census {
+	return resource.Census{PerPool: map[string]int{"spare": n}, Carriers: map[string][]resource.Carrier{"user": nil}}
+}
+
+// inHub is a world with n user servers in the hub's namespace.
+func inHub(n int) resource.Census {
+	return resource.Census{PerNamespace: map[string]int{"prod": n}}
+}
+
+// newProxy is first with another proxy, for which everybody is interrupted, after
+// another binder, for which nobody is.
+func newProxy() []resource.Desired {
+	all := first()
+	all[3] = deployment("proxy", "chp:2", "hub", "a")
+	return append(all, object("ConfigMap", "more", "binder", map[string]any{"data": map[string]any{"x": "1"}}))
+}
+
+// TestCountedAgain checks that the people that a plan relies on are counted again
+// before its first write: more of them make it stale, and nothing is changed.
+func TestCountedAgain(t *testing.T) {
+	for _, test := range []struct {
+		reason  string
+		desired func() []resource.Desired
+		planned resource.Census
+		now     resource.Census
+		stale   string // empty: it is carried out
+	}{
+		{"nobody was on a pool, and nobody is", func() []resource.Desired { return first()[2:] }, onPool(0), onPool(0), ""},
+		{"nobody was on a pool, and one person is", func() []resource.Desired { return first()[2:] }, onPool(0), onPool(1), "1 user server by now (node pool spare), and the plan relies on at most 0"},
+		{"the proxy was nobody's, and one person came", newProxy, inHub(0), inHub(1), "1 user server by now (namespace prod), and the plan relies on at most 0"},
+		{"40 people are interrupted, and 48 are there", newProxy, inHub(40), inHub(48), ""},
+		{"40 people are interrupted, and 49 are there", newProxy, inHub(40), inHub(49), "49 user servers by now (namespace prod), and the plan relies on at most 48"},
+		{"1 person is interrupted, and 6 are there", newProxy, inHub(1), inHub(6), ""},
+		{"1 person is interrupted, and 7 are there", newProxy, inHub(1), inHub(7), "at most 6"},
+		{"nobody is disturbed, and anybody may come", func() []resource.Desired { return first()[:7] }, inHub(0), inHub(0), ""},
+	} {
+		w := settled(t)
+		w.Seat(test.planned)
+		e := newEngine(w, test.desired)
+		p := mustPlan(t, e)
+		before := w.Objects()
+		w.Seat(test.now)
+		o, err := e.Apply(t.Context(), p)
+		switch {
+		case test.stale == "" && (err != nil || o.Outcome != journal.Succeeded):
+			t.Errorf("%s: apply = %+v, %v; want it done", test.reason, o, err)
+		case test.stale != "" && (!errors.Is(err, engine.ErrStale) || !strings.Contains(err.Error(), test.stale) || o.Run != ""):
+			t.Errorf("%s: apply = %+v, %v; want it stale: %s", test.reason, o, err, test.stale)
+		case test.stale != "" && !maps.EqualFunc(before, w.Objects(), func(a, b resource.Object) bool { return resource.Equal(a, b) }):
+			t.Errorf("%s: something was changed", test.reason)
+		}
+	}
+}
+
+// TestCameLater checks that a step is held, and can be gone on with, when more people
+// than it relies on came after the run's first write, or when they cannot be counted.
+func TestCameLater(t *testing.T) {
+	gone := func() []resource.Desired { // another user pool, then one fewer
+		all := first()
+		return append([]resource.Desired{pool("user", 20)}, all[2:]...)
+	}
+	spare := id(resource.KindNodePool, "spare")
+	for _, test := range []struct {
+		reason string
+		come   func(w *memory.World)
+		want   string
+	}{
+		{"somebody came", func(w *memory.World) { w.Seat(onPool(1)) }, "1 user server by now (node pool spare)"},
+		{"nobody may be counted", func(w *memory.World) { w.Seat(resource.Census{PoolsUnknown: "pods may not be listed"}) }, "cannot be counted: pods may not be listed"},
+	} {
+		w := settled(t)
+		w.Seat(onPool(0))
+		e := newEngine(w, gone)
+		p := mustPlan(t, e)
+		e.Notify = func(ev run.Event) {
+			if _, made := ev.(run.ChangeMade); made {
+				test.come(w)
+			}
+		}
+		o, err := e.Apply(t.Context(), p)
+		if err != nil || o.Outcome != journal.WasHeld || !strings.Contains(o.Reason, test.want) {
+			t.Fatalf("%s: apply = %+v, %v; want it held: %s", test.reason, o, err, test.want)
+		}
+		if !slices.Contains(w.IDs(), spare) {
+			t.Fatalf("%s: the pool was deleted", test.reason)
+		}
+		w.Seat(resource.Census{})
+		e.Notify = nil
+		resume(t, e)
+		if slices.Contains(w.IDs(), spare) {
+			t.Errorf("%s: the empty pool is still there after resume", test.reason)
+		}
+	}
+}
+
+// TestGoneHubIsCounted checks that a hub that left the config still has people.
+func TestGoneHubIsCounted(t *testing.T) {
+	w := settled(t)
+	w.Seat(inHub(3))
+	e := newEngine(w, func() []resource.Desired { return first()[:1] })
+	p, _, err := e.Plan(t.Context(), engine.Options{Delete: []string{"hub.prod"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(p.Steps(), func(s plan.Step) bool { return s.Component.String() == "hub.prod/proxy" })
+	if i < 0 || p.Steps()[i].Relies == nil || p.Steps()[i].Relies.Max != 8 {
+		t.Fatalf("the step that removes the proxy relies on nobody: %v", p.Steps())
+	}
+	w.Seat(inHub(9))
+	if o, err := e.Apply(t.Context(), p); !errors.Is(err, engine.ErrStale) || o.Run != "" {
+		t.Errorf("apply = %+v, %v; want the plan to be stale", o, err)
+	}
+}
