@@ -48,6 +48,7 @@ module "hub" {
   leak_bake     = "30s"
   leak_max_bake = "60s"
   warm_up       = "2s"
+  spawn_warm_up = "2s"
   interval      = "1s"
   window        = "10s"
 }
