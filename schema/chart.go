@@ -66,8 +66,13 @@ func chartProblem(s string) string {
 			return problem
 		}
 		if !strings.HasSuffix(s, ".tgz") {
-			dir, name := path.Split(strings.TrimSuffix(s, "/"))
-			return fmt.Sprintf("names no archive (.tgz). For a chart in a repository write chart = %q and repository = %q.", name, strings.TrimSuffix(dir, "/"))
+			whole := strings.TrimSuffix(strings.TrimSuffix(s, "/index.yaml"), "/")
+			dir, name := path.Split(whole)
+			other := ""
+			if strings.Count(whole, "/") > 2 {
+				other = fmt.Sprintf(" If its last part is the chart's name, write chart = %q and repository = %q.", name, strings.TrimSuffix(dir, "/"))
+			}
+			return fmt.Sprintf("is no archive (.tgz), but the address of a repository of charts. Write repository = %q, and the name of the chart in it, as in chart = \"jupyterhub\".%s", whole, other)
 		}
 		return ""
 	case strings.HasPrefix(s, "oci://"):

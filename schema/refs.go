@@ -163,6 +163,10 @@ func traversalText(tr hcl.Traversal) string {
 	return s.String()
 }
 
+// Suggestion returns a sentence on the candidate that a misspelt name is near to, with
+// a space before it, or "".
+func Suggestion(name string, candidates []string) string { return suggestion(name, candidates) }
+
 // suggestion is a sentence that offers the candidate nearest to name, with a
 // space before it, or nothing when none is near.
 func suggestion(name string, candidates []string) string {

@@ -366,8 +366,21 @@ func TestSchema(t *testing.T) {
 	for _, p := range invalid.Problems {
 		paths = append(paths, strings.Join(p.Path, "."))
 	}
-	if diff := cmp.Diff([]string{"replicas", "sub", "sub.mode"}, sorted(paths)); diff != "" {
+	if diff := cmp.Diff([]string{"replicas", "sub.mode", "sub.typo"}, sorted(paths)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
+	}
+}
+
+// Alternatives that all fail are one mistake.
+func TestSchemaWithAlternatives(t *testing.T) {
+	files := source{"values.schema.json": `{"properties":{"file":{"type":"object","oneOf":[{"required":["data"]},{"required":["text"]},{"properties":{"mode":{"type":"integer"}},"required":["mode"]}]}}}`}
+	_, err := files.load(t).Render(Request{Release: "r", Values: map[string]any{"file": map[string]any{"mode": "x"}}})
+	var invalid *ValuesError
+	if !errors.As(err, &invalid) || len(invalid.Problems) != 1 {
+		t.Fatalf("got %v", err)
+	}
+	if got := invalid.Problems[0].String(); got != "file: fits none of the alternatives: missing property 'data', or missing property 'text', or mode: got string, want integer" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -28,6 +28,17 @@ func (e *TemplateError) Place() string {
 	return fmt.Sprintf("%s:%d", e.File, e.Line)
 }
 
+// A LookupError says that a live object, which a template asks for, could not be
+// read: the chart may be sound.
+type LookupError struct {
+	What string // "Secret hub in namespace prod"
+	Err  error
+}
+
+func (e *LookupError) Error() string { return "look up " + e.What + ": " + e.Err.Error() }
+
+func (e *LookupError) Unwrap() error { return e.Err }
+
 // A ValuesError says which values a chart's schema does not allow.
 type ValuesError struct {
 	Chart    string
@@ -38,6 +49,7 @@ type ValuesError struct {
 type Problem struct {
 	Path    []string // from the top of all values
 	Message string
+	Unknown bool // the schema has no value at Path
 }
 
 // String returns "a.b.c: message".

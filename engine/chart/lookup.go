@@ -1,8 +1,9 @@
 package chart
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
+	"strings"
 	"sync"
 
 	"hubcap/engine/resource"
@@ -28,6 +29,14 @@ type live struct {
 
 	mu      sync.Mutex
 	answers map[query]answer
+	failed  error // why the first query had no answer
+}
+
+// failure returns why a query had no answer, nil when all had one.
+func (l *live) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
 }
 
 func newLive(ask Lookup) *live { return &live{ask: ask, answers: map[query]answer{}} }
@@ -42,7 +51,12 @@ func (l *live) get(q query) (map[string]any, error) {
 	if !isKnown {
 		object, err := l.ask(q.apiVersion, q.kind, q.namespace, q.name)
 		if err != nil {
-			err = fmt.Errorf("look up %s %s in namespace %q: %w", q.kind, q.name, q.namespace, err)
+			what := strings.TrimSpace(q.kind + " " + q.name)
+			if q.namespace != "" {
+				what += " in namespace " + q.namespace
+			}
+			err = &LookupError{What: what, Err: err}
+			l.failed = cmp.Or(l.failed, err)
 		}
 		plain, _ := resource.Reveal(object).(map[string]any)
 		known = answer{object: plain, err: err}

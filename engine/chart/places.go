@@ -8,10 +8,14 @@ import (
 
 // Knows reports whether the chart, or the dependency that the keys lead to, names
 // a value in its values.yaml. A null counts, and so does whatever lies in a table
-// that is empty there: its author leaves it to others to fill.
+// that is empty there: its author leaves it to others to fill. A chart that has
+// neither values nor dependencies says nothing of what it knows.
 func (c *Chart) Knows(keys ...string) bool { return knows(c.root, keys) }
 
 func knows(c *helmchart.Chart, keys []string) bool {
+	if len(c.Values) == 0 && len(c.Dependencies()) == 0 {
+		return true
+	}
 	isBelow := false
 	for _, child := range c.Dependencies() {
 		if len(keys) > 0 && keyOf(c, child) == keys[0] {
@@ -45,6 +49,21 @@ func named(table map[string]any, keys []string, open bool) bool {
 		table = next
 	}
 	return true
+}
+
+// NameAt returns the name of the dependency whose values lie at keys, of the chart
+// itself for none, and "" where there is no dependency.
+func (c *Chart) NameAt(keys ...string) string {
+	at := c.root
+	for _, key := range keys {
+		children := at.Dependencies()
+		i := slices.IndexFunc(children, func(child *helmchart.Chart) bool { return keyOf(at, child) == key })
+		if i < 0 {
+			return ""
+		}
+		at = children[i]
+	}
+	return at.Name()
 }
 
 // Places returns the keys under which the values of all dependencies lie, the

@@ -39,10 +39,26 @@ func TestKnows(t *testing.T) {
 	}
 }
 
+func TestKnowsWithoutValues(t *testing.T) {
+	if c := (source{}).load(t); !c.Knows("any", "thing") {
+		t.Error("a chart without values.yaml refuses values")
+	}
+	bare := source{
+		"Chart.yaml":              "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies: [{name: inner, version: '*'}]\n",
+		"charts/inner/Chart.yaml": "apiVersion: v2\nname: inner\nversion: 1.0.0\n",
+	}
+	if c := bare.load(t); !c.Knows("inner", "x") || c.Knows("iner", "x") {
+		t.Error("a wrapping chart without values knows its dependency, and nothing else")
+	}
+}
+
 func TestPlacesAndDefaults(t *testing.T) {
 	c := umbrellaSource.load(t)
 	if diff := cmp.Diff([][]string{{"hubs"}}, c.Places()); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
+	}
+	if top, inner, none := c.NameAt(), c.NameAt("hubs"), c.NameAt("own"); top != "top" || inner != "inner" || none != "" {
+		t.Errorf("names: %q, %q, %q", top, inner, none)
 	}
 	hubs, _ := c.Defaults()["hubs"].(map[string]any)
 	if _, isThere := hubs["size"]; isThere {

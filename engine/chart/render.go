@@ -209,7 +209,7 @@ func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 	// The context is for lookups of the engine's own, which are replaced.
 	files, err := engine.Engine{CustomTemplateFuncs: funcs}.RenderWithContext(context.Background(), r.chart, top)
 	if err != nil {
-		return nil, templateError(err)
+		return nil, cmp.Or(r.live.failure(), templateError(err)) // Helm's error has the text of the other, without what it is
 	}
 	sources := slices.DeleteFunc(sortedKeys(files), func(source string) bool { return path.Base(source) == "NOTES.txt" })
 	found, err := each(len(sources), func(i int) ([]Object, error) {

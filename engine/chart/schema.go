@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 )
 
@@ -74,7 +75,7 @@ func (s *schemas) validate(c *helmchart.Chart, values map[string]any, w *warning
 	if !errors.As(err, &invalid) {
 		return nil, err
 	}
-	return leaves(*invalid.DetailedOutput()), nil
+	return problemsOf(invalid), nil
 }
 
 // of returns the schema of c itself.
@@ -107,17 +108,45 @@ func compile(c *helmchart.Chart, w *warnings) (*jsonschema.Schema, error) {
 	return compiler.Compile(schemaURL)
 }
 
-// leaves returns the errors that have no cause of their own. What stands above
-// them, a $ref for one, says only that something beneath is wrong.
-func leaves(unit jsonschema.OutputUnit) []Problem {
-	if len(unit.Errors) == 0 && unit.Error != nil {
-		return []Problem{{Path: pointer(unit.InstanceLocation), Message: unit.Error.String()}}
+// problemsOf returns the errors that have no cause of their own: what stands above
+// them, a $ref for one, says only that something beneath is wrong. Of alternatives
+// that all fail one error is made, and of keys that nobody knows one for each.
+func problemsOf(e *jsonschema.ValidationError) []Problem {
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		var problems []Problem
+		for _, key := range k.Properties {
+			problems = append(problems, Problem{Path: append(slices.Clone(e.InstanceLocation), key), Message: "the chart has no such value", Unknown: true})
+		}
+		return problems
+	case *kind.OneOf, *kind.AnyOf:
+		if len(e.Causes) > 0 {
+			return []Problem{{Path: e.InstanceLocation, Message: alternatives(e)}}
+		}
+	}
+	if len(e.Causes) == 0 {
+		bare := *e
+		return []Problem{{Path: e.InstanceLocation, Message: bare.DetailedOutput().Error.String()}}
 	}
 	var problems []Problem
-	for _, cause := range unit.Errors {
-		problems = append(problems, leaves(cause)...)
+	for _, cause := range e.Causes {
+		problems = append(problems, problemsOf(cause)...)
 	}
 	return problems
+}
+
+// alternatives words why none of several schemas fits.
+func alternatives(e *jsonschema.ValidationError) string {
+	var all []string
+	for _, cause := range e.Causes {
+		for _, p := range problemsOf(cause) {
+			p.Path = p.Path[min(len(e.InstanceLocation), len(p.Path)):]
+			if text := p.String(); !slices.Contains(all, text) {
+				all = append(all, text)
+			}
+		}
+	}
+	return "fits none of the alternatives: " + strings.Join(all, ", or ")
 }
 
 // offline stands in for whatever a schema refers to outside of itself: anything
@@ -130,18 +159,6 @@ type offline struct {
 func (o offline) Load(url string) (any, error) {
 	o.warnings.add("the schema of chart %s refers to %s, which is not fetched: what it describes is not checked", o.chart, url)
 	return true, nil
-}
-
-// pointer splits a JSON pointer.
-func pointer(p string) []string {
-	if p == "" || p == "/" {
-		return nil
-	}
-	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
-	for i, part := range parts {
-		parts[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
-	}
-	return parts
 }
 
 func sortedProblems(problems []Problem) []Problem {

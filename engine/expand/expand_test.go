@@ -382,8 +382,13 @@ func TestLookupErrorsReachTheAuthor(t *testing.T) {
 	_, diags := Config(parse(t, quickstart), map[string]Facts{"main": {Lookup: func(string, string, string, string) (map[string]any, error) {
 		return nil, errors.New("secrets is forbidden")
 	}}})
-	if !diags.HasErrors() || !strings.Contains(describe(diags), "secrets is forbidden") {
+	if !diags.HasErrors() || !strings.Contains(describe(diags), "which could not be read: Secrets is forbidden.") {
 		t.Errorf("got:\n%s", describe(diags))
+	}
+	for _, d := range diags {
+		if _, isUnread := d.Extra.(Unread); !isUnread || strings.Contains(d.Detail, "template") {
+			t.Errorf("it is taken for a fault of the chart's: %s", d.Detail)
+		}
 	}
 }
 

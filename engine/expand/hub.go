@@ -97,6 +97,10 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 	return diags
 }
 
+// Unread marks a diagnostic, as its Extra: the config may be sound, but what it is
+// compared with could not be read.
+type Unread struct{}
+
 // renderError says why a chart does not render, at the attribute to mend.
 func (e *expansion) renderError(b schema.Block, c *chart.Chart, values layers, err error) hcl.Diagnostics {
 	var badValues *chart.ValuesError
@@ -104,10 +108,20 @@ func (e *expansion) renderError(b schema.Block, c *chart.Chart, values layers, e
 		var diags hcl.Diagnostics
 		for _, p := range badValues.Problems {
 			subject, whose := values.blame(b, p.Path)
-			diags = append(diags, errorAt(subject, "Value that the chart does not allow",
-				e.shield.redact(fmt.Sprintf("%s. %s", p, whose))))
+			detail := fmt.Sprintf("%s. %s", p, whose)
+			if p.Unknown {
+				detail = fmt.Sprintf("%s. %s%s", p, whose, values.meant(p.Path))
+			}
+			diags = append(diags, errorAt(subject, "Value that the chart does not allow", e.shield.redact(detail)))
 		}
 		return diags
+	}
+	var unread *chart.LookupError
+	if errors.As(err, &unread) {
+		d := errorAt(at(b, "chart"), "Live object that cannot be read", e.shield.redact(
+			fmt.Sprintf("Chart %s %s keeps what is in %s, which could not be read: %s", c.Name(), c.Version(), unread.What, sentence(unread.Err.Error()))))
+		d.Extra = Unread{}
+		return hcl.Diagnostics{d}
 	}
 	var broken *chart.TemplateError
 	if errors.As(err, &broken) {

@@ -20,8 +20,12 @@ var looks = map[schema.HubType][]string{
 	schema.BinderHub:  {"jupyterhub", "config", "service"},
 }
 
-// looksLike reports whether the values at a path are those of a hub of that type.
+// looksLike reports whether the values at a path are those of a hub of that type: by
+// the name of the chart there, which is that of the type, or by its values.
 func (v *hubValues) looksLike(kind schema.HubType, root []string) bool {
+	if v.chart.NameAt(root...) == string(kind) {
+		return true
+	}
 	for _, key := range looks[kind] {
 		if !v.chart.Knows(slices.Concat(root, []string{key})...) {
 			return false

@@ -282,6 +282,17 @@ func (l layers) blame(b schema.Block, path []string) (*hcl.Range, string) {
 	return at(b, "chart"), "It is the chart's own default."
 }
 
+// meant returns a sentence on the value that was meant by a misspelt one, "" when
+// none of the chart's is near.
+func (l layers) meant(path []string) string {
+	known := map[string]any(l.defaults)
+	if len(path) > 1 {
+		value, _ := l.defaults.Value(path[:len(path)-1]...)
+		known, _ = value.(map[string]any)
+	}
+	return schema.Suggestion(path[len(path)-1], sortedKeys(known))
+}
+
 // reaches reports whether values says something at path, or cuts it short.
 func reaches(values map[string]any, path []string) bool {
 	for i, key := range path {

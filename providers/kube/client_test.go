@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,6 +100,19 @@ func TestTransient(t *testing.T) {
 	} {
 		if got := isTransient(tc.err); got != tc.transient {
 			t.Errorf("%s: transient = %v", tc.reason, got)
+		}
+	}
+}
+
+// TestKubeconfigThatIsMissing holds that a file which the environment names, and
+// which is not there, is named.
+func TestKubeconfigThatIsMissing(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	t.Setenv("KUBECONFIG", gone)
+	for reason, o := range map[string]Options{"alone": {}, "with a context": {Context: "prod"}} {
+		_, err := Connect(o)
+		if err == nil || !strings.Contains(err.Error(), "KUBECONFIG names "+gone+", which is not there") {
+			t.Errorf("%s: %v", reason, err)
 		}
 	}
 }

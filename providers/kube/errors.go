@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -74,6 +77,9 @@ func explainConfig(o Options, err error) error {
 	if file == "" {
 		file = "kubeconfig"
 	}
+	if named, missing := missingFiles(o); len(missing) > 0 {
+		return fmt.Errorf("read %s: %s names %s, which %s not there", file, named, strings.Join(missing, " and "), map[bool]string{true: "is", false: "are"}[len(missing) == 1])
+	}
 	if clientcmd.IsEmptyConfig(err) {
 		return fmt.Errorf("read %s: no cluster in it: set kubeconfig or context of the cluster block, or KUBECONFIG", file)
 	}
@@ -81,6 +87,21 @@ func explainConfig(o Options, err error) error {
 		return fmt.Errorf("read %s: no context %q in it (kubectl config get-contexts lists them)", file, o.Context)
 	}
 	return fmt.Errorf("read %s: %w", file, err)
+}
+
+// missingFiles returns the kubeconfigs that the environment names and that are not
+// there: client-go passes over them.
+func missingFiles(o Options) (named string, missing []string) {
+	named = clientcmd.RecommendedConfigPathEnvVar
+	if o.Kubeconfig != "" {
+		return named, nil
+	}
+	for _, path := range filepath.SplitList(os.Getenv(named)) {
+		if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, path)
+		}
+	}
+	return named, missing
 }
 
 // rootCause drops the URL that the HTTP client puts around a network error: it

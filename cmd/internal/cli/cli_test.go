@@ -9,16 +9,20 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"hubcap/cmd/internal/render"
 	"hubcap/engine"
+	"hubcap/engine/expand"
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -41,6 +45,14 @@ func TestExitCodes(t *testing.T) {
 	s, out, _ := newSession(nil)
 	if got := s.run(t.Context(), []string{"--help"}); got != exitOK {
 		t.Fatalf("--help exits %d", got)
+	}
+	unread := &hcl.Diagnostic{Severity: hcl.DiagError, Extra: expand.Unread{}}
+	for want, diags := range map[code]hcl.Diagnostics{
+		exitOK: {{Severity: hcl.DiagWarning}}, exitIncomplete: {unread, {Severity: hcl.DiagWarning}}, exitError: {unread, {Severity: hcl.DiagError}},
+	} {
+		if got := codeOf(diags); got != want {
+			t.Errorf("%v exits %d, want %d", diags, got, want)
+		}
 	}
 	for _, e := range exits {
 		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d  %s$`, e.code, regexp.QuoteMeta(e.meaning))).MatchString(out.String()) {
@@ -277,6 +289,88 @@ func TestLiveView(t *testing.T) {
 	if !strings.HasPrefix(lines[0], "\x1b[2A") || !strings.Contains(lines[0], "warning: look") || !strings.Contains(lines[2], "✓ hub.prod  done") {
 		t.Errorf("got %q", out.String())
 	}
+}
+
+// A notice that is longer than the terminal is wide leaves nothing of the frame that
+// it is written over.
+func TestLiveViewWithLongNotices(t *testing.T) {
+	const width = 60
+	p := &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{
+		{ID: "01", Component: resource.Component{Block: resource.Address{Kind: "hub", Name: "prod"}}},
+		{ID: "02", Component: resource.Component{Block: resource.Address{Kind: "hub", Name: "staging"}}},
+	}}}}
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	w := &watch{out: &out, live: true, size: func() (int, int) { return width, 24 }, now: func() time.Time { return now }}
+	w.waiting = []run.Event{run.RunBegan{Run: "r", Kind: journal.ApplyRun, Plan: p}}
+	w.show()
+	for _, notice := range []string{strings.Repeat("long ", 40), "short", "two\nlines of " + strings.Repeat("x", 2*width-10)} {
+		w.waiting = []run.Event{run.Warned{Text: notice}}
+		w.show()
+	}
+	screen := screenOf(out.String(), width)
+	var frame []string
+	for _, line := range w.progress.Frame(now, render.Style{Width: width}, 23) {
+		frame = append(frame, strings.TrimRight(line, " "))
+	}
+	if got := screen[len(screen)-len(frame):]; !slices.Equal(got, frame) {
+		t.Errorf("the frame is %q, want %q", got, frame)
+	}
+	told := strings.Join(screen[:len(screen)-len(frame)], "")
+	if strings.Contains(told, "hub.prod") || strings.Contains(told, "steps done") || strings.Count(told, "long") != 40 || strings.Count(told, "x") != 2*width-10 {
+		t.Errorf("above the frame: %q", screen[:len(screen)-len(frame)])
+	}
+}
+
+// screenOf returns the rows of a terminal of that width after output.
+func screenOf(output string, width int) []string {
+	rows, y, x := []string{""}, 0, 0
+	for len(output) > 0 {
+		if up := regexp.MustCompile(`^\x1b\[(\d+)A`).FindStringSubmatch(output); up != nil {
+			n, _ := strconv.Atoi(up[1])
+			y, output = y-n, output[len(up[0]):]
+			continue
+		}
+		if code := regexp.MustCompile(`^\x1b\[[0-9;]*[A-Za-z]`).FindString(output); code != "" {
+			if strings.HasSuffix(code, "K") {
+				rows[y] = ""
+			}
+			output = output[len(code):]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(output)
+		output = output[size:]
+		switch {
+		case r == '\r':
+			x = 0
+			continue
+		case r == '\n':
+			y, x = y+1, 0
+		default:
+			if x == width {
+				y, x = y+1, 0
+			}
+			for y >= len(rows) {
+				rows = append(rows, "")
+			}
+			row := []rune(rows[y])
+			for len(row) <= x {
+				row = append(row, ' ')
+			}
+			row[x] = r
+			rows[y], x = string(row), x+1
+		}
+		for y >= len(rows) {
+			rows = append(rows, "")
+		}
+	}
+	for i := range rows {
+		rows[i] = strings.TrimRight(rows[i], " ")
+	}
+	for len(rows) > 0 && rows[len(rows)-1] == "" {
+		rows = rows[:len(rows)-1]
+	}
+	return rows
 }
 
 // Diagnostics never show values: they may be sensitive.

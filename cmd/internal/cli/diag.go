@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"hubcap/engine/expand"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
@@ -27,10 +28,24 @@ func (s *session) diagnose(diags hcl.Diagnostics, files map[string]*hcl.File) er
 			return fmt.Errorf("write diagnostics: %w", err)
 		}
 	}
-	if !diags.HasErrors() {
-		return nil
+	return silently(codeOfDiagnostics(diags))
+}
+
+// codeOfDiagnostics is what a command ends with for what was said of a config: a
+// config that may be sound, and could not be compared, is no error of its author's.
+func codeOfDiagnostics(diags hcl.Diagnostics) code {
+	worst := exitOK
+	for _, d := range diags {
+		_, isUnread := d.Extra.(expand.Unread)
+		switch {
+		case d.Severity != hcl.DiagError:
+		case !isUnread:
+			return exitError
+		default:
+			worst = exitIncomplete
+		}
 	}
-	return silently(exitError)
+	return worst
 }
 
 // plain drops what would make the writer print values: they may be sensitive.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"hubcap/engine"
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
@@ -91,9 +93,12 @@ func codeOf(err error) code {
 	var e *exit
 	var locked *engine.LockedError
 	var ended *engine.EndedError
+	var diags hcl.Diagnostics
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &diags):
+		return codeOfDiagnostics(diags)
 	case errors.As(err, &e):
 		return e.code
 	case errors.As(err, &locked):

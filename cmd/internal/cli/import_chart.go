@@ -59,7 +59,7 @@ func (i *importing) choose(ctx context.Context) error {
 		var u *chosen
 		var err error
 		if isGiven {
-			u, err = i.givenChart(source)
+			u = i.givenChart(source, r.Chart.Name)
 		} else {
 			u, err = i.chartOf(ctx, resolver, r, folders)
 		}
@@ -83,20 +83,20 @@ func (i *importing) choose(ctx context.Context) error {
 	return nil
 }
 
-// givenChart is a chart of the command line.
-func (i *importing) givenChart(source string) (*chosen, error) {
+// givenChart is a chart of the command line, for a release of the chart of that name:
+// the address of a repository does not say which chart in it.
+func (i *importing) givenChart(source, name string) *chosen {
 	u := &chosen{}
 	switch {
-	case strings.HasPrefix(source, chart.BuiltinPrefix), strings.HasPrefix(source, "oci://"):
+	case strings.HasPrefix(source, chart.BuiltinPrefix), strings.HasPrefix(source, "oci://"), strings.Contains(source, "://") && strings.HasSuffix(source, ".tgz"):
 		u.source.Source = source
 	case strings.Contains(source, "://"):
-		if u.source.Source = source; !strings.HasSuffix(source, ".tgz") {
-			u.source.Repository, u.source.Source = strings.TrimSuffix(source[:strings.LastIndexByte(source, '/')+1], "/"), path.Base(source)
-		}
+		whole := strings.TrimSuffix(strings.TrimSuffix(source, "/index.yaml"), "/")
+		u.source.Repository, u.source.Source = strings.TrimSuffix(whole, "/"+name), name
 	default:
 		u.source.Source, u.local = i.fromBase(source), i.base()
 	}
-	return u, nil
+	return u
 }
 
 // released is a version that a chart is published with, and not the mark that a

@@ -127,7 +127,8 @@ func (w *watch) show() {
 	}
 	w.mu.Unlock()
 	if w.live {
-		w.redraw(lines, frame)
+		width, _ := w.size()
+		w.redraw(rows(lines, width), frame)
 		return
 	}
 	for _, line := range lines {
@@ -150,6 +151,16 @@ func (w *watch) told(now time.Time) []string {
 	lines = append(lines, w.notes...)
 	w.waiting, w.notes = nil, nil
 	return lines
+}
+
+// rows breaks lines where a terminal of that width would: every row of the screen is
+// erased before it is written, and those that are left are counted.
+func rows(lines []string, width int) []string {
+	var all []string
+	for _, line := range lines {
+		all = append(all, strings.Split(text.WrapHard(line, max(width, 1)), "\n")...)
+	}
+	return all
 }
 
 // redraw replaces the frame on the screen, with lines above it that stay.

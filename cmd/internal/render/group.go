@@ -130,7 +130,9 @@ func causes(step plan.Step) []resource.Field {
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b resource.Field) int { return cmp.Compare(telling(a), telling(b)) })
+	slices.SortStableFunc(out, func(a, b resource.Field) int {
+		return cmp.Or(cmp.Compare(telling(a), telling(b)), cmp.Compare(depth(a), depth(b)))
+	})
 	return out
 }
 
@@ -159,6 +161,16 @@ func telling(f resource.Field) int {
 		return 3
 	}
 	return 2
+}
+
+// depth is how far below the top a chart's value lies: what a person sets, as in
+// imageBuilderType, lies above what follows from it.
+func depth(f resource.Field) int {
+	m := chartValue.FindStringSubmatch(f.Path)
+	if m == nil {
+		return 0
+	}
+	return len(segments(m[1]))
 }
 
 // flatten breaks fields whose values are trees into fields whose values are not.

@@ -257,6 +257,9 @@ func lastName(path string) string {
 // chartValue matches a field inside the text that holds a chart's values.
 var chartValue = regexp.MustCompile(`^data\["[^"]+\.ya?ml"\]\.(.+)$`)
 
+// variable matches the value of an environment variable, which its name tells.
+var variable = regexp.MustCompile(`\.env\[([^\]]+)\]\.value$`)
+
 // namedElement matches the element of a list that has a name, the last one.
 var namedElement = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]\.([^\[]+)$`)
 
@@ -276,6 +279,9 @@ func valueName(path string) string {
 func shortName(path string) string {
 	if m := chartValue.FindStringSubmatch(path); m != nil {
 		return valueName(m[1])
+	}
+	if m := variable.FindStringSubmatch(path); m != nil {
+		return clean(m[1])
 	}
 	if segs := segments(path); len(segs) == 2 && segs[0] != "spec" && !slices.Contains(keyed, segs[0]) {
 		return clean(path)
