@@ -6,6 +6,7 @@ import (
 
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
+	"hubcap/engine/resource"
 )
 
 // A Notice is what a run tells people who do not watch it. It is sent beside the
@@ -45,6 +46,12 @@ type Crier struct {
 // Hear returns the notice that e is worth, if it is worth one. now is the time of
 // events that have none.
 func (c *Crier) Hear(e Event, now time.Time) (Notice, bool) {
+	n, worthy := c.hear(e, now)
+	n.Text = resource.Clean(n.Text) // it goes where no screen of hubcap's own stands before
+	return n, worthy
+}
+
+func (c *Crier) hear(e Event, now time.Time) (Notice, bool) {
 	switch e := e.(type) {
 	case RunBegan:
 		c.run, c.config, c.began = e.Run, e.Plan.Config, now

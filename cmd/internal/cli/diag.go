@@ -48,10 +48,12 @@ func codeOfDiagnostics(diags hcl.Diagnostics) code {
 	return worst
 }
 
-// plain drops what would make the writer print values: they may be sensitive.
+// plain drops what would make the writer print values, since they may be sensitive,
+// and cleans what charts and clusters have a part in.
 func plain(d *hcl.Diagnostic) *hcl.Diagnostic {
 	c := *d
 	c.Expression, c.EvalContext = nil, nil
+	c.Summary, c.Detail = resource.Clean(d.Summary), resource.CleanLines(d.Detail)
 	return &c
 }
 

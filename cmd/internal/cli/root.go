@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"hubcap/cmd/internal/render"
 	"hubcap/engine/run"
 	"hubcap/providers/kube"
 )
@@ -64,6 +65,7 @@ func Main() int {
 }
 
 func (s *session) run(ctx context.Context, args []string) code {
+	s.screen()
 	root := s.root()
 	root.SetArgs(doubleDashes(root, args))
 	err := root.ExecuteContext(ctx)
@@ -76,6 +78,13 @@ func (s *session) run(ctx context.Context, args []string) code {
 	}
 	s.report(err)
 	return codeOf(err)
+}
+
+// screen puts a screen before both streams.
+func (s *session) screen() {
+	out, errs := s.out, s.err
+	s.out = render.NewScreen(out, func() bool { return s.colored(out) })
+	s.err = render.NewScreen(errs, func() bool { return s.colored(errs) })
 }
 
 // report says on standard error why the command ends, unless it was said.

@@ -12,15 +12,31 @@ import (
 
 // isTerminal tells whether a stream is a person's terminal.
 func isTerminal(stream any) bool {
-	f, isFile := stream.(*os.File)
+	f, isFile := behind(stream).(*os.File)
 	return isFile && term.IsTerminal(int(f.Fd()))
+}
+
+// behind is the stream itself, where it is behind a screen.
+func behind(stream any) any {
+	if screen, is := stream.(*render.Screen); is {
+		return screen.Unwrap()
+	}
+	return stream
+}
+
+// unscreened is behind for a writer.
+func unscreened(w io.Writer) io.Writer {
+	if screen, is := w.(*render.Screen); is {
+		return screen.Unwrap()
+	}
+	return w
 }
 
 // size is the width and height of the terminal behind stream; 80 by 24 where
 // there is none.
 func (s *session) size(stream any) (width, height int) {
 	width, height = 80, 24
-	if f, isFile := stream.(*os.File); isFile {
+	if f, isFile := behind(stream).(*os.File); isFile {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
 			return w, h
 		}

@@ -18,18 +18,42 @@ func among(written string, names []string) string {
 	return "; " + resource.Possible(written, names)
 }
 
-// complain says an error on standard error. Errors joined together are told one
-// by one. Lines are wrapped only for a person: a log is searched by line.
+// complain says an error on standard error. Errors joined together are told one by
+// one; the further lines of a text that came from outside are indented, so that none
+// of them passes for a message of hubcap's own. Lines are wrapped only for a person: a
+// log is searched by line.
 func (s *session) complain(err error) {
 	width := math.MaxInt32
 	if isTerminal(s.err) {
 		width, _ = s.size(s.err)
 	}
 	var b strings.Builder
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		if line != "" {
-			b.WriteString(render.Paragraph("hubcap: "+strings.ReplaceAll(line, "\t", "  "), "  ", width))
+	for _, e := range errorsOf(err) {
+		mark := "hubcap: "
+		for line := range strings.SplitSeq(e.Error(), "\n") {
+			if line != "" {
+				b.WriteString(render.Paragraph(mark+strings.ReplaceAll(line, "\t", "  "), "  ", width))
+				mark = "  "
+			}
 		}
 	}
 	fmt.Fprint(s.err, b.String())
+}
+
+// errorsOf returns the errors that were joined to err; err itself when there are none.
+func errorsOf(err error) []error {
+	list, is := err.(interface{ Unwrap() []error })
+	if !is {
+		return []error{err}
+	}
+	var texts []string
+	var all []error
+	for _, e := range list.Unwrap() {
+		texts = append(texts, e.Error())
+		all = append(all, errorsOf(e)...)
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return []error{err}
+	}
+	return all
 }

@@ -170,7 +170,7 @@ func (w *watch) redraw(lines, frame []string) {
 		b.WriteString(text.CursorUp.Sprintn(w.drawn))
 	}
 	for _, line := range append(lines, frame...) {
-		b.WriteString("\r" + text.EraseLine.Sprint() + line + "\n")
+		b.WriteString("\r" + text.EraseLine.Sprint() + render.Harmless(line, w.color) + "\n")
 	}
 	for range w.drawn - len(frame) - len(lines) {
 		b.WriteString("\r" + text.EraseLine.Sprint() + "\n")
@@ -179,6 +179,7 @@ func (w *watch) redraw(lines, frame []string) {
 		b.WriteString(text.CursorUp.Sprintn(extra))
 	}
 	w.drawn = len(frame)
-	// A terminal that is gone must not stop the run.
-	_, _ = io.WriteString(w.out, b.String())
+	// The lines are cleaned, and the rest moves the cursor, which no screen lets pass. A
+	// terminal that is gone must not stop the run.
+	_, _ = io.WriteString(unscreened(w.out), b.String())
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -167,36 +166,8 @@ func flat(str string) string {
 	return clean(strings.ReplaceAll(strings.TrimSpace(str), "\n", "; "))
 }
 
-// clean makes what came from outside harmless for a terminal: control characters
-// and what reorders text are shown as escapes.
-func clean(str string) string {
-	harmless := func(r rune) bool {
-		return r != utf8.RuneError && unicode.IsPrint(r)
-	}
-	if strings.IndexFunc(str, func(r rune) bool { return !harmless(r) }) < 0 {
-		return str
-	}
-	var b strings.Builder
-	for i := 0; i < len(str); {
-		r, size := utf8.DecodeRuneInString(str[i:])
-		switch {
-		case r == utf8.RuneError && size <= 1:
-			fmt.Fprintf(&b, `\x%02x`, str[i])
-		case harmless(r):
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		i += size
-	}
-	return b.String()
-}
+// clean makes what came from outside fit for one line.
+func clean(str string) string { return resource.Clean(str) }
 
 // clock formats a time for people: "2026-11-21 17:02Z".
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
