@@ -65,6 +65,54 @@ func (l *live) get(q query) (map[string]any, error) {
 	return known.object, known.err
 }
 
+// hasSecrets reports whether a Secret was found.
+func (l *live) hasSecrets() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for q, a := range l.answers {
+		if q.apiVersion == "v1" && q.kind == "Secret" && len(a.object) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// standIn returns the cluster with stand-ins in the place of what Secrets hold. It
+// asks no more than l was asked, or asks l.
+func (l *live) standIn() *live {
+	return newLive(func(apiVersion, kind, namespace, name string) (map[string]any, error) {
+		object, err := l.get(query{apiVersion, kind, namespace, name})
+		if err != nil || object == nil || apiVersion != "v1" || kind != "Secret" {
+			return object, err
+		}
+		out := copyTable(object)
+		items, _ := out["items"].([]any)
+		for _, secret := range append(items, out) {
+			table, _ := secret.(map[string]any)
+			if data := tableOf(table, "data"); data != nil {
+				table["data"] = resource.MapLeaves(data, func(leaf any) any {
+					if text, isText := leaf.(string); isText {
+						return standIn(text)
+					}
+					return leaf
+				})
+			}
+		}
+		return out, nil
+	})
+}
+
+// said returns the answers in a fixed order, for a digest.
+func (l *live) said() []any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[string]any, len(l.answers))
+	for q, a := range l.answers {
+		all[strings.Join([]string{q.apiVersion, q.kind, q.namespace, q.name}, "\x00")] = a.object
+	}
+	return []any{all}
+}
+
 // A view is the cluster as one pass sees it: what is live and, beneath it, the
 // Secrets of an earlier pass. Only Secrets: with other kinds charts decide on
 // what they find, and would find themselves.

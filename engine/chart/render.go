@@ -36,7 +36,8 @@ type Request struct {
 }
 
 // Rendered is what a chart made of a request, in a fixed order. Leaves that
-// depend on chance are [resource.Sensitive] and marked as generated.
+// depend on chance are [resource.Sensitive] and marked as generated; so are, without
+// that mark, those that depend on a sensitive value.
 type Rendered struct {
 	Objects  []Object // without hooks
 	Hooks    []Object
@@ -47,6 +48,7 @@ type Rendered struct {
 
 // A rendering is one request on its way through the passes.
 type rendering struct {
+	source       *Chart
 	chart        *helmchart.Chart // a clone without values
 	values       map[string]any   // finished
 	request      Request
@@ -54,6 +56,7 @@ type rendering struct {
 	live         *live
 	decoded      decoded
 	warnings     warnings
+	standIn      bool // the second rendering, see depends.go: whatever a template says, it goes on
 }
 
 // Values returns the values the chart would be rendered with: the author's,
@@ -88,6 +91,7 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 	if err := cmp.Or(err, undefined); err != nil {
 		return Rendered{}, err
 	}
+	r.depend(objects)
 	out := Rendered{CRDs: defined, Warnings: compact(r.warnings), Parts: parts(r.chart, "")}
 	for _, o := range objects {
 		if o.Hook == nil {
@@ -104,7 +108,7 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 	if c.root.Metadata.Type == "library" {
 		return nil, fmt.Errorf("chart %s is a library: it has no objects of its own", c.Name())
 	}
-	r := &rendering{chart: clone(c.root), request: request, live: newLive(request.Lookup)}
+	r := &rendering{source: c, chart: clone(c.root), request: request, live: newLive(request.Lookup)}
 	var rounded warnings
 	r.values = helmNumbers(resource.Reveal(copyTable(request.Values)), nil, &rounded).(map[string]any)
 	if err := resolve(r.chart, r.values, "", &r.warnings); err != nil {
@@ -197,6 +201,9 @@ func checkKube(c *helmchart.Chart, version common.KubeVersion, runs string) erro
 func (r *rendering) pass(d *draw, v *view) ([]Object, error) {
 	funcs := d.functions()
 	funcs["lookup"] = v.lookup
+	if r.standIn {
+		funcs["fail"] = func(string) string { return "" }
+	}
 	top := common.Values{
 		"Capabilities": r.capabilities,
 		"Release": map[string]any{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hubcap/engine/resource"
@@ -180,6 +181,16 @@ func (s *shield) covers(text string) bool {
 	return slices.Contains(s.whole, text) || slices.ContainsFunc(s.parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
+// within returns the sensitive texts that stand in a text.
+func (s *shield) within(text string) (found []string) {
+	for _, part := range s.parts {
+		if strings.Contains(text, part) {
+			found = append(found, part)
+		}
+	}
+	return found
+}
+
 // redact returns a message without what is sensitive in it.
 func (s *shield) redact(message string) string {
 	for _, part := range s.parts {
@@ -241,7 +252,15 @@ func (s *shield) walk(v any) (any, error) {
 		}
 	case string:
 		if v != "" && s.covers(v) {
-			return resource.Secret(v), nil
+			return resource.SecretOf(v, s.within(v)...), nil
+		}
+	case resource.Sensitive:
+		if found := s.within(v.Reveal()); len(found) > 0 && !v.Generated && len(v.Pieces()) == 1 && v.Pieces()[0] == v.Reveal() {
+			return resource.SecretOf(v.Reveal(), found...), nil
+		}
+	case int64:
+		if text := strconv.FormatInt(v, 10); len(text) >= longName && slices.Contains(s.named, text) {
+			return nil, errors.New("it would stand in a number, which cannot be hidden; put quotes around it")
 		}
 	}
 	return v, nil

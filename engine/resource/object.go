@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // An Object is a tree as the Kubernetes JSON decoder makes it: every value is
@@ -123,6 +124,8 @@ type Sensitive struct {
 	// Generated says that the value was made up while rendering (a token drawn
 	// at random) or depends on one that was: another rendering gives another.
 	Generated bool
+
+	pieces string // joined by NUL, so that values can be compared
 }
 
 // ErrSensitive is what encoding a [Sensitive] value returns.
@@ -130,6 +133,20 @@ var ErrSensitive = errors.New("a sensitive value must not be encoded")
 
 // Secret marks value as sensitive.
 func Secret(value string) Sensitive { return Sensitive{value: value} }
+
+// SecretOf marks value as sensitive because of the pieces in it that are: what must
+// not appear in a message is each of them, and not only the whole.
+func SecretOf(value string, pieces ...string) Sensitive {
+	return Sensitive{value: value, pieces: strings.Join(pieces, "\x00")}
+}
+
+// Pieces returns what [SecretOf] was given, or the value itself.
+func (s Sensitive) Pieces() []string {
+	if s.pieces == "" {
+		return []string{s.value}
+	}
+	return strings.Split(s.pieces, "\x00")
+}
 
 // Reveal returns the value. Call it only where the value is handed to the system
 // it is meant for, or compared.

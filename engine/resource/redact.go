@@ -1,0 +1,235 @@
+package resource
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A Redactor takes sensitive texts out of messages: of servers, programs and
+// templates, which may repeat what they were given. The zero Redactor knows none. It
+// may be used by several goroutines.
+type Redactor struct {
+	// Least is the length below which a text is not looked for, since shorter ones
+	// would blot out ordinary words; zero: 6.
+	Least int
+
+	mu     sync.Mutex
+	known  map[string]bool
+	forms  []string // in lower case, the longest first
+	sorted bool
+	words  []string // texts of one line, in lower case
+}
+
+const (
+	defaultLeast = 6
+	longLine     = 16 // of a text of several lines, a line that gives it away
+	longText     = 200
+	leastWord    = 4 // a word that is a part of a text
+)
+
+func (r *Redactor) least() int {
+	if r.Least > 0 {
+		return r.Least
+	}
+	return defaultLeast
+}
+
+// Add adds a text, and the spellings that programs give it.
+func (r *Redactor) Add(text string) {
+	if len(text) < r.least() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known[text] {
+		return
+	}
+	if r.known == nil {
+		r.known = map[string]bool{}
+	}
+	r.known[text] = true
+	r.sorted = false
+	r.spell(text)
+	if plain, err := base64.StdEncoding.DecodeString(text); err == nil && len(plain) >= r.least() && utf8.Valid(plain) {
+		r.spell(string(plain))
+	}
+}
+
+// spell adds the spellings of one text, and the lines of one that has several.
+func (r *Redactor) spell(text string) {
+	trimmed := strings.TrimSpace(text)
+	lines := strings.Split(trimmed, "\n")
+	if len(lines) > 1 {
+		for _, line := range lines {
+			if line = strings.TrimSpace(line); len(line) >= longLine {
+				r.spell(line)
+			}
+		}
+	} else if len(trimmed) <= longText {
+		r.words = append(r.words, lower(trimmed))
+	}
+	inJSON, _ := json.Marshal(text)
+	all := []string{
+		text, trimmed, string(inJSON[1 : len(inJSON)-1]), url.QueryEscape(text), url.PathEscape(text),
+		hex.EncodeToString([]byte(text)), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(text)), "="),
+		strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(text)), "="), strings.ReplaceAll(text, `"`, `\"`), strings.ReplaceAll(text, "'", "''"),
+	}
+	for _, form := range all {
+		if len(form) >= r.least() {
+			r.forms = append(r.forms, lower(form))
+		}
+	}
+}
+
+// AddAll adds every sensitive value below v, with the pieces that are known of it.
+func (r *Redactor) AddAll(v any) {
+	switch v := v.(type) {
+	case Sensitive:
+		r.Add(v.Reveal())
+		for _, piece := range v.Pieces() {
+			r.Add(piece)
+		}
+	case Object:
+		r.AddAll(map[string]any(v))
+	case map[string]any:
+		for _, e := range v {
+			r.AddAll(e)
+		}
+	case []any:
+		for _, e := range v {
+			r.AddAll(e)
+		}
+	}
+}
+
+// lower is for finding: it keeps the length of a text, which strings.ToLower does not.
+func lower(text string) string {
+	return string(lowerBytes([]byte(text)))
+}
+
+func lowerBytes(b []byte) []byte {
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return b
+}
+
+// Redact returns text with a mask in the place of every sensitive text it knows, in
+// whatever spelling it knows.
+func (r *Redactor) Redact(text string) string {
+	if text == "" {
+		return text
+	}
+	r.mu.Lock()
+	if !r.sorted {
+		slices.SortFunc(r.forms, func(a, b string) int {
+			if len(a) != len(b) {
+				return len(b) - len(a)
+			}
+			return strings.Compare(a, b)
+		})
+		r.forms, r.sorted = slices.Compact(r.forms), true
+	}
+	forms := r.forms
+	r.mu.Unlock()
+	for _, form := range forms {
+		found := lower(text)
+		for from := 0; ; {
+			at := strings.Index(found[from:], form)
+			if at < 0 {
+				break
+			}
+			at += from
+			text = text[:at] + Mask + text[at+len(form):]
+			found = found[:at] + Mask + found[at+len(form):]
+			from = at + len(Mask)
+		}
+	}
+	return text
+}
+
+// Mask stands in a text where a sensitive one stood.
+const Mask = "(sensitive)"
+
+// quoted finds what stands in quotes in a message.
+var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'[^']*'|`[^`]*`")
+
+// webhookName finds who denies a request.
+var webhookName = regexp.MustCompile(`admission webhook "[^"]*"`)
+
+// Withhold is Redact for a message about an object with sensitive values, of which
+// nobody knows what it quotes, nor how: what stands in quotes is withheld unless the
+// object has it in the open, and so is every word that is part of a sensitive text.
+func (r *Redactor) Withhold(text string, o Object) string {
+	open := map[string]bool{}
+	openTexts(map[string]any(o), open)
+	var b strings.Builder
+	rest := 0
+	webhooks := webhookName.FindAllStringIndex(text, -1)
+	for _, at := range quoted.FindAllStringIndex(text, -1) {
+		names := slices.ContainsFunc(webhooks, func(w []int) bool { return at[0] >= w[0] && at[1] <= w[1] })
+		if inside := text[at[0]+1 : at[1]-1]; names || open[inside] {
+			continue
+		}
+		b.WriteString(text[rest:at[0]] + Mask)
+		rest = at[1]
+	}
+	b.WriteString(text[rest:])
+	return r.withoutWords(r.Redact(b.String()))
+}
+
+// openTexts gathers the keys of an object, and its texts that are not sensitive.
+func openTexts(v any, open map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			open[key] = true
+			openTexts(e, open)
+		}
+	case []any:
+		for _, e := range v {
+			openTexts(e, open)
+		}
+	case string:
+		open[v] = true
+	}
+}
+
+// withoutWords masks every word that is a part of a sensitive text.
+func (r *Redactor) withoutWords(text string) string {
+	r.mu.Lock()
+	known := r.words
+	r.mu.Unlock()
+	isWord := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.+/=", c) }
+	var b strings.Builder
+	for len(text) > 0 {
+		end := strings.IndexFunc(text, func(c rune) bool { return !isWord(c) })
+		if end < 0 {
+			end = len(text)
+		}
+		word := lower(strings.TrimRight(text[:end], ".-"))
+		if len(word) >= leastWord && slices.ContainsFunc(known, func(secret string) bool { return strings.Contains(secret, word) }) {
+			b.WriteString(Mask)
+		} else {
+			b.WriteString(text[:end])
+		}
+		text = text[end:]
+		next := strings.IndexFunc(text, isWord)
+		if next < 0 {
+			next = len(text)
+		}
+		b.WriteString(text[:next])
+		text = text[next:]
+	}
+	return b.String()
+}
