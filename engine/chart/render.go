@@ -80,13 +80,14 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 		return Rendered{}, err
 	}
 	if err := c.schemas.check(r.chart, r.values, nil, &r.warnings); err != nil {
-		return Rendered{}, err
+		return Rendered{}, r.discreetValues(err)
 	}
 	var defined []Object
 	var undefined error
 	var defining sync.WaitGroup
 	defining.Go(func() { defined, undefined = c.definitions.of(r.chart) })
 	objects, err := r.settle()
+	err = r.discreet(err)
 	defining.Wait()
 	if err := cmp.Or(err, undefined); err != nil {
 		return Rendered{}, err

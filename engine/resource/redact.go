@@ -210,7 +210,9 @@ func (r *Redactor) withoutWords(text string) string {
 	r.mu.Lock()
 	known := r.words
 	r.mu.Unlock()
-	isWord := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.+/=", c) }
+	isWord := func(c rune) bool {
+		return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.+/=", c)
+	}
 	var b strings.Builder
 	for len(text) > 0 {
 		end := strings.IndexFunc(text, func(c rune) bool { return !isWord(c) })
