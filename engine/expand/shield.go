@@ -24,9 +24,6 @@ const longName = 8
 // longLine is how long one line of a sensitive text must be to give it away.
 const longLine = 16
 
-// mask stands where a message would show something sensitive.
-const mask = "(sensitive)"
-
 // A shield knows what is sensitive and finds it wherever templates put it.
 type shield struct {
 	whole []string // leaves that equal one of these are sensitive
@@ -193,10 +190,11 @@ func (s *shield) within(text string) (found []string) {
 
 // redact returns a message without what is sensitive in it.
 func (s *shield) redact(message string) string {
+	r := resource.Redactor{Least: shortText}
 	for _, part := range s.parts {
-		message = strings.ReplaceAll(message, part, mask)
+		r.Add(part)
 	}
-	return message
+	return r.Redact(message)
 }
 
 // identity is the fields that tell one object from another.

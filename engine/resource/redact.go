@@ -21,18 +21,19 @@ type Redactor struct {
 	// would blot out ordinary words; zero: 6.
 	Least int
 
-	mu     sync.Mutex
-	known  map[string]bool
-	forms  []string // in lower case, the longest first
-	sorted bool
-	words  []string // texts of one line, in lower case
+	mu    sync.Mutex
+	known map[string]bool
+	fresh []string // known, and not spelled yet
+	forms []string // in lower case, the longest first
+	words []string // texts of one line, in lower case
 }
 
 const (
 	defaultLeast = 6
 	longLine     = 16 // of a text of several lines, a line that gives it away
 	longText     = 200
-	leastWord    = 4 // a word that is a part of a text
+	hugeText     = 64 << 10 // of which the whole and its lines are looked for
+	leastWord    = 4        // a word that is a part of a text
 )
 
 func (r *Redactor) least() int {
@@ -42,25 +43,47 @@ func (r *Redactor) least() int {
 	return defaultLeast
 }
 
-// Add adds a text, and the spellings that programs give it.
+// Add adds a text. Its spellings are worked out when a message is looked at: there
+// may be many texts, and there are few messages.
 func (r *Redactor) Add(text string) {
 	if len(text) < r.least() {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.known[text] {
-		return
-	}
 	if r.known == nil {
 		r.known = map[string]bool{}
 	}
-	r.known[text] = true
-	r.sorted = false
-	r.spell(text)
-	if plain, err := base64.StdEncoding.DecodeString(text); err == nil && len(plain) >= r.least() && utf8.Valid(plain) {
-		r.spell(string(plain))
+	if !r.known[text] {
+		r.known[text] = true
+		r.fresh = append(r.fresh, text)
 	}
+}
+
+// spellings returns the forms and the words to look for.
+func (r *Redactor) spellings() (forms, words []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.fresh) > 0 { // others may still read the lists as they were
+		r.forms, r.words = slices.Clone(r.forms), slices.Clone(r.words)
+	}
+	for _, text := range r.fresh {
+		r.spell(text)
+		if plain, err := base64.StdEncoding.DecodeString(text); err == nil && len(plain) >= r.least() && utf8.Valid(plain) {
+			r.spell(string(plain))
+		}
+	}
+	if len(r.fresh) > 0 {
+		r.fresh = nil
+		slices.SortFunc(r.forms, func(a, b string) int {
+			if len(a) != len(b) {
+				return len(b) - len(a)
+			}
+			return strings.Compare(a, b)
+		})
+		r.forms = slices.Compact(r.forms)
+	}
+	return r.forms, r.words
 }
 
 // spell adds the spellings of one text, and the lines of one that has several.
@@ -76,11 +99,15 @@ func (r *Redactor) spell(text string) {
 	} else if len(trimmed) <= longText {
 		r.words = append(r.words, lower(trimmed))
 	}
+	if len(text) > hugeText {
+		r.forms = append(r.forms, lower(text))
+		return
+	}
 	inJSON, _ := json.Marshal(text)
 	all := []string{
 		text, trimmed, string(inJSON[1 : len(inJSON)-1]), url.QueryEscape(text), url.PathEscape(text),
-		hex.EncodeToString([]byte(text)), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(text)), "="),
-		strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(text)), "="), strings.ReplaceAll(text, `"`, `\"`), strings.ReplaceAll(text, "'", "''"),
+		hex.EncodeToString([]byte(text)), base64.StdEncoding.EncodeToString([]byte(text)), base64.RawStdEncoding.EncodeToString([]byte(text)),
+		base64.URLEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)), strings.ReplaceAll(text, `"`, `\"`), strings.ReplaceAll(text, "'", "''"),
 	}
 	for _, form := range all {
 		if len(form) >= r.least() {
@@ -130,20 +157,9 @@ func (r *Redactor) Redact(text string) string {
 	if text == "" {
 		return text
 	}
-	r.mu.Lock()
-	if !r.sorted {
-		slices.SortFunc(r.forms, func(a, b string) int {
-			if len(a) != len(b) {
-				return len(b) - len(a)
-			}
-			return strings.Compare(a, b)
-		})
-		r.forms, r.sorted = slices.Compact(r.forms), true
-	}
-	forms := r.forms
-	r.mu.Unlock()
+	forms, _ := r.spellings()
+	found := lower(text)
 	for _, form := range forms {
-		found := lower(text)
 		for from := 0; ; {
 			at := strings.Index(found[from:], form)
 			if at < 0 {
@@ -188,6 +204,13 @@ func (r *Redactor) Withhold(text string, o Object) string {
 	return r.withoutWords(r.Redact(b.String()))
 }
 
+// vocabulary is the words that servers use themselves, whatever secret they are part
+// of.
+var vocabulary = strings.Fields(`admission allowed already cannot config configuration contain data denied deployment error exceeded expected
+	expression failed field forbidden format from hash host https immutable info invalid items label length limit longer match metadata minimum
+	must name names namespace object only password pattern policy pods port quota reason regex request required secret server service should
+	spec string than that this token type unknown update user valid validation value values webhook with`)
+
 // openTexts gathers the keys of an object, and its texts that are not sensitive.
 func openTexts(v any, open map[string]bool) {
 	switch v := v.(type) {
@@ -207,9 +230,7 @@ func openTexts(v any, open map[string]bool) {
 
 // withoutWords masks every word that is a part of a sensitive text.
 func (r *Redactor) withoutWords(text string) string {
-	r.mu.Lock()
-	known := r.words
-	r.mu.Unlock()
+	_, known := r.spellings()
 	isWord := func(c rune) bool {
 		return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.+/=", c)
 	}
@@ -220,7 +241,7 @@ func (r *Redactor) withoutWords(text string) string {
 			end = len(text)
 		}
 		word := lower(strings.TrimRight(text[:end], ".-"))
-		if len(word) >= leastWord && slices.ContainsFunc(known, func(secret string) bool { return strings.Contains(secret, word) }) {
+		if len(word) >= leastWord && !slices.Contains(vocabulary, word) && slices.ContainsFunc(known, func(secret string) bool { return strings.Contains(secret, word) }) {
 			b.WriteString(Mask)
 		} else {
 			b.WriteString(text[:end])

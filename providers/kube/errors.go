@@ -114,8 +114,12 @@ func rootCause(err error) error {
 	return err
 }
 
-// plainText returns the message of an API error.
+// plainText returns the message of an API error, scrubbed where that was done.
 func plainText(err error) string {
+	var scrubbed *scrubbedError
+	if errors.As(err, &scrubbed) {
+		return scrubbed.text
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		return status.Status().Message

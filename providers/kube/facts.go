@@ -170,6 +170,6 @@ func (p *Provider) rememberSecret(u *unstructured.Unstructured) {
 	}
 	data, _, _ := unstructured.NestedStringMap(u.Object, "data")
 	for _, v := range data {
-		p.remember(v)
+		p.secrets.Add(v)
 	}
 }

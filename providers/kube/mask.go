@@ -1,17 +1,10 @@
 package kube
 
 import (
-	"encoding/base64"
-	"strings"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"hubcap/engine/resource"
 )
-
-// minSecret is the length below which a secret value is not looked for in
-// messages: shorter ones would blot out ordinary words.
-const minSecret = 6
 
 // A veil says what of one live object must not leave the process.
 type veil struct {
@@ -81,7 +74,7 @@ func (p *Provider) hide(v any) any {
 		if !isText {
 			return leaf
 		}
-		p.remember(text)
+		p.secrets.Add(text)
 		return resource.Secret(text)
 	})
 }
@@ -91,7 +84,7 @@ func (p *Provider) hide(v any) any {
 func (p *Provider) hideLike(tree, like any) any {
 	switch like := like.(type) {
 	case resource.Sensitive:
-		p.remember(like.Reveal())
+		p.secrets.AddAll(like)
 		if text, isText := tree.(string); isText && like.Generated && text == like.Reveal() {
 			return like
 		}
@@ -135,50 +128,6 @@ func sameItem(s []any, like any, i int) int {
 	return -1
 }
 
-// remember keeps a secret value so that scrub knows it.
-func (p *Provider) remember(secret string) {
-	if len(secret) < minSecret {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.secrets == nil {
-		p.secrets = map[string]struct{}{}
-	}
-	p.secrets[secret] = struct{}{}
-}
-
-// rememberAll remembers the sensitive leaves of a desired tree.
-func (p *Provider) rememberAll(v any) {
-	switch v := v.(type) {
-	case resource.Sensitive:
-		p.remember(v.Reveal())
-	case resource.Object:
-		p.rememberAll(map[string]any(v))
-	case map[string]any:
-		for _, e := range v {
-			p.rememberAll(e)
-		}
-	case []any:
-		for _, e := range v {
-			p.rememberAll(e)
-		}
-	}
-}
-
 // scrub returns text without any secret value this provider has seen: server
 // messages, events and logs may repeat what they were given.
-func (p *Provider) scrub(text string) string {
-	if text == "" {
-		return text
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for secret := range p.secrets {
-		text = strings.ReplaceAll(text, secret, "(sensitive)")
-		if plain, err := base64.StdEncoding.DecodeString(secret); err == nil && len(plain) >= minSecret {
-			text = strings.ReplaceAll(text, string(plain), "(sensitive)")
-		}
-	}
-	return text
-}
+func (p *Provider) scrub(text string) string { return p.secrets.Redact(text) }

@@ -146,7 +146,7 @@ func (c *comparison) rejected(o *resource.Observation, err error) error {
 	switch {
 	case immutable && isKept:
 		o.Refused = fmt.Sprintf("%s cannot be changed in place, and %s are never made anew: %s",
-			strings.Join(fields, ", "), kept, c.p.scrub(plainText(err)))
+			strings.Join(fields, ", "), kept, c.p.against(c.desired.Object, err))
 	case immutable && o.TakesOver != nil && !o.TakesOver.Again:
 		o.Refused = strings.Join(fields, ", ") + " cannot be changed in place, and nothing is made anew while it is taken over: take it over as it is, and change it then"
 	case immutable && c.desired.Protected:
@@ -155,7 +155,7 @@ func (c *comparison) rejected(o *resource.Observation, err error) error {
 		o.Replace = fields
 		o.Preview = c.merged()
 	default:
-		o.Refused = "the server rejects it: " + c.p.scrub(plainText(err))
+		o.Refused = "the server rejects it: " + c.p.against(c.desired.Object, err)
 	}
 	if o.Refused != "" {
 		o.Preview = nil

@@ -24,10 +24,11 @@ type Provider struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
+	secrets resource.Redactor // of what must not appear in messages
+
 	mu      sync.Mutex
 	run     string
 	commit  string
-	secrets map[string]struct{}                  // values that must not appear in messages
 	muted   map[schema.GroupVersionResource]bool // kinds that the caller may not even dry-run
 	began   map[resource.Component]time.Time     // when the step of a component wrote first
 	restart map[resource.Component]baseline

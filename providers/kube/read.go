@@ -68,7 +68,7 @@ func (p *Provider) prepareAll(desired []resource.Desired) []resource.Desired {
 	prepared := slices.Clone(desired)
 	for i := range prepared {
 		prepared[i].Object = p.prepare(prepared[i])
-		p.rememberAll(prepared[i].Object)
+		p.secrets.AddAll(prepared[i].Object)
 	}
 	return prepared
 }

@@ -25,8 +25,8 @@ const (
 // returns [run.ErrMoved] with the field. An answer that got lost is not guessed
 // at: the object is looked at again. What is already as wanted is left alone.
 func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.Sight) (run.Sight, error) {
-	p.rememberAll(change.After)
-	p.rememberAll(change.Before)
+	p.secrets.AddAll(change.After)
+	p.secrets.AddAll(change.Before)
 	p.noteBegan(change.Component)
 	for n := 0; ; n++ {
 		answer, done, err := p.attempt(ctx, change, sight)
@@ -34,11 +34,11 @@ func (p *Provider) Write(ctx context.Context, change resource.Change, sight run.
 			return p.answered(change, answer), p.settled(change, err)
 		}
 		if n+1 >= writeAttempts || !pause(ctx, min(n, len(pauses)-1)) {
-			return run.Sight{}, p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
+			return run.Sight{}, p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err, written(change)))
 		}
 		seen, lookErr := p.look(ctx, change)
 		if lookErr != nil {
-			return run.Sight{}, errors.Join(p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err)), lookErr)
+			return run.Sight{}, errors.Join(p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err, written(change))), lookErr)
 		}
 		switch seen.sight.State {
 		case run.AtAfter:
@@ -59,7 +59,15 @@ func (p *Provider) settled(change resource.Change, err error) error {
 	if err == nil || errors.Is(err, run.ErrMoved) {
 		return err
 	}
-	return p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err))
+	return p.Client.explain(change.Action.String(), objectText(change.ID), p.scrubbed(err, written(change)))
+}
+
+// written is the object that a change writes, or removes.
+func written(change resource.Change) resource.Object {
+	if change.After == nil {
+		return change.Before
+	}
+	return change.After
 }
 
 func moved(change resource.Change, s run.Sight) error {
@@ -220,24 +228,4 @@ func (p *Provider) waitGone(ctx context.Context, k *kind, id resource.ID, uid ty
 			return fmt.Errorf("the old object is still being deleted after %s%s", goneTimeout, finalizersText(live))
 		}
 	}
-}
-
-// A scrubbedError is an error whose text tells no secret. It keeps its cause for
-// errors.Is and errors.As.
-type scrubbedError struct {
-	text string
-	err  error
-}
-
-func (e *scrubbedError) Error() string { return e.text }
-
-// Unwrap returns the cause.
-func (e *scrubbedError) Unwrap() error { return e.err }
-
-func (p *Provider) scrubbed(err error) error {
-	text := p.scrub(err.Error())
-	if text == err.Error() {
-		return err
-	}
-	return &scrubbedError{text: text, err: err}
 }

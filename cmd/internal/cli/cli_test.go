@@ -375,7 +375,7 @@ func screenOf(output string, width int) []string {
 
 // Diagnostics never show values: they may be sensitive.
 func TestDiagnosticsShowNoValues(t *testing.T) {
-	d := plain(&hcl.Diagnostic{Summary: "s", EvalContext: &hcl.EvalContext{}, Expression: hcl.StaticExpr(cty.StringVal("hunter2"), hcl.Range{})})
+	d := (&session{}).plain(&hcl.Diagnostic{Summary: "s", EvalContext: &hcl.EvalContext{}, Expression: hcl.StaticExpr(cty.StringVal("hunter2"), hcl.Range{})})
 	if d.EvalContext != nil || d.Expression != nil {
 		t.Error("the writer would print values")
 	}

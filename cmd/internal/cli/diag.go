@@ -24,7 +24,7 @@ func (s *session) diagnose(diags hcl.Diagnostics, files map[string]*hcl.File) er
 	width, _ := s.size(s.err)
 	w := hcl.NewDiagnosticTextWriter(s.err, files, uint(width), s.colored(s.err))
 	for _, d := range diags {
-		if err := w.WriteDiagnostic(plain(d)); err != nil {
+		if err := w.WriteDiagnostic(s.plain(d)); err != nil {
 			return fmt.Errorf("write diagnostics: %w", err)
 		}
 	}
@@ -50,10 +50,10 @@ func codeOfDiagnostics(diags hcl.Diagnostics) code {
 
 // plain drops what would make the writer print values, since they may be sensitive,
 // and cleans what charts and clusters have a part in.
-func plain(d *hcl.Diagnostic) *hcl.Diagnostic {
+func (s *session) plain(d *hcl.Diagnostic) *hcl.Diagnostic {
 	c := *d
 	c.Expression, c.EvalContext = nil, nil
-	c.Summary, c.Detail = resource.Clean(d.Summary), resource.CleanLines(d.Detail)
+	c.Summary, c.Detail = resource.Clean(s.redact(d.Summary)), resource.CleanLines(s.redact(d.Detail))
 	return &c
 }
 
@@ -85,10 +85,10 @@ type validation struct {
 	Diagnostics   []jsonDiagnostic `json:"diagnostics"`
 }
 
-func validationOf(diags hcl.Diagnostics) validation {
+func (s *session) validationOf(diags hcl.Diagnostics) validation {
 	v := validation{FormatVersion: "1.0", Valid: !diags.HasErrors(), Diagnostics: []jsonDiagnostic{}}
 	for _, d := range diags {
-		j := jsonDiagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+		j := jsonDiagnostic{Severity: "error", Summary: s.redact(d.Summary), Detail: s.redact(d.Detail)}
 		if d.Severity == hcl.DiagWarning {
 			j.Severity = "warning"
 			v.Warnings++

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
 
 	"hubcap/engine"
 	"hubcap/engine/plan"
@@ -32,14 +31,12 @@ func gateToken(config *schema.Config, client *kube.Client) launch.Token {
 	}
 }
 
-// hiding takes the sensitive values of a config out of a text.
+// hiding takes the sensitive values of a config out of a text, in every spelling that
+// is known of them.
 func hiding(config *schema.Config) func(text string) string {
-	return func(text string) string {
-		for _, s := range config.Sensitive {
-			if value := s.Reveal(); len(value) >= shortestSecret {
-				text = strings.ReplaceAll(text, value, s.String())
-			}
-		}
-		return text
+	r := &resource.Redactor{Least: shortestSecret}
+	for _, s := range config.Sensitive {
+		r.Add(s.Reveal())
 	}
+	return r.Redact
 }

@@ -30,7 +30,7 @@ func (s *session) complain(err error) {
 	var b strings.Builder
 	for _, e := range errorsOf(err) {
 		mark := "hubcap: "
-		for line := range strings.SplitSeq(e.Error(), "\n") {
+		for line := range strings.SplitSeq(s.redact(e.Error()), "\n") {
 			if line != "" {
 				b.WriteString(render.Paragraph(mark+strings.ReplaceAll(line, "\t", "  "), "  ", width))
 				mark = "  "
@@ -38,6 +38,19 @@ func (s *session) complain(err error) {
 		}
 	}
 	fmt.Fprint(s.err, b.String())
+}
+
+// redact takes the sensitive values of the config, when there is one, out of an error:
+// whoever made it does so first, and this is for the one that forgot.
+func (s *session) redact(text string) string {
+	if s.loaded == nil || s.loaded.config == nil {
+		return text
+	}
+	var r resource.Redactor
+	for _, secret := range s.loaded.config.Sensitive {
+		r.Add(secret.Reveal())
+	}
+	return r.Redact(text)
 }
 
 // errorsOf returns the errors that were joined to err; err itself when there are none.

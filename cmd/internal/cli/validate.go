@@ -43,7 +43,7 @@ repositories are fetched, unless the cache has what the lock file names.`,
 			diags = append(diags, expand.Warnings(l.config, expand.Faults(l.config, all.Charts))...)
 		}
 		if s.output == asJSON {
-			if err := s.writeJSON(validationOf(diags)); err != nil {
+			if err := s.writeJSON(s.validationOf(diags)); err != nil {
 				return err
 			}
 			if diags.HasErrors() {
