@@ -19,6 +19,11 @@ var ErrPolicy = errors.New("denied by a policy")
 func (e *Engine) judge(in *plan.Input) {
 	in.Faults = expand.Faults(e.Config, in.Charts)
 	in.Policies = policies(e.Config)
+	e.judgeDatabases(in)
+}
+
+// judgeDatabases fills in what tells that a hub upgrades its database, and who backs it up.
+func (e *Engine) judgeDatabases(in *plan.Input) {
 	in.Releases = modules.JupyterHubs()
 	for _, h := range e.Config.Hubs {
 		if h.DatabaseBackup == schema.BackupByHand {

@@ -207,12 +207,12 @@ func (e *Engine) Undo(ctx context.Context, id string, except ...string) (*plan.P
 		return nil, err
 	}
 	before, touched := journal.Before(r.Plan, r.Entries)
-	return e.way(ctx, past{before: before, touched: touched, events: []string{"pre-rollback", "post-rollback"}, except: except})
+	return e.way(ctx, past{before: before, touched: touched, asked: true, events: []string{"pre-rollback", "post-rollback"}, except: except})
 }
 
 // ApplyUndo carries out a plan that Undo made for the same id. It ends as Apply
-// does, but a step that fails is left as it is: the outcome is Incomplete then,
-// and Undo can be tried again.
+// does, but what cannot go back is left as it is, and the rest goes ahead: the outcome
+// is Incomplete then, and Undo can be tried again.
 func (e *Engine) ApplyUndo(ctx context.Context, p *plan.Plan, id string) (Outcome, error) {
 	id, err := e.Undoable(ctx, id)
 	if err != nil {
@@ -236,7 +236,7 @@ func (e *Engine) Undoable(ctx context.Context, id string) (string, error) {
 	for _, r := range slices.Backward(runs) {
 		outcome, _ := journal.Ended(r.Entries)
 		switch {
-		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded:
+		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded && !journal.LeavesOut(r.Entries):
 			undone[r.Undoes] = r.ID
 		case r.Kind == journal.RollbackRun:
 		case !journal.Lasting(r.Entries):
@@ -266,11 +266,13 @@ type past struct {
 	touched []resource.Change
 	events  []string // of hooks that run
 	except  []string // components that stay as they are
+	asked   bool     // by a person
 }
 
 // way plans the way from what is to what was before, within what was touched. An
 // object that is neither as before nor as after was changed by someone else: it
-// is refused, not overwritten, and so is what cannot be read. Hooks of events run around the steps of their blocks.
+// is refused, not overwritten, and so is what cannot be read. Hooks of events run around
+// the steps of their blocks.
 func (e *Engine) way(ctx context.Context, was past) (*plan.Plan, error) {
 	before, touched := was.before, was.touched
 	sights, errs := e.lookEach(ctx, touched)
@@ -298,7 +300,8 @@ func (e *Engine) way(ctx context.Context, was past) (*plan.Plan, error) {
 		return nil, err
 	}
 	moved = append(moved, unread...)
-	in.Except = was.except
+	in.Except, in.Asked = was.except, was.asked
+	e.judgeDatabases(&in)
 	in.Hooks = slices.DeleteFunc(in.Hooks, func(h resource.Desired) bool { return !slices.Contains(was.events, h.Hook.Event) })
 	p, err := plan.Build(in)
 	if err != nil {

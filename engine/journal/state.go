@@ -125,6 +125,11 @@ func Touched(entries []Entry) bool {
 	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Mark == Intended })
 }
 
+// LeavesOut reports whether a person left components out of a rollback.
+func LeavesOut(entries []Entry) bool {
+	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Mark == LeftOut && e.Part != "" })
+}
+
 // Lasting reports whether a run may have left anything changed: steps that were
 // rolled back leave nothing.
 func Lasting(entries []Entry) bool {

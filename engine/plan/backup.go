@@ -42,7 +42,7 @@ var backupScript string
 // backups puts a backup before every hub that upgrades its database. Where none
 // can be made the hub's step is held, until somebody says that there is one.
 func (b *builder) backups(changes []resource.Change) []resource.Change {
-	if b.Back {
+	if b.Back && !b.Asked {
 		return changes
 	}
 	for i := range changes {
@@ -215,8 +215,22 @@ func restoring(c *resource.Change, claim claimed, file string) string {
 	}, "\n")
 }
 
-// withoutBackups leaves the Jobs of earlier backups alone: they go by themselves.
-// On the way back they go like anything that a run made.
+// keepBackup returns why the Job of a backup stays on a way back, or "": it holds the
+// commands that bring the database back. One that made no copy goes like anything that
+// a run made, unless a person asked for the way back.
+func (b *builder) keepBackup(c *resource.Change) string {
+	if c.Before.Text("metadata", "annotations", AnnotationBackup) == "" {
+		return ""
+	}
+	copies, _ := b.orphans[c.ID].Object.Value("status", "succeeded")
+	if !b.Asked && number(copies) == 0 {
+		return ""
+	}
+	return "it holds the commands that bring the database back, and goes by itself"
+}
+
+// withoutBackups leaves the Jobs of earlier backups alone: they go by themselves. Of
+// those on a way back, see keepBackup.
 func (b *builder) withoutBackups(changes []resource.Change) []resource.Change {
 	if b.Back {
 		return changes

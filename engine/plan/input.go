@@ -40,6 +40,10 @@ type Input struct {
 	// for nothing is no mistake, and what the run created goes again.
 	Back bool
 
+	// Asked says, of a way back, that a person asked for it. It holds at one-way steps as
+	// an apply does, and keeps what a later way back needs.
+	Asked bool
+
 	Hooks []resource.Desired          // of the charts, each for one event
 	Owed  map[resource.Address]string // blocks whose hooks after their steps did not all run, and the event
 }

@@ -53,6 +53,9 @@ func (b *builder) keepReason(c *resource.Change) string {
 	if b.orphans[c.ID].Protected {
 		return "protected"
 	}
+	if reason := b.keepBackup(c); b.Back && reason != "" {
+		return reason
+	}
 	if reason, keep := keepKinds[c.ID.Kind]; keep && !itself {
 		return reason
 	}

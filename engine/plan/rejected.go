@@ -13,9 +13,10 @@ import (
 )
 
 // A Rejection says that what a step wants was tried, failed its checks and was
-// rolled back.
+// rolled back, or that a person rolled it back.
 type Rejection struct {
 	Run    string
+	By     string // who rolled it back with that run; empty: the run itself did
 	Reason string
 	Time   time.Time
 }
@@ -60,9 +61,13 @@ func (b *builder) reject() {
 		if !was || s.Hook != "" { // a hook that is owed runs again
 			continue
 		}
+		by := "run " + r.Run
+		if r.By != "" {
+			by = r.By + " with run " + r.Run
+		}
 		b.said = append(b.said, Verdict{
 			Name: rejected, Level: Deny, About: s.Component.Block, Origin: s.Changes[0].Origin,
-			Text: fmt.Sprintf("%s as it is wanted was rolled back by run %s at %s (%s)", s.Component, r.Run,
+			Text: fmt.Sprintf("%s as it is wanted was rolled back by %s at %s (%s)", s.Component, by,
 				r.Time.UTC().Format("2006-01-02 15:04Z"), firstLine(r.Reason)),
 			Reason: "change it, or try it again with --retry",
 		})

@@ -102,7 +102,7 @@ func (w *world) records(args ...string) int {
 		}
 	})
 	defer w.proxy.hook(nil)
-	w.hubcap(applier, 0, append([]string{"apply", "--auto-approve"}, args...)...)
+	w.hubcap(applier, 0, append([]string{"apply", "--auto-approve", "--retry"}, args...)...)
 	mu.Lock()
 	defer mu.Unlock()
 	return seen
@@ -137,7 +137,7 @@ func (w *world) killedAt(n int, args ...string) {
 		}
 	})
 	defer w.proxy.hook(nil)
-	p = w.begin(applier, append([]string{"apply", "--auto-approve"}, args...)...)
+	p = w.begin(applier, append([]string{"apply", "--auto-approve", "--retry"}, args...)...)
 	close(started)
 	r := p.wait()
 	mu.Lock()
@@ -225,7 +225,7 @@ func TestKilled(t *testing.T) {
 	w := newParts(t, "crash")
 	w.proxy = newProxy(t)
 	random := seeded(t)
-	w.hubcap(applier, 0, "apply", "--auto-approve", of(1))
+	w.hubcap(applier, 0, "apply", "--auto-approve", "--retry", of(1))
 	w.isAt(1)
 	all := w.records(of(2)) - 1 // without the last, after which there is nothing to resume
 	w.isAt(2)
@@ -267,12 +267,12 @@ func TestKilled(t *testing.T) {
 func (w *world) applyAnew(args ...string) {
 	w.t.Helper()
 	p := w.begin(reader, append([]string{"plan", "--detailed-exitcode"}, args...)...).wait()
-	r := w.begin(applier, append([]string{"apply", "--auto-approve"}, args...)...).wait()
+	r := w.begin(applier, append([]string{"apply", "--auto-approve", "--retry"}, args...)...).wait()
 	switch {
 	case r.code == 6 && p.code == 0:
 		r.has(w.t, "has not come to a good end")
 		w.hubcap(applier, 0, "resume")
-		w.hubcap(applier, 0, append([]string{"apply", "--auto-approve"}, args...)...)
+		w.hubcap(applier, 0, append([]string{"apply", "--auto-approve", "--retry"}, args...)...)
 	case r.code != 0:
 		w.t.Fatalf("after %s: %s", p, r)
 	}
@@ -306,7 +306,7 @@ func TestKilledWhileMaking(t *testing.T) {
 func (w *world) killedInOperation(t *testing.T, method, path string, version int) {
 	t.Helper()
 	inject(t, fault{Method: method, Path: path, Kind: "stuck"})
-	p := w.begin(applier, "apply", "--auto-approve", of(version))
+	p := w.begin(applier, "apply", "--auto-approve", "--retry", of(version))
 	await(t, soon, "the operation", func() string {
 		if operations(t)["RUNNING"] > 0 {
 			return ""

@@ -153,7 +153,7 @@ func TestPoolChangesInPlace(t *testing.T) {
 			}
 			w.hubcap(applier, 0, "rollback", "--auto-approve")
 			w.hubcap(reader, 2, "plan", "--detailed-exitcode")
-			w.applied()
+			w.applied("--retry")
 		})
 	}
 	w.run("none of it any more", func(t *testing.T) {

@@ -274,7 +274,7 @@ func TestTakeOverKilled(t *testing.T) {
 		{"rollback", func(t *testing.T) {
 			in.hubcap(applier, 0, "rollback", "--auto-approve")
 			in.isHelms(t)
-			in.hubcap(applier, 0, "apply", "--auto-approve")
+			in.hubcap(applier, 0, "apply", "--auto-approve", "--retry")
 		}},
 	}
 	for n := 1; n <= 9; n++ { // of one object nothing migrates: Helm owns nothing in it but its marks
@@ -318,7 +318,7 @@ func (in *installed) killedAtWrite(n int) {
 		}
 	})
 	defer in.proxy.hook(nil)
-	p = in.begin(applier, "apply", "--auto-approve")
+	p = in.begin(applier, "apply", "--auto-approve", "--retry")
 	close(started)
 	r := p.wait()
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {

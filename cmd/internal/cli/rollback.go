@@ -16,8 +16,13 @@ func (s *session) rollbackCommand() *cobra.Command {
 		Use: "rollback [RUN]", GroupID: groupRuns, Args: args(cobra.MaximumNArgs(1)),
 		Short: "Want again what was before a run",
 		Long: `Works out how to get back to what was before a run (the last apply of this
-config, unless RUN names one), shows it as a plan, and carries it out like one. What
-others changed since is told, and not overwritten. When that apply left nothing, since
+config, unless RUN names one), shows it as a plan, and carries it out like one. It
+does all it can: what others changed since is not overwritten, what cannot go back (a
+claim that grew) is left out, and the rest goes back; what was left out is told, and
+the exit code is 5. A step that has no way back, such as to an older JupyterHub whose
+database was upgraded since, is held (exit code 6) until --override says that the
+backup was restored. The next apply of the same says that it was rolled back, and
+wants --retry. When that apply left nothing, since
 its steps were rolled back, there is nothing to do: what an apply before it did is taken
 back only by name.`,
 	}
@@ -25,46 +30,56 @@ back only by name.`,
 	s.verboseFlag(c)
 	s.outputFlag(c, asText, asJSON)
 	a := approvalFlags(c)
+	a.leave = leaveFlags(c)
+	var except []string
+	c.Flags().StringArrayVar(&except, "except", nil, "leave this block or component (`address`; without a key all instances) as it is; repeatable")
 	c.RunE = func(c *cobra.Command, given []string) error {
+		if err := a.leave.check(); err != nil {
+			return err
+		}
 		if s.output == asJSON && !a.auto {
 			return usage("rollback -o json: it needs --auto-approve")
 		}
-		asking, stop := s.interruptible(c.Context())
-		defer stop()
-		e, err := s.open(asking)
-		if err != nil {
-			return err
-		}
-		id, err := s.toUndo(asking, e, given)
-		if err != nil {
-			return err
-		}
-		p, err := e.Undo(asking, id)
-		if err != nil {
-			return err
-		}
-		if s.output == asText {
-			if err := s.showPlan(p); err != nil {
-				return err
-			}
-		}
-		if len(p.Unreadable) > 0 {
-			return s.fit(p)
-		}
-		if p.Empty() {
-			return s.noWayBack(asking, p, id)
-		}
-		if err := s.confirm(asking, a, "Go back? "+render.Footer(p), render.Impact(p)); err != nil {
-			return err
-		}
-		stop()
-		err = s.carryOut(c.Context(), e, a, func(ctx context.Context) (engine.Outcome, error) { return e.ApplyUndo(ctx, p, id) })
-		if err == nil && len(p.Refused) > 0 {
-			return partly(p)
-		}
-		return err
+		return s.rollBack(c.Context(), a, given, except)
 	}
 	return c
+}
+
+// rollBack plans the way back from a run, shows it, asks, and carries it out.
+func (s *session) rollBack(ctx context.Context, a *approval, given, except []string) error {
+	asking, stop := s.interruptible(ctx)
+	defer stop()
+	e, err := s.open(asking)
+	if err != nil {
+		return err
+	}
+	id, err := s.toUndo(asking, e, given)
+	if err != nil {
+		return err
+	}
+	p, err := e.Undo(asking, id, except...)
+	if err != nil {
+		return err
+	}
+	if s.output == asText {
+		if err := s.showPlan(p); err != nil {
+			return err
+		}
+	}
+	if len(p.Unreadable) > 0 {
+		return s.fit(p)
+	}
+	if p.Empty() {
+		return s.noWayBack(asking, p, id)
+	}
+	if err := a.mayOverride(e, p); err != nil {
+		return err
+	}
+	if err := s.confirm(asking, a, "Go back? "+render.Footer(p), render.Impact(p)); err != nil {
+		return err
+	}
+	stop()
+	return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.ApplyUndo(ctx, p, id) })
 }
 
 // toUndo returns the run that a rollback is about, and says which it is when nobody

@@ -103,7 +103,7 @@ func (s *accountStep) take(e journal.Entry) {
 		g := s.gate(e.Gate)
 		g.verdict, g.reason = e.Verdict, e.Reason
 		return
-	case e.Mark == journal.Intended, e.Mark == journal.Written, len(e.Samples) > 0 && e.Mark == journal.Baking && s.state == journal.Baking:
+	case e.Mark == journal.Intended, e.Mark == journal.Written, e.Mark == journal.LeftOut, len(e.Samples) > 0 && e.Mark == journal.Baking && s.state == journal.Baking:
 		return
 	}
 	if n := len(s.spans); n > 0 {
@@ -112,7 +112,7 @@ func (s *accountStep) take(e journal.Entry) {
 	s.spans = append(s.spans, accountSpan{mark: e.Mark, from: e.Time, to: e.Time})
 	s.state = e.Mark
 	switch {
-	case e.Mark == journal.RolledBack && e.Reason != "" && s.reason != "": // why it failed stays
+	case (e.Mark == journal.RolledBack || e.Mark == journal.Stuck) && e.Reason != "" && s.reason != "": // why it failed stays
 		s.reason += "; " + e.Reason
 	case e.Reason != "":
 		s.reason = e.Reason
