@@ -383,7 +383,7 @@ func (s *session) goBack(ctx context.Context, step plan.Step, b *backRecorder) e
 			}
 		}
 	}
-	verify(back, step, verifying(step))
+	verify(back, step, s.ownPrograms(step, verifying(step)))
 	runner := s.runner(b)
 	runner.Persist = true
 	runner.Undo, runner.Verifies, runner.Orders = nil, nil, nil // whoever aborts wants the way back to be gone

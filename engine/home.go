@@ -10,9 +10,9 @@ import (
 	"hubcap/engine/seal"
 )
 
-// isOwn reports whether a run is of this config. Version 1.0 did not always say; of what
+// Owns reports whether a run is of this config. Version 1.0 did not always say; of what
 // cannot be read at all nobody knows.
-func (e *Engine) isOwn(r journal.Run) bool {
+func (e *Engine) Owns(r journal.Run) bool {
 	return r.Config == e.Config.Settings.Name || r.Config == "" && !r.Started.IsZero()
 }
 
@@ -76,7 +76,7 @@ func (e *Engine) setHome(all map[string][]journal.Run) {
 	for _, name := range e.names() {
 		for _, r := range all[name] {
 			switch {
-			case !e.isOwn(r):
+			case !e.Owns(r):
 			case r.Untrusted == "" && home == "":
 				home = name
 			case r.Untrusted != "" && untrusted == "":

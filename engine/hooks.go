@@ -59,7 +59,7 @@ func (e *Engine) owed(ctx context.Context, runs []journal.Run) (map[resource.Add
 	owed := make(map[resource.Address]string)
 	settled := make(map[resource.Address]bool)
 	for _, r := range slices.Backward(runs) {
-		if !e.isOwn(r) {
+		if !e.Owns(r) {
 			continue
 		}
 		if outcome, ended := journal.Ended(r.Entries); ended && outcome == journal.Succeeded {

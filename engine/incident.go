@@ -60,12 +60,15 @@ func (e *Engine) known(ctx context.Context, steps []plan.Step) (map[resource.ID]
 		return nil, err
 	}
 	for _, r := range runs[max(0, len(runs)-incidentRuns):] {
-		if !journal.Touched(r.Entries) {
+		if !journal.Touched(r.Entries) || r.Untrusted != "" {
 			continue
 		}
 		r, err := e.Load(ctx, r.ID)
 		if err != nil {
 			return nil, err
+		}
+		if r.Untrusted != "" {
+			continue
 		}
 		states := journal.States(r.Entries)
 		for _, step := range r.Plan.Steps() {

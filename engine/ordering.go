@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"hubcap/engine/journal"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 )
 
 // Orders are kept in the cluster, so that anybody who may write there can tell a
@@ -31,7 +33,7 @@ func (e *Engine) Order(ctx context.Context, id string, o journal.Order) error {
 	}
 	for name, runs := range journals {
 		for _, r := range runs {
-			if r.ID == id && e.isOwn(r) {
+			if r.ID == id && e.Owns(r) {
 				return e.order(ctx, e.Clusters[name], r, o)
 			}
 		}
@@ -48,7 +50,7 @@ func (e *Engine) order(ctx context.Context, home *Cluster, r journal.Run, o jour
 	if outcome, ended := journal.Ended(r.Entries); ended {
 		return fmt.Errorf("%s: %w: run %s %s", o.Kind, ErrNothing, r.ID, ending(outcome))
 	}
-	o.By, o.Time, o.Nonce = e.Holder, e.now().UTC(), rand.Text()
+	o.By, o.Time, o.Nonce, o.Execution = e.Holder, e.now().UTC(), rand.Text(), journal.Executions(r.Entries)
 	o = o.Bounded()
 	key, err := e.signingKey(ctx, home)
 	if err != nil && o.Kind == journal.Promote {
@@ -72,12 +74,14 @@ func (s *session) listen(ctx context.Context) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { <-s.done; cancel() }()
-	l := listening{session: s, orders: s.home.Orders}
-	if len(s.run.Entries) > 0 {
-		l.old = unknown
+	l := listening{session: s, public: s.key.Public(), run: s.run, execution: journal.Executions(s.run.Entries), seen: make(map[string]bool)}
+	isResumed := len(s.run.Entries) > 1
+	if isResumed {
+		l.execution++ // that the session is about to record
 	}
 	go func() {
-		if l.old == unknown {
+		l.isOld = isResumed
+		if l.isOld {
 			l.look(ctx)
 		}
 		ticker := time.NewTicker(orderEvery)
@@ -96,26 +100,56 @@ func (s *session) listen(ctx context.Context) {
 // A listening is a session that waits for orders.
 type listening struct {
 	*session
-	orders Orders
-	old    int  // orders that an earlier execution got; unknown before the first look
-	isDeaf bool // it was told that orders cannot be read
+	public    seal.Public // by which those who may apply are told
+	run       journal.Run // as it was when the session began
+	execution int
+	seen      map[string]bool // orders, as JSON
+	taken     []journal.Order // by this execution
+	isOld     bool            // what is found was for an earlier execution
+	isDeaf    bool            // it was told that orders cannot be read
 }
 
-const unknown = -1
-
 func (l *listening) look(ctx context.Context) {
-	orders, err := l.orders.Orders(ctx, l.run.ID)
+	orders, err := l.home.Orders.Orders(ctx, l.run.ID)
 	switch {
 	case ctx.Err() != nil:
+		return
 	case err != nil && !l.isDeaf:
 		l.isDeaf = true
 		l.tell(run.Warned{Text: "orders cannot be read: " + err.Error()})
+		return
 	case err != nil:
-	case l.old == unknown:
-		l.old = len(orders)
-	default:
-		l.take(ctx, orders[l.old:])
+		return
 	}
+	for _, o := range orders {
+		if l.isNew(o) && !l.isOld && l.mayGive(o) {
+			l.taken = append(l.taken, o.Bounded())
+		}
+	}
+	l.isOld = false
+	l.take(ctx, l.taken)
+}
+
+// isNew reports whether an order was not there before.
+func (l *listening) isNew(o journal.Order) bool {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic("engine: an order is JSON")
+	}
+	known := l.seen[string(text)]
+	l.seen[string(text)] = true
+	return !known
+}
+
+// mayGive reports whether an order is to be followed. Whoever may write to the journal
+// can stop a run; to let it go on takes the seal of somebody who may apply, for this
+// execution of this run.
+func (l *listening) mayGive(o journal.Order) bool {
+	if o.Kind != journal.Promote || o.Execution == l.execution && o.IsSealed(l.public, l.home.Identity, l.run) {
+		return true
+	}
+	l.tell(run.Warned{Text: o.Bounded().String() + ": passed over, since it does not bear the seal of somebody who may apply, for this execution of the run"})
+	return false
 }
 
 // take passes on all orders that this execution was given, and records those that

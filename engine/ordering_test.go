@@ -85,3 +85,81 @@ func TestOrders(t *testing.T) {
 		}
 	})
 }
+
+// TestUnsealedOrders holds that whoever may only write to the journal can stop a run and
+// never let it go on: a promote that is not sealed, was changed, is of another execution
+// or is a copy is passed over, and one by somebody who may apply is followed.
+func TestUnsealedOrders(t *testing.T) {
+	promote := journal.Order{Kind: journal.Promote, By: "eve@tenant", Nonce: "n"}
+	tests := map[string]struct {
+		give func(t *testing.T, e *engine.Engine, run string, orders *table)
+		want bool
+	}{
+		"sealed": {func(t *testing.T, e *engine.Engine, run string, _ *table) {
+			if err := e.Order(t.Context(), run, journal.Order{Kind: journal.Promote}); err != nil {
+				t.Error(err)
+			}
+		}, true},
+		"not sealed": {func(t *testing.T, _ *engine.Engine, run string, orders *table) {
+			_ = orders.Order(t.Context(), run, promote)
+		}, false},
+		"sealed pause said to be promote": {func(t *testing.T, e *engine.Engine, run string, orders *table) {
+			if err := e.Order(t.Context(), run, journal.Order{Kind: journal.Pause}); err != nil {
+				t.Error(err)
+			}
+			forged := orders.orders[len(orders.orders)-1]
+			forged.Kind = journal.Promote
+			_ = orders.Order(t.Context(), run, forged)
+		}, false},
+		"of another execution": {func(t *testing.T, e *engine.Engine, run string, orders *table) {
+			if err := e.Order(t.Context(), run, journal.Order{Kind: journal.Promote}); err != nil {
+				t.Error(err)
+			}
+			orders.orders[len(orders.orders)-1].Execution = 2
+		}, false},
+		"removed and given again after a pause": {func(t *testing.T, e *engine.Engine, run string, orders *table) {
+			for _, kind := range []journal.OrderKind{journal.Promote, journal.Pause} {
+				if err := e.Order(t.Context(), run, journal.Order{Kind: kind}); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(10 * time.Second) // of the bubble's clock
+			}
+			orders.mu.Lock()
+			orders.orders = []journal.Order{orders.orders[0], orders.orders[len(orders.orders)-1], orders.orders[1]}
+			orders.mu.Unlock()
+		}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := settled(t)
+				w.Polls = 40
+				e, orders := newEngine(w, next), &table{}
+				e.Clusters["prod"].Orders = orders
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					time.Sleep(3 * time.Second)
+					runs, err := e.History(t.Context())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					run := runs[len(runs)-1].ID
+					if err := e.Order(t.Context(), run, journal.Order{Kind: journal.Pause}); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(10 * time.Second)
+					test.give(t, e, run, orders)
+					time.Sleep(time.Hour)
+					_ = e.Order(t.Context(), run, journal.Order{Kind: journal.Abort, Reason: "nobody let it go on"})
+				}()
+				o, err := e.Apply(t.Context(), mustPlan(t, e))
+				<-done
+				if err != nil || (o.Outcome == journal.Succeeded) != test.want {
+					t.Errorf("apply = %+v, %v; want it to be let go on: %v", o, err, test.want)
+				}
+			})
+		})
+	}
+}

@@ -38,7 +38,8 @@ type session struct {
 	mu    sync.Mutex    // of run.Entries and chain
 	began time.Time
 
-	digests plan.Mask // under which the digests of steps are made
+	foreign map[plan.StepID]string // steps with a gate, here by name, whose program the config at hand does not have
+	digests plan.Mask              // under which the digests of steps are made
 	desk    run.Desk
 	telling sync.Mutex
 	week    weekly
@@ -102,7 +103,6 @@ func (s *session) lock(ctx context.Context) error {
 		}
 	}
 	s.watch()
-	s.listen(s.bind(ctx))
 	return nil
 }
 
@@ -227,6 +227,7 @@ func (s *session) create(ctx context.Context) error {
 	if err := s.store.Create(ctx, s.run, document, secrets); err != nil {
 		return fmt.Errorf("create journal: %w", err)
 	}
+	s.listen(ctx)
 	return nil
 }
 
@@ -251,6 +252,7 @@ func (s *session) reread(ctx context.Context) error {
 	}
 	s.run.Entries = record.Run.Entries
 	unmaskImages(s.run.Entries, s.digests, record.Secrets)
+	s.listen(ctx)
 	return nil
 }
 
@@ -325,7 +327,7 @@ func (s *session) runner(r run.Recorder) *run.Runner {
 	}
 	return &run.Runner{
 		Targets: targets, Recorder: r, Notify: s.tell, Lost: s.lost, Deadline: s.deadline, Now: s.now,
-		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(),
+		Undo: s.rollBack, Verifies: beforehand, Orders: &s.desk, Guarding: s.guarding(), MayBegin: s.mayBegin,
 		Persist: s.run.Kind == journal.RollbackRun,
 	}
 }

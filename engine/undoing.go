@@ -61,7 +61,7 @@ func (e *Engine) Run(ctx context.Context, id string) (journal.Run, error) {
 // journal, and none may undo or go on with what is another's.
 func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
 	runs, err := e.History(ctx)
-	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.isOwn(r) }), err
+	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) }), err
 }
 
 // loadOwn is Load for a run of this config that is acted on, and returns the cluster
@@ -169,6 +169,7 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 	if err := s.reread(ctx); err != nil {
 		return Outcome{}, err
 	}
+	s.adoptPrograms()
 	if !journal.Resumable(s.run.Entries) {
 		outcome, _ := journal.Ended(s.run.Entries)
 		return Outcome{}, fmt.Errorf("resume: %w", &EndedError{Run: id, Outcome: outcome})
@@ -206,7 +207,11 @@ func (e *Engine) Undo(ctx context.Context, id string, except ...string) (*plan.P
 	if err != nil {
 		return nil, err
 	}
-	before, touched := journal.Before(r.Plan, r.Entries)
+	entries, err := e.withTail(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	before, touched := journal.Before(r.Plan, entries)
 	return e.way(ctx, past{before: before, touched: touched, asked: true, events: []string{"pre-rollback", "post-rollback"}, except: except})
 }
 
@@ -234,12 +239,14 @@ func (e *Engine) Undoable(ctx context.Context, id string) (string, error) {
 	}
 	undone := make(map[string]string)
 	for _, r := range slices.Backward(runs) {
-		outcome, _ := journal.Ended(r.Entries)
+		outcome, ended := journal.Ended(r.Entries)
 		switch {
+		case r.Untrusted != "":
+			return "", fmt.Errorf("undo: %w; to go back behind a run before it, name that one", &UntrustedError{Run: r.ID, Reason: r.Untrusted})
 		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded && !journal.LeavesOut(r.Entries):
 			undone[r.Undoes] = r.ID
 		case r.Kind == journal.RollbackRun:
-		case !journal.Lasting(r.Entries):
+		case ended && !journal.Lasting(r.Entries):
 			return "", fmt.Errorf("undo: %w: run %s has left nothing to take back; to go back behind a run before it, name that one", ErrNothing, r.ID)
 		case undone[r.ID] != "":
 			return "", fmt.Errorf("undo: %w: run %s was undone by run %s", ErrNothing, r.ID, undone[r.ID])

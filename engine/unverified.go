@@ -22,6 +22,8 @@ type Unverified struct {
 	Ended   bool   // otherwise it was cut off, or somebody carries it out right now
 	CanGoOn bool   // it can be resumed; otherwise there is only the way back
 	Back    string // the run to roll back: itself, or what it was to undo
+
+	Untrusted string // why the run is not acted on, if so: then there is neither
 }
 
 // An UnverifiedStep is one step of an [Unverified] run.
@@ -60,6 +62,8 @@ func (u Unverified) Left() string {
 func (u Unverified) String() string {
 	text := u.Left()
 	switch {
+	case u.Untrusted != "":
+		return text + "; it is not acted on: " + u.Untrusted
 	case !u.Ended:
 		text += "; unless it is under way, hubcap resume " + u.Run + " goes on with it"
 	case u.CanGoOn:
@@ -84,7 +88,7 @@ func (e *Engine) Unverified(ctx context.Context) ([]Unverified, error) {
 func (e *Engine) unverified(ctx context.Context, runs []journal.Run) []Unverified {
 	var all []Unverified
 	for _, r := range runs {
-		if r.Config != "" && r.Config != e.Config.Settings.Name {
+		if !e.Owns(r) {
 			continue
 		}
 		open := journal.Unverified(r.Entries)
@@ -92,7 +96,7 @@ func (e *Engine) unverified(ctx context.Context, runs []journal.Run) []Unverifie
 			continue
 		}
 		if whole, err := e.Load(ctx, r.ID); err == nil {
-			r.Plan = whole.Plan
+			r.Plan, r.Untrusted = whole.Plan, whole.Untrusted
 			if journal.Superseded(r, runs) != "" {
 				continue
 			}
@@ -101,7 +105,8 @@ func (e *Engine) unverified(ctx context.Context, runs []journal.Run) []Unverifie
 		if len(open) > 0 {
 			_, ended := journal.Ended(r.Entries)
 			all = append(all, Unverified{
-				Run: r.ID, Steps: unverifiedSteps(r, open), Ended: ended, CanGoOn: journal.Resumable(r.Entries), Back: cmp.Or(r.Undoes, r.ID),
+				Run: r.ID, Steps: unverifiedSteps(r, open), Ended: ended, CanGoOn: journal.Resumable(r.Entries) && r.Untrusted == "",
+				Back: cmp.Or(r.Undoes, r.ID), Untrusted: r.Untrusted,
 			})
 		}
 	}

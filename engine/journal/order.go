@@ -9,6 +9,10 @@ type Order struct {
 	Reason string    `json:"reason,omitempty"`
 	Time   time.Time `json:"time"`
 
+	// Execution is which execution of the run it is for, from 1: the first, and one more
+	// each time that the run is resumed.
+	Execution int `json:"execution,omitempty"`
+
 	Nonce string `json:"nonce,omitempty"` // another one in each order, so that a copy is told from a second order
 	Seal  string `json:"seal,omitempty"`  // of who may apply; whoever may only write to the journal has none
 }

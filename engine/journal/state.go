@@ -113,6 +113,17 @@ func Ended(entries []Entry) (Outcome, bool) {
 	return "", false
 }
 
+// Executions returns how many times a run was begun and gone on with.
+func Executions(entries []Entry) int {
+	n := 0
+	for _, e := range entries {
+		if e.Mark == RunStarted {
+			n++
+		}
+	}
+	return n
+}
+
 // Resumable reports whether a run can go on: it died, was interrupted, or was
 // held.
 func Resumable(entries []Entry) bool {

@@ -45,6 +45,9 @@ type Runner struct {
 	// does not settle, is left out, and everything else goes ahead. A step with
 	// something left out is stuck, and what follows it is done all the same.
 	Persist bool
+	// MayBegin is asked before a step begins, or is gone on with; an error that Hold
+	// made holds it. May be nil.
+	MayBegin func(plan.Step) error
 	// Orders are what people tell the run while it is under way. May be nil.
 	Orders *Desk
 	Guarding

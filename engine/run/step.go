@@ -34,6 +34,11 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.mayGoOn(ctx); err != nil {
 		return err
 	}
+	if x.MayBegin != nil {
+		if err := x.MayBegin(x.step); err != nil {
+			return err
+		}
+	}
 	x.began = time.Time{}
 	if err := x.move(ctx, journal.Applying, ""); err != nil {
 		return err

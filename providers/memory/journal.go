@@ -238,3 +238,21 @@ func (l *lock) Release(ctx context.Context) error {
 		return nil
 	})
 }
+
+// A Stored is one run as it lies in the world, for tests that change it behind hubcap's
+// back.
+type Stored struct {
+	Run      *journal.Run
+	Document *[]byte
+	Secrets  map[string]string
+	Lines    *[]json.RawMessage // its entries, encoded
+}
+
+// Tamper lets change do what it likes to each stored run, the oldest first.
+func (w *World) Tamper(change func(Stored)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.state.Runs {
+		change(Stored{Run: &s.Run, Document: &s.Document, Secrets: s.Secrets, Lines: &s.Lines})
+	}
+}

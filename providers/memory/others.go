@@ -130,3 +130,11 @@ func (w *World) lookup(_, kind, namespace, name string) (map[string]any, error) 
 	}
 	return map[string]any{"kind": "List", "items": items}, nil
 }
+
+// Reidentify gives the world another identity, as if it were another cluster with all
+// that this one holds.
+func (w *World) Reidentify(identity string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.Identity = identity
+}

@@ -134,7 +134,7 @@ func (s *session) examineCluster(ctx context.Context, e *engine.Engine, c *engin
 				finished = r.ID + " is under way"
 				continue
 			}
-			if journal.Resumable(r.Entries) && journal.Superseded(r, runs) == "" {
+			if r.Untrusted == "" && journal.Resumable(r.Entries) && journal.Superseded(r, runs) == "" {
 				err = fmt.Errorf("run %s is not at its end: hubcap resume, or hubcap rollback", r.ID)
 			}
 		}

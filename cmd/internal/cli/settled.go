@@ -21,6 +21,8 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 		return &exit{code: exitIncomplete, err: fmt.Errorf("apply: there is nothing to do, but whether the runs before came to their end cannot be told: %w", err)}
 	}
 	left := within(all, sc)
+	s.remind(slices.DeleteFunc(slices.Clone(left), func(u engine.Unverified) bool { return u.Untrusted == "" }))
+	left = slices.DeleteFunc(left, func(u engine.Unverified) bool { return u.Untrusted != "" })
 	if len(left) == 0 {
 		return s.nothing()
 	}
@@ -88,9 +90,12 @@ func (s *session) unsettled(but string, left []engine.Unverified) error {
 	var said []error
 	for _, u := range left {
 		todo := s.again("rollback", u.Back) + " goes back"
-		if u.CanGoOn {
+		switch {
+		case u.Untrusted != "":
+			todo = "the run is not acted on: " + u.Untrusted + "; make sure that it works, then --override of its rollout goes past it"
+		case u.CanGoOn:
 			todo = s.again("resume", u.Run) + " goes on with it, " + todo
-		} else {
+		default:
 			c, outcome = exitStuck, journal.Incomplete
 		}
 		said = append(said, fmt.Errorf("apply: %s %s; %s", but, u.Left(), todo))

@@ -80,7 +80,7 @@ func (s *session) watchRun(ctx context.Context, given []string) error {
 		return err
 	}
 	for _, r := range slices.Backward(runs) {
-		if r.Config == "" || r.Config == e.Config.Settings.Name {
+		if e.Owns(r) {
 			return s.follow(ctx, e, r.ID)
 		}
 	}
@@ -124,13 +124,13 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		s.warn("hubcap: %v", err)
 	}
 	for i := range runs {
-		if runs[i].Config != "" && runs[i].Config != e.Config.Settings.Name {
+		if !e.Owns(runs[i]) {
 			continue // another config's, on the same cluster
 		}
 		switch {
 		case underWay[runs[i].ID]:
 			st.UnderWay = append(st.UnderWay, runs[i].ID)
-		case journal.Resumable(runs[i].Entries) && journal.Superseded(runs[i], runs) == "":
+		case runs[i].Untrusted == "" && journal.Resumable(runs[i].Entries) && journal.Superseded(runs[i], runs) == "":
 			st.Open = append(st.Open, runs[i].ID)
 		}
 		st.Last = &runs[i]

@@ -31,14 +31,19 @@ func History(runs []journal.Run, s Style) string {
 		return "No run is recorded.\n"
 	}
 	var rows [][]string
+	footer := ""
 	for _, r := range slices.Backward(runs) {
 		outcome, took := "unfinished", ""
 		if end, finished := Ending(r); finished {
 			outcome, took = string(end.Outcome), span(end.Time.Sub(r.Started))
 		}
+		if r.Untrusted != "" {
+			outcome += ", untrusted"
+			footer = "\n" + wrap("What is untrusted is shown and never acted on: hubcap history RUN says why.", "", s.width())
+		}
 		rows = append(rows, []string{r.ID, string(r.Kind), r.Config, outcome, stepsOf(r), took, r.Holder})
 	}
-	return lay([]string{"RUN", "KIND", "CONFIG", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s)
+	return lay([]string{"RUN", "KIND", "CONFIG", "OUTCOME", "STEPS", "TOOK", "BY"}, rows, s) + footer
 }
 
 // lay writes rows in columns; what is too long in the last column is wrapped
@@ -112,7 +117,10 @@ func Run(r journal.Run, s Style) string {
 			b.WriteString("  " + strings.TrimLeft(text, " "))
 		}
 	}
-	if journal.Resumable(r.Entries) {
+	switch {
+	case r.Untrusted != "":
+		b.WriteString("\n" + wrap("This run is shown and not acted on: "+clean(r.Untrusted)+".", "  ", s.width()))
+	case journal.Resumable(r.Entries):
 		b.WriteString("\n  This run is not at its end. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
 	}
 	return b.String()

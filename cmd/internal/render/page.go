@@ -85,7 +85,7 @@ func (a account) facts(local *time.Location) []pair {
 	facts := []pair{
 		{"Kind", string(r.Kind)}, {"Config", r.Config}, {"Undoes", r.Undoes}, {"By", r.Holder},
 		{"Began", both(a.began, local)}, {"Last entry", both(a.ended, local) + ", after " + span(a.ended.Sub(a.began))},
-		{"Why", clean(a.reason)},
+		{"Why", clean(a.reason)}, {"Not acted on", clean(r.Untrusted)},
 	}
 	if r.Plan != nil {
 		facts = append(facts, pair{"Commit", r.Plan.Commit})

@@ -35,6 +35,7 @@ func (a account) summary(b *strings.Builder, local *time.Location) {
 	if r.Plan != nil {
 		row("Commit", md(r.Plan.Commit))
 	}
+	row("Not acted on", md(r.Untrusted))
 	row("By", md(r.Holder))
 	row("Began", both(a.began, local))
 	row("Last entry", both(a.ended, local)+", after "+span(a.ended.Sub(a.began)))
