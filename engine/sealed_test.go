@@ -81,7 +81,9 @@ func TestTamperedRun(t *testing.T) {
 		},
 		"version said to be 1": func(_ *testing.T, w *memory.World) { last(w, func(s memory.Stored) { s.Run.FormatVersion = "" }) },
 		"plan":                 func(t *testing.T, w *memory.World) { last(w, func(s memory.Stored) { forge(t, s.Document) }) },
-		"plan cut off":         func(_ *testing.T, w *memory.World) { last(w, func(s memory.Stored) { *s.Document = (*s.Document)[:100] }) },
+		"plan cut off": func(_ *testing.T, w *memory.World) {
+			last(w, func(s memory.Stored) { *s.Document = (*s.Document)[:100] })
+		},
 		"plan of another run": func(_ *testing.T, w *memory.World) {
 			var first []byte
 			w.Tamper(func(s memory.Stored) {
@@ -91,7 +93,9 @@ func TestTamperedRun(t *testing.T) {
 				*s.Document = first
 			})
 		},
-		"kind":    func(_ *testing.T, w *memory.World) { last(w, func(s memory.Stored) { s.Run.Kind = journal.RollbackRun }) },
+		"kind": func(_ *testing.T, w *memory.World) {
+			last(w, func(s memory.Stored) { s.Run.Kind = journal.RollbackRun })
+		},
 		"plan ID": func(_ *testing.T, w *memory.World) { last(w, func(s memory.Stored) { s.Run.PlanID = "f00" }) },
 		"secret": func(_ *testing.T, w *memory.World) {
 			last(w, func(s memory.Stored) {

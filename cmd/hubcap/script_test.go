@@ -72,6 +72,7 @@ func TestScript(t *testing.T) {
 			"leaks":       leaks,
 			"nothing":     nothing,
 			"tidy":        tidy,
+			"tamper":      tamper,
 		},
 	})
 }

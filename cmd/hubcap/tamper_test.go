@@ -1,0 +1,40 @@
+package main
+
+import (
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"hubcap/engine/plan"
+	"hubcap/providers/memory"
+)
+
+// tamper changes the last run behind hubcap's back: tamper plan COMMAND… makes its plan
+// run a program; tamper entry removes an entry; tamper tail all but the first; tamper
+// unsealed leaves what version 1 would have written.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	w := open(ts)
+	var all []memory.Stored
+	w.Tamper(func(s memory.Stored) { all = append(all, s) })
+	s := all[len(all)-1]
+	switch args[0] {
+	case "plan":
+		p, err := plan.Decode(*s.Document)
+		ts.Check(err)
+		p.Waves[0].Steps[0].Gates = []plan.Gate{{
+			Name: "ok", Interval: time.Second, Failures: 1,
+			Exec: &plan.ExecCheck{Command: args[1:], Dir: ts.MkAbs("."), Timeout: 5 * time.Second},
+		}}
+		*s.Document, _, err = plan.Encode(p, plan.Mask{})
+		ts.Check(err)
+	case "entry":
+		*s.Lines = append((*s.Lines)[:1], (*s.Lines)[2:]...)
+	case "tail":
+		*s.Lines = (*s.Lines)[:1]
+	case "unsealed":
+		s.Run.FormatVersion, s.Run.Seal, s.Run.DocumentDigest, s.Run.SecretsDigest = "", "", "", ""
+	default:
+		ts.Fatalf("tamper %s: unknown", args[0])
+	}
+	keep(ts, w)
+}
