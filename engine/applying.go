@@ -47,14 +47,16 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 
 // Prepare begins a run of p and does nothing of it: it checks what [Engine.Apply]
 // checks, makes the run durable, and lets go of the locks. Whoever resumes the run
-// carries it out, on this machine or on another. It returns the run's ID.
-func (e *Engine) Prepare(ctx context.Context, p *plan.Plan) (string, error) {
+// carries it out, on this machine or on another; handover is what that one is given with
+// it, see [Engine.Handover]. It returns the run's ID.
+func (e *Engine) Prepare(ctx context.Context, p *plan.Plan, handover []byte) (string, error) {
 	if err := runnable(p, journal.ApplyRun); err != nil {
 		return "", err
 	}
 	if p.Empty() {
 		return "", fmt.Errorf("prepare: %w", ErrNothing)
 	}
+	e.Handover = handover
 	s, _, err := e.begin(ctx, p, journal.Run{Kind: journal.ApplyRun})
 	if err != nil {
 		return "", err

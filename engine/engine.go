@@ -175,6 +175,10 @@ type Engine struct {
 	Notify   func(run.Event)     // may be nil; must not block
 	Leave    Leave
 
+	// Handover is what a run that goes on in a cluster is given of its config; nil: a
+	// person carries the run out, with the config at hand.
+	Handover []byte
+
 	keys   keyring
 	expand func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) // nil: expand.All
 }

@@ -41,6 +41,15 @@ func (e *Engine) home(ctx context.Context) (*Cluster, error) {
 	return e.Clusters[e.keys.home], nil
 }
 
+// Home returns the name of the cluster that keeps this config's journal.
+func (e *Engine) Home(ctx context.Context) (string, error) {
+	home, err := e.home(ctx)
+	if err != nil {
+		return "", err
+	}
+	return home.Name, nil
+}
+
 // journals returns the runs that each cluster keeps, and finds out which of them is home.
 func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error) {
 	names := e.names()

@@ -56,7 +56,7 @@ func TestOverrideOfWhatIsNot(t *testing.T) {
 		t.Fatalf("apply = %+v, %v; want ErrNoGuard and no run", o, err)
 	}
 	e.Config.Guards = []schema.Guard{{Block: schema.Block{Address: resource.Address{Kind: "guard", Name: "nights"}}, Drift: true}}
-	id, err := e.Prepare(t.Context(), p)
+	id, err := e.Prepare(t.Context(), p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

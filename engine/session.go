@@ -215,6 +215,7 @@ func (s *session) create(ctx context.Context) error {
 		return err
 	}
 	s.run.DocumentDigest, s.run.SecretsDigest = seal.Digest(document), secretsDigest(m.Key, s.run.ID, secrets)
+	s.run.HandoverDigest = handoverDigest(m.Key, s.run.ID, s.Handover)
 	s.run.Entries = nil
 	if s.chain, err = s.run.Start(s.key, s.home.Identity); err != nil {
 		return err
@@ -249,6 +250,9 @@ func (s *session) reread(ctx context.Context) error {
 	}
 	if record.Run.Seal != s.run.Seal {
 		return &UntrustedError{Run: s.run.ID, Reason: "its record was replaced while it was read"}
+	}
+	if s.Handover != nil && record.Run.HandoverDigest != handoverDigest(s.digests.Key, s.run.ID, s.Handover) {
+		return &UntrustedError{Run: s.run.ID, Reason: "what it was handed over with is not what it was prepared with"}
 	}
 	s.run.Entries = record.Run.Entries
 	unmaskImages(s.run.Entries, s.digests, record.Secrets)

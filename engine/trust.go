@@ -141,8 +141,20 @@ func secretsDigest(key []byte, id string, secrets map[string]string) string {
 	if err != nil {
 		panic("engine: a map of texts is JSON")
 	}
+	return keyedDigest(key, "secrets of run "+id, text)
+}
+
+// handoverDigest is over what a run is handed over with; empty where it is not.
+func handoverDigest(key []byte, id string, handover []byte) string {
+	if handover == nil {
+		return ""
+	}
+	return keyedDigest(key, "handover of run "+id, handover)
+}
+
+func keyedDigest(key []byte, what string, text []byte) string {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte("run " + id + "\n"))
+	h.Write([]byte(what + "\n"))
 	h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))
 }

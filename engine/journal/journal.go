@@ -121,6 +121,7 @@ type Run struct {
 
 	DocumentDigest string `json:"document_digest,omitempty"` // of the plan's document
 	SecretsDigest  string `json:"secrets_digest,omitempty"`  // of what the document hides, under the key of digests
+	HandoverDigest string `json:"handover_digest,omitempty"` // likewise, of what it is handed over with
 	Seal           string `json:"seal,omitempty"`            // over all of the above
 
 	Plan    *plan.Plan `json:"-"` // kept beside, see plan.Encode

@@ -15,7 +15,6 @@ import (
 	"hubcap/engine"
 	"hubcap/engine/plan"
 	"hubcap/providers/kube"
-	"hubcap/schema"
 )
 
 // A handing is how a run is handed over to a Job in the cluster.
@@ -56,7 +55,7 @@ func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, 
 	withstand()
 	ctx, stop := signal.NotifyContext(ctx, append(hangUps(), os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
-	home, client, err := s.homeOf(e.Config)
+	home, client, err := s.homeOf(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -65,16 +64,25 @@ func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, 
 		return err
 	}
 	e.Leave = a.leave.engine()
-	id, err := e.Prepare(ctx, p)
+	id, err := e.Prepare(ctx, p, config)
 	if err != nil {
 		return err
 	}
-	err = client.Hand(ctx, kube.Handover{
+	h := kube.Handover{
 		Run: id, Namespace: e.Config.Settings.JournalNamespace, Image: a.handing.image, ServiceAccount: a.handing.account,
 		Args: a.elsewhere(id), Config: config, Final: finalCodes(),
-	})
-	if err != nil {
-		return &exit{code: exitHeld, err: fmt.Errorf("%w; run %s is prepared, and nothing of it is done: %s carries it out here, %s gives it up", err, id, s.again("resume", id), s.again("rollback", id))}
+	}
+	if err := client.Hand(ctx, h); err != nil {
+		return s.notStarted(id, err.Error())
+	}
+	start, err := client.AwaitStart(ctx, h)
+	switch {
+	case start.Failed:
+		return s.notStarted(id, "run "+id+" is handed over, and "+start.Reason)
+	case err != nil:
+		s.warn("hubcap: whether run %s has started could not be told: %v", id, err)
+	case !start.Started:
+		s.warn("hubcap: run %s has not started: %s", id, start.Reason)
 	}
 	if s.output == asJSON {
 		s.tolerate(s.writeJSON(map[string]string{"format_version": "1.0", "run": id, "outcome": "detached"}))
@@ -84,16 +92,19 @@ func (s *session) carryOver(ctx context.Context, e *engine.Engine, a *approval, 
 	return nil
 }
 
+// notStarted ends an apply whose run was prepared and goes on nowhere, as it seems.
+func (s *session) notStarted(id, why string) error {
+	return &exit{code: exitHeld, err: fmt.Errorf("%s; nothing of run %s is done yet: %s carries it out here, %s gives it up", why, id, s.again("resume", id), s.again("rollback", id))}
+}
+
 // homeOf returns the cluster that keeps the journal.
-func (s *session) homeOf(config *schema.Config) (string, *kube.Client, error) {
+func (s *session) homeOf(ctx context.Context, e *engine.Engine) (string, *kube.Client, error) {
+	home, err := e.Home(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	home := ""
-	for _, c := range config.Clusters {
-		if home == "" || c.Address.Name < home {
-			home = c.Address.Name
-		}
-	}
 	client := s.clients[home]
 	if client == nil {
 		return "", nil, errors.New("detach: there is no API server to make a Job in")

@@ -133,7 +133,7 @@ func (s *session) attached() (*schema.Config, error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return nil, fmt.Errorf("read what the detached run must know: %s is not what hubcap wrote", path) // the cause may quote a secret
 	}
-	s.inside = d.Home
+	s.inside, s.handover = d.Home, text
 	return d.config(), nil
 }
 

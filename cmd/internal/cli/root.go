@@ -44,6 +44,7 @@ type session struct {
 	output      string
 	charts      chartFlags
 	inside      string // cluster in which this process is a detached run; empty: none
+	handover    []byte // what a detached run was given; nil: this is none
 
 	started bool // the command's own code has begun: an error is no longer one of usage
 	loaded  *loaded

@@ -46,7 +46,7 @@ func (s *session) open(ctx context.Context) (*engine.Engine, error) {
 func (s *session) connect(ctx context.Context, config *schema.Config) (e *engine.Engine, troubles map[string]error) {
 	e = &engine.Engine{
 		Version: version, Commit: s.commit(ctx), Holder: s.holder(),
-		Config: config, Clusters: map[string]*engine.Cluster{}, Now: s.now,
+		Config: config, Clusters: map[string]*engine.Cluster{}, Now: s.now, Handover: s.handover,
 	}
 	troubles = map[string]error{}
 	var mu sync.Mutex
