@@ -18,6 +18,7 @@ import (
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 	"hubcap/providers/memory"
 )
 
@@ -49,7 +50,7 @@ func decorated(c *engine.Cluster, at map[int]fault) (*engine.Cluster, *faulty) {
 	f := &faulty{at: at, inner: *c}
 	out := *c
 	out.Reader, out.Writer, out.Prober, out.Sampler = f, f, f, f
-	out.Census, out.Checker, out.Locker, out.Store, out.Keys = f, f, f, f, f
+	out.Census, out.Checker, out.Locker, out.Store, out.Keys, out.Seals = f, f, f, f, f, f
 	return &out, f
 }
 
@@ -134,6 +135,14 @@ func (f *faulty) Key(ctx context.Context) (k []byte, err error) {
 
 func (f *faulty) EnsureKey(ctx context.Context) (k []byte, err error) {
 	return k, f.met(func() (err error) { k, err = f.inner.Keys.EnsureKey(ctx); return err })
+}
+
+func (f *faulty) SigningKey(ctx context.Context) (k seal.Key, err error) {
+	return k, f.met(func() (err error) { k, err = f.inner.Seals.SigningKey(ctx); return err })
+}
+
+func (f *faulty) PublicKey(ctx context.Context) (k seal.Public, err error) {
+	return k, f.met(func() (err error) { k, err = f.inner.Seals.PublicKey(ctx); return err })
 }
 
 // TestFaults injects every fault at every call of an apply, one at a time, and

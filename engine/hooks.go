@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"hubcap/engine/journal"
@@ -69,6 +70,9 @@ func (e *Engine) owed(ctx context.Context, runs []journal.Run) (map[resource.Add
 			continue
 		}
 		p, err := e.document(ctx, r.ID)
+		if errors.Is(err, ErrUntrusted) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

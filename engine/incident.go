@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,11 +65,11 @@ func (e *Engine) known(ctx context.Context, steps []plan.Step) (map[resource.ID]
 			continue
 		}
 		r, err := e.Load(ctx, r.ID)
+		if errors.Is(err, ErrUntrusted) || err == nil && r.Untrusted != "" {
+			continue
+		}
 		if err != nil {
 			return nil, err
-		}
-		if r.Untrusted != "" {
-			continue
 		}
 		states := journal.States(r.Entries)
 		for _, step := range r.Plan.Steps() {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -27,6 +28,9 @@ func (e *Engine) vanished(ctx context.Context, changes []resource.Change, runs [
 			continue
 		}
 		actions, err := e.actions(ctx, r.ID)
+		if errors.Is(err, ErrUntrusted) {
+			continue
+		}
 		if err != nil {
 			return gone, err
 		}
