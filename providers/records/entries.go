@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"hubcap/engine/journal"
+	"hubcap/engine/run"
 	"hubcap/engine/seal"
 )
 
@@ -33,8 +34,12 @@ type piece struct{ key, text string }
 
 func (p piece) size() int { return len(p.key) + len(p.text) }
 
-// An ending is where a journal ends: the last part and how many bytes it has.
-type ending struct{ part, size int }
+// An ending is where a journal ends: the last part, how many bytes it has, and the
+// version that it has as far as it was written or read here; "" when it is not known.
+type ending struct {
+	part, size int
+	version    string
+}
 
 func entriesName(id string, part int) string {
 	if part == 0 {
@@ -93,7 +98,7 @@ func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entr
 			n++
 		}
 		if n > 0 {
-			err = r.appendTo(ctx, id, end.part, pieces[:n])
+			end.version, err = r.appendTo(ctx, id, end, pieces[:n])
 		}
 		switch {
 		case n == 0, isTooLarge(err) && end.size > 0:
@@ -145,27 +150,62 @@ func (r *Records) setEnding(id string, end ending) {
 	r.endings[id] = end
 }
 
-// appendTo adds pieces to a part of a journal, which it makes when it is a further
-// one and new.
-func (r *Records) appendTo(ctx context.Context, id string, part int, pieces []piece) error {
-	name, data := entriesName(id, part), make(map[string]string, len(pieces))
+// appendTo adds pieces to the part with which a journal ends, which it makes when it is
+// a further one and new, and returns the version that it has then. The part has to be as
+// it was seen here last: when another process goes on with the run, what this one still
+// has on its way is refused.
+func (r *Records) appendTo(ctx context.Context, id string, end ending, pieces []piece) (string, error) {
+	name, data := entriesName(id, end.part), make(map[string]string, len(pieces))
 	for _, p := range pieces {
 		data[p.key] = p.text
 	}
-	patch, err := json.Marshal(map[string]any{"data": data})
-	if err != nil {
-		return err
-	}
 	parts := r.client.CoreV1().ConfigMaps(r.namespace)
-	_, err = parts.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	if !apierrors.IsNotFound(err) || part == 0 {
-		return err
+	for {
+		patch := map[string]any{"data": data}
+		if end.version != "" {
+			patch["metadata"] = map[string]any{"resourceVersion": end.version}
+		}
+		text, err := json.Marshal(patch)
+		if err != nil {
+			return "", err
+		}
+		cm, err := parts.Patch(ctx, name, types.MergePatchType, text, metav1.PatchOptions{})
+		if apierrors.IsNotFound(err) && end.part > 0 {
+			cm, err = parts.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}, metav1.CreateOptions{})
+		}
+		if err == nil {
+			return cm.ResourceVersion, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+			return end.version, err
+		}
+		cm, readErr := parts.Get(ctx, name, metav1.GetOptions{})
+		if readErr != nil {
+			return end.version, readErr
+		}
+		switch isThere, isOthers := within(cm.Data, pieces); {
+		case isThere: // the answer got lost
+			return cm.ResourceVersion, nil
+		case isOthers:
+			return end.version, fmt.Errorf("%w: another process has gone on with the run", run.ErrLost)
+		}
+		end.version = cm.ResourceVersion // somebody put a label on it
 	}
-	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}
-	if _, err := parts.Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
-		return err
+}
+
+// within reports whether all of the pieces are in a part, and whether the part has
+// entries of somebody else's where these would come.
+func within(data map[string]string, pieces []piece) (isThere, isOthers bool) {
+	isThere = true
+	for _, p := range pieces {
+		isThere = isThere && data[p.key] == p.text
 	}
-	return nil
+	for key := range data {
+		if strings.HasPrefix(key, entryPrefix) && key >= pieces[0].key {
+			isOthers = true
+		}
+	}
+	return isThere, isOthers && !isThere
 }
 
 // joined are the entries of a journal, put together from its parts.
@@ -192,7 +232,7 @@ func (j *joined) add(part int, cm *corev1.ConfigMap) {
 		}
 	}
 	if part >= j.end.part {
-		j.end = ending{part, size}
+		j.end = ending{part, size, cm.ResourceVersion}
 	}
 }
 

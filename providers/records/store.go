@@ -60,8 +60,12 @@ func (r *Records) createHead(ctx context.Context, run journal.Run, text string, 
 		cm.Data[p.key] = p.text
 		end.size += p.size()
 	}
-	if _, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{}); isFailed(err) {
+	made, err := r.client.CoreV1().ConfigMaps(r.namespace).Create(ctx, cm, metav1.CreateOptions{})
+	if isFailed(err) {
 		return fmt.Errorf("create journal of run %s: %w", run.ID, err)
+	}
+	if err == nil {
+		end.version = made.ResourceVersion
 	}
 	r.setEnding(run.ID, end)
 	return nil
