@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -203,11 +207,28 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// spelled returns what templates and programs make of a secret.
+func spelled(secret string) []string {
+	sha256sum, sha1sum := sha256.Sum256([]byte(secret)), sha1.Sum([]byte(secret))
+	quoted := strconv.Quote(secret)
+	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	return []string{
+		secret, quoted[1 : len(quoted)-1], strings.ToUpper(secret), strings.ToLower(secret), strings.TrimSpace(secret),
+		encoded, base64.URLEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(encoded)),
+		hex.EncodeToString([]byte(secret)), hex.EncodeToString(sha256sum[:]), hex.EncodeToString(sha1sum[:]),
+		url.QueryEscape(secret), url.PathEscape(secret), secret[:8], secret[len(secret)-8:], encoded[:10],
+		strings.ReplaceAll(secret, "-", "_"),
+	}
+}
+
 // leaks checks that a file below a directory holds the value of a Secret of the
-// world, plain or as base64, or one of the texts, or with "!" that none does:
-// leaks DIR [TEXT...]
+// world, plain or as base64, or one of the texts in any spelling, or with "!" that
+// none does: leaks DIR [TEXT...]
 func leaks(ts *testscript.TestScript, neg bool, args []string) {
-	secrets := args[1:]
+	var secrets []string
+	for _, text := range args[1:] {
+		secrets = append(secrets, spelled(text)...)
+	}
 	for id, o := range open(ts).Objects() {
 		data, _ := o.Value("data")
 		values, _ := data.(map[string]any)
@@ -219,6 +240,9 @@ func leaks(ts *testscript.TestScript, neg bool, args []string) {
 			secrets = append(secrets, text)
 			if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && len(decoded) >= 8 {
 				secrets = append(secrets, string(decoded))
+				if token := string(decoded); len(token) >= 16 && len(token) <= 64 && !strings.ContainsAny(token, " \n.") {
+					secrets = append(secrets, spelled(token)...)
+				}
 			}
 		}
 	}

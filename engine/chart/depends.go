@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -52,17 +53,21 @@ func (r *rendering) hasSecrets() bool {
 }
 
 // depend marks what of objects depends on a sensitive value.
-func (r *rendering) depend(objects []Object) {
+// The error is a name that shows a secret.
+func (r *rendering) depend(objects []Object) error {
 	if r.request.Draft || !r.hasSecrets() {
-		return
+		return nil
 	}
 	other := r.twin()
 	d := &dependent{rendering: r, twin: other, taken: map[int]bool{}}
 	d.index()
 	for _, o := range objects {
-		d.object(o)
+		if err := d.object(o); err != nil {
+			return err
+		}
 	}
 	d.tell()
+	return nil
 }
 
 // twin returns the second rendering.
@@ -186,18 +191,21 @@ func (d *dependent) index() {
 
 // object marks one object. One that has no counterpart, or whose template did not
 // render, is marked as a whole.
-func (d *dependent) object(o Object) {
+func (d *dependent) object(o Object) error {
 	name := o.Object.Text("kind") + " " + o.Object.Text("metadata", "name")
 	i, found := d.byName[nameOf(o)]
 	if !found && !d.twin.blank[o.Source] && !d.twin.none {
 		if i, found = d.renamed(o); found {
+			if d.shows(o.Object.Text("metadata", "name"), d.twin.objects[i].Object.Text("metadata", "name")) {
+				return &TemplateError{File: o.Source, Cause: "makes the name of a " + o.Object.Text("kind") + " of a sensitive value, and a name cannot be hidden"}
+			}
 			d.named = append(d.named, name)
 		}
 	}
 	if !found {
 		d.whole = append(d.whole, name)
 		hideWhole(o.Object)
-		return
+		return nil
 	}
 	d.taken[i] = true
 	for key, value := range o.Object {
@@ -211,6 +219,32 @@ func (d *dependent) object(o Object) {
 		}
 		o.Object[key] = d.value(value, other, has, name+" "+key)
 	}
+	return nil
+}
+
+// shows reports whether what is otherwise in two names is a part of a secret, and not
+// a digest of one.
+func (d *dependent) shows(name, twin string) bool {
+	for _, piece := range spellings(name, twin) {
+		for _, secret := range d.rendering.request.Unnamed {
+			p, whole := bare(piece), bare(secret)
+			if len(p) >= leastSpelling && (strings.Contains(whole, p) || strings.Contains(p, whole)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bare is a text with its letters and digits alone, in lower case: what is left of it
+// in a name.
+func bare(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
 }
 
 // metadata marks all but what tells an object from others, which cannot be hidden.

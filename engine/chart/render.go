@@ -24,6 +24,7 @@ type Request struct {
 	Release   string
 	Namespace string
 	Values    map[string]any // the author's, merged; never changed
+	Unnamed   []string       // sensitive texts of which no part may stand in the name of an object
 	Revision  int            // of the release: up to 1 its installation, more an upgrade
 
 	KubeVersion string   // "v1.36.3-gke.1"; empty: DefaultKubeVersion
@@ -92,7 +93,9 @@ func (c *Chart) Render(request Request) (Rendered, error) {
 	if err := cmp.Or(err, undefined); err != nil {
 		return Rendered{}, err
 	}
-	r.depend(objects)
+	if err := r.depend(objects); err != nil {
+		return Rendered{}, err
+	}
 	out := Rendered{CRDs: defined, Warnings: compact(r.warnings), Parts: parts(r.chart, "")}
 	for _, o := range objects {
 		if o.Hook == nil {

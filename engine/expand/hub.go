@@ -57,7 +57,7 @@ func (e *expansion) render(m *maker, c *chart.Chart, release string, values laye
 		return e.renderError(m.block, c, values, err)
 	}
 	out, err := c.Render(chart.Request{
-		Release: release, Namespace: m.namespace, Values: values.rendered(), Revision: revision,
+		Release: release, Namespace: m.namespace, Values: values.rendered(), Unnamed: e.shield.named, Revision: revision,
 		KubeVersion: facts.KubeVersion, APIVersions: facts.APIVersions, Lookup: facts.Lookup, Draft: e.draft,
 	})
 	if err != nil {

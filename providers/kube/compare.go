@@ -97,24 +97,27 @@ func (c *comparison) held() *fieldpath.Set {
 // same is the local decision that writing would change nothing: what is ours is
 // exactly what applying would make ours, and all of it has the wanted value.
 func (c *comparison) same() bool {
-	wants, plain := c.wants, c.plain
-	if c.forgets() {
-		wants, plain = wants.Difference(sensitivePath), c.desired.Object.Copy()
-		delete(tableAt(plain, "metadata", "annotations"), resource.AnnotationSensitive)
-		plain = resource.Reveal(plain).(map[string]any)
+	wants, owns, plain := c.wants, c.owns, c.plain
+	if !c.isTampered() && (wants.Has(sensitiveField) || owns.Has(sensitiveField)) {
+		wants, owns = wants.Difference(sensitivePath), owns.Difference(sensitivePath)
+		o := c.desired.Object.Copy()
+		delete(tableAt(o, "metadata", "annotations"), resource.AnnotationSensitive)
+		plain = resource.Reveal(o).(map[string]any)
 	}
-	if !wants.Equals(c.owns) || c.live.GetLabels()[LabelConfig] != c.p.Owner {
+	if !wants.Equals(owns) || c.live.GetLabels()[LabelConfig] != c.p.Owner {
 		return false
 	}
-	return covers(restrict(c.live, c.owns), canonical(plain))
+	return covers(restrict(c.live, owns), canonical(plain))
 }
 
-// forgets reports an object that an older version wrote, which remembers nothing
-// about its sensitive fields. It gets that with the next write, and is written for no
-// such reason.
-func (c *comparison) forgets() bool {
+// isTampered reports an object whose memory of its sensitive fields is not the one that
+// was written with it. It is put right; an object that remembers less than is known by
+// now, or nothing because an older version wrote it, is told with the next write, and
+// is not written for that.
+func (c *comparison) isTampered() bool {
 	last := applied(c.live)
-	return last != nil && last.Sensitive == "" && c.live.GetAnnotations()[resource.AnnotationSensitive] == ""
+	_, digest := resource.Remembered(resource.Object(c.live.Object))
+	return last != nil && last.Sensitive != "" && last.Sensitive != digest
 }
 
 func tableAt(o resource.Object, path ...string) map[string]any {
@@ -123,8 +126,11 @@ func tableAt(o resource.Object, path ...string) map[string]any {
 	return table
 }
 
-// sensitivePath is where an object remembers its sensitive fields.
-var sensitivePath = fieldpath.NewSet(fieldpath.MakePathOrDie("metadata", "annotations", resource.AnnotationSensitive))
+// sensitiveField is where an object remembers its sensitive fields.
+var (
+	sensitiveField = fieldpath.MakePathOrDie("metadata", "annotations", resource.AnnotationSensitive)
+	sensitivePath  = fieldpath.NewSet(sensitiveField)
+)
 
 // part returns the part of u that is ours or about to be, without our record.
 func (c *comparison) part(u *unstructured.Unstructured) resource.Object {

@@ -50,6 +50,9 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 			spelled = raw
 		}
 		live, exists := at(c.live.Object, path)
+		if path.Equals(sensitiveField) && !c.isTampered() {
+			continue
+		}
 		if exists && covers(live, spelled) || !exists && isEmpty(spelled) || ownsPath(admitted, path) {
 			continue
 		}
