@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"hubcap/engine/journal"
-	"hubcap/engine/seal"
 )
 
 // Owns reports whether a run is of this config. Version 1.0 did not always say; of what
@@ -50,20 +49,29 @@ func (e *Engine) Home(ctx context.Context) (string, error) {
 	return home.Name, nil
 }
 
+// Runs returns the runs that one cluster keeps, of whichever config, oldest first. Those
+// that are not to be acted on say so in Untrusted.
+func (e *Engine) Runs(ctx context.Context, c *Cluster) ([]journal.Run, error) {
+	var runs []journal.Run
+	var err error
+	var wait sync.WaitGroup
+	wait.Go(func() { runs, err = c.Store.Runs(ctx) })
+	public, keyErr := e.publicKey(ctx, c)
+	wait.Wait()
+	if err != nil {
+		return nil, fmt.Errorf("read journal of cluster %s: %w", c.Name, err)
+	}
+	c.trust(runs, public, keyErr)
+	return runs, nil
+}
+
 // journals returns the runs that each cluster keeps, and finds out which of them is home.
 func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error) {
 	names := e.names()
 	runs, errs := make([][]journal.Run, len(names)), make([]error, len(names))
-	public, keyErrs := make([]seal.Public, len(names)), make([]error, len(names))
 	var wait sync.WaitGroup
 	for i, name := range names {
-		c := e.Clusters[name]
-		wait.Go(func() {
-			if runs[i], errs[i] = c.Store.Runs(ctx); errs[i] != nil {
-				errs[i] = fmt.Errorf("read journal of cluster %s: %w", name, errs[i])
-			}
-		})
-		wait.Go(func() { public[i], keyErrs[i] = e.publicKey(ctx, c) })
+		wait.Go(func() { runs[i], errs[i] = e.Runs(ctx, e.Clusters[name]) })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -71,7 +79,6 @@ func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error)
 	}
 	all := make(map[string][]journal.Run, len(names))
 	for i, name := range names {
-		e.Clusters[name].trust(runs[i], public[i], keyErrs[i])
 		all[name] = runs[i]
 	}
 	e.setHome(all)

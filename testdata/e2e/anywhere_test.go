@@ -10,11 +10,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -203,10 +206,19 @@ func TestOrders(t *testing.T) {
 func TestDetach(t *testing.T) {
 	w, told := newAsked(t, "detach")
 	w.hubcap(applier, 64, "apply", "--auto-approve", "--detach").has(t, "--detach-image")
-	r := w.hubcap(applier, 0, "apply", "--auto-approve", "--detach", "--detach-image", "registry.example.org/hubcap:1")
-	r.has(t, "Handed over: run ", "hubcap status --watch")
+	handOver := []string{"apply", "--auto-approve", "--detach", "--detach-image", "registry.example.org/hubcap:1"}
+	w.hubcap(applier, 6, handOver...).has(t, "its job gets no pod", "service account detach/hubcap", "hubcap resume")
+	left, err := site.admin.BatchV1().Jobs("detach").List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(left.Items) != 1 {
+		t.Fatalf("%d jobs, %v", len(left.Items), err)
+	}
+	if _, err := site.admin.CoreV1().ServiceAccounts("detach").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "hubcap"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.hubcap(applier, 0, handOver...).has(t, "Handed over: run ", "hubcap status --watch")
 
 	jobs, err := site.admin.BatchV1().Jobs("detach").List(t.Context(), metav1.ListOptions{})
+	jobs.Items = slices.DeleteFunc(jobs.Items, func(j batchv1.Job) bool { return j.Name == left.Items[0].Name })
 	if err != nil || len(jobs.Items) != 1 {
 		t.Fatalf("%d jobs, %v", len(jobs.Items), err)
 	}

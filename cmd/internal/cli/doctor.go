@@ -125,8 +125,8 @@ func (s *session) examineCluster(ctx context.Context, e *engine.Engine, c *engin
 	note("lock", "free", err)
 	census, err := c.Census.Count(ctx, e.Places(c.Name))
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
-	runs, err := c.Store.Runs(ctx)
-	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return r.Config != "" && r.Config != e.Config.Settings.Name })
+	runs, err := e.Runs(ctx, c)
+	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) })
 	finished := "all finished"
 	if err == nil {
 		for _, r := range runs {
@@ -139,6 +139,10 @@ func (s *session) examineCluster(ctx context.Context, e *engine.Engine, c *engin
 			}
 		}
 	}
-	note("journal", fmt.Sprintf("%d runs, %s", len(runs), finished), err)
+	untrusted := ""
+	if n := len(slices.DeleteFunc(slices.Clone(runs), func(r journal.Run) bool { return r.Untrusted == "" })); n > 0 {
+		untrusted = fmt.Sprintf("; %d of them untrusted, see hubcap history", n)
+	}
+	note("journal", fmt.Sprintf("%d runs, %s%s", len(runs), finished, untrusted), err)
 	return findings
 }
