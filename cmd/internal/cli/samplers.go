@@ -31,12 +31,14 @@ func gateToken(config *schema.Config, client *kube.Client) launch.Token {
 	}
 }
 
-// hiding takes the sensitive values of a config out of a text, in every spelling that
+// hiding takes the sensitive values of a config, if there is one, out of a text, in every spelling that
 // is known of them.
 func hiding(config *schema.Config) func(text string) string {
 	r := &resource.Redactor{Least: shortestSecret}
-	for _, s := range config.Sensitive {
-		r.Add(s.Reveal())
+	if config != nil { // gates can be tried without one
+		for _, s := range config.Sensitive {
+			r.Add(s.Reveal())
+		}
 	}
 	return r.Redact
 }
