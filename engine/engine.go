@@ -162,6 +162,7 @@ var (
 	ErrIncomplete  = errors.New("something could not be read")
 	ErrRefused     = errors.New("an object may not be written")
 	ErrNothing     = errors.New("nothing to do")
+	ErrUnnamed     = errors.New("it has to be named again")
 )
 
 // An Engine plans and applies one config.
@@ -196,6 +197,9 @@ type Options struct {
 	Only   []string // block or component addresses; empty means all
 	Except []string
 	Delete []string // addresses whose objects may be deleted although people's work is on them
+
+	// At is when the plan is made for; zero: now.
+	At time.Time
 }
 
 // Outcome is how an apply, resume or rollback ended.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -22,11 +21,28 @@ import (
 
 // Plan works out what apply would do. It changes nothing.
 func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnostics, error) {
+	in, diags, err := e.gather(ctx, o)
+	if diags.HasErrors() || err != nil {
+		return nil, diags, err
+	}
+	p, err := plan.Build(*in)
+	if err != nil {
+		return nil, diags, fmt.Errorf("plan: %w", err)
+	}
+	return p, diags, nil
+}
+
+// gather returns everything that a plan is made from: what the config asks for, and
+// what lives.
+func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagnostics, error) {
 	want, diags := e.desired()
 	if diags.HasErrors() {
 		return nil, diags, nil
 	}
 	in := e.input()
+	if !o.At.IsZero() {
+		in.Created = o.At
+	}
 	in.Charts, in.Hooks = want.Charts, want.Hooks
 	e.judge(&in)
 	in.Only, in.Except, in.Delete = o.Only, o.Except, o.Delete
@@ -38,11 +54,7 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 	if _, err := e.next(ctx, &in, want); err != nil {
 		return nil, diags, err
 	}
-	p, err := plan.Build(in)
-	if err != nil {
-		return nil, diags, fmt.Errorf("plan: %w", err)
-	}
-	return p, diags, nil
+	return &in, diags, nil
 }
 
 // desired returns what the config asks for, and refuses clusters of
@@ -181,80 +193,6 @@ func (e *Engine) Document(ctx context.Context, p *plan.Plan) ([]byte, error) {
 	}
 	document, _, err := plan.Encode(p, m)
 	return document, err
-}
-
-// Open reads a document back. Its secrets come from where they came from before,
-// the config and the live objects, and must be the same: otherwise it is
-// [ErrStale].
-func (e *Engine) Open(ctx context.Context, document []byte) (*plan.Plan, error) {
-	p, err := plan.Decode(document)
-	if err != nil {
-		return nil, err
-	}
-	if p.FormatVersion != plan.FormatVersion {
-		return nil, fmt.Errorf("%w: its format is %s, and only plans of format %s can be applied; plan again", plan.ErrDocument, p.FormatVersion, plan.FormatVersion)
-	}
-	// A plan that was carried out is stale by that, too: say the plainer thing.
-	runs, err := e.History(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := used(runs, p); err != nil {
-		return nil, err
-	}
-	want, diags := e.desired()
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	in := e.input()
-	if err := e.look(ctx, &in, want.Desired); err != nil {
-		return nil, err
-	}
-	if want, err = e.next(ctx, &in, want); err != nil {
-		return nil, err
-	}
-	places := make(map[string]string)
-	gather := func(id resource.ID, before, after resource.Object) {
-		maps.Copy(places, plan.Places(id, before, after))
-	}
-	for _, o := range in.Reading.Observations {
-		gather(o.Desired.ID, o.Before, o.Desired.Object)
-	}
-	for _, l := range in.Reading.Orphans {
-		for _, h := range resource.RecordedHooks(l.Object) {
-			gather(h.ID, nil, h.Object)
-		}
-		gather(l.ID, l.Object, nil)
-	}
-	for _, h := range want.Hooks {
-		gather(h.ID, nil, h.Object)
-	}
-	err = plan.Unmask(p, in.Mask, func(place string) (string, bool) {
-		text, found := places[place]
-		return text, found
-	})
-	if err != nil && len(in.Reading.Unreadable) > 0 { // its secrets are not other ones: they could not be compared
-		u := in.Reading.Unreadable[0]
-		return nil, fmt.Errorf("%w: %s: %s", ErrIncomplete, u.What, u.Reason)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w (%s)", ErrStale, err, e.suspicion(p))
-	}
-	return p, nil
-}
-
-// suspicion says why secrets may be others than those that p was made with.
-func (e *Engine) suspicion(p *plan.Plan) string {
-	var missing []string
-	for _, name := range p.Given {
-		if !slices.Contains(e.Config.Given, name) {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Sprintf("the variables differ: plan was given a value of %s, and apply was not; give it the same --var and --var-file", strings.Join(missing, ", "))
-	}
-	return "does apply see the config, the variables and the secrets that plan saw?"
 }
 
 // outputs returns the values of the outputs; a sensitive one stays hidden.

@@ -76,6 +76,7 @@ func newBuilder(in Input) *builder {
 			Commit:        in.Commit,
 			Given:         in.Given,
 			Created:       in.Created.UTC().Truncate(time.Microsecond),
+			Scope:         Scope{Only: in.Only, Except: in.Except, Delete: in.Delete},
 			Clusters:      slices.Clone(in.Clusters),
 			Waves:         []Wave{},
 			Unreadable:    slices.Clone(in.Reading.Unreadable),
@@ -225,9 +226,9 @@ func Selects(only, except []string, c resource.Component) bool {
 	return !slices.ContainsFunc(except, c.NamedBy)
 }
 
-// selects reports whether --only and --except let c through.
+// selects reports whether --only, --except and a saved plan let c through.
 func (b *builder) selects(c resource.Component) bool {
-	return Selects(b.Only, b.Except, c)
+	return Selects(b.Only, b.Except, c) && !slices.Contains(b.Without, c)
 }
 
 // selected returns copies of the changes that the selection lets through, in the

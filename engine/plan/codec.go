@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,8 +34,7 @@ func Encode(p *Plan, m Mask) (document []byte, secrets map[string]string, err er
 	return document, secrets, nil
 }
 
-// identify returns the plan's ID: the digest of what it does, without when it was
-// made.
+// identify returns the plan's ID: the digest of its document.
 func identify(p *Plan, m Mask) (string, error) {
 	masked, _, err := m.mask(p)
 	if err != nil {
@@ -50,16 +48,19 @@ func digest(masked *Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return documentDigest(document), nil
+	return documentDigest(document, masked.FormatVersion), nil
 }
 
-// documentDigest returns the sha256 of a document in hex, without the lines that
-// say what its ID is and when it was made. It is of the text, not of what it
-// means, so that later versions read what earlier ones wrote.
-func documentDigest(document []byte) string {
+// documentDigest returns the sha256 of a document in hex, without the line that says
+// what its ID is: everything that a plan file can contribute is in it. It is of the
+// text, not of what it means, so that later versions read what earlier ones wrote.
+// Format 1 left out when the plan was made, too.
+func documentDigest(document []byte, version string) string {
+	undated := strings.HasPrefix(version, "1.")
 	sum := sha256.New()
 	for line := range bytes.Lines(document) {
-		if !bytes.HasPrefix(line, []byte(`  "id": `)) && !bytes.HasPrefix(line, []byte(`  "created": `)) {
+		isLeftOut := bytes.HasPrefix(line, []byte(`  "id": `)) || undated && bytes.HasPrefix(line, []byte(`  "created": `))
+		if !isLeftOut {
 			sum.Write(line)
 		}
 	}
@@ -132,32 +133,56 @@ func eachValue(p *Plan, visit func(v any) error) error {
 }
 
 // Decode parses a document. Sensitive values come back as [Masked]; [Unmask] puts
-// them back. A document that was changed since it was written, or whose version
-// this hubcap does not read, is an [ErrDocument].
+// them back. A document that was changed since it was written, that hubcap did not
+// write as it is, or whose version this hubcap does not read, is an [ErrDocument].
 func Decode(document []byte) (*Plan, error) {
+	p, err := decode(document)
+	if err != nil {
+		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+	}
+	return p, nil
+}
+
+func decode(document []byte) (*Plan, error) {
 	var p Plan
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
 	if err := d.Decode(&p); err != nil {
-		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("decode plan: %w: something follows it", ErrDocument)
+		return nil, err
 	}
 	if !readable(p.FormatVersion) {
-		return nil, fmt.Errorf("decode plan: %w: its format is %q, this hubcap reads %s", ErrDocument, p.FormatVersion, strings.Join(readableVersions, " and "))
+		return nil, fmt.Errorf("its format is %q, this hubcap reads %s", p.FormatVersion, strings.Join(readableVersions, " and "))
+	}
+	if err := canonical(document); err != nil {
+		return nil, err
 	}
 	whole, err := normal(&p)
 	if err != nil {
-		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+		return nil, err
 	}
 	if err := whole.check(); err != nil {
-		return nil, fmt.Errorf("decode plan: %w: %w", ErrDocument, err)
+		return nil, err
 	}
-	if documentDigest(document) != whole.ID {
-		return nil, fmt.Errorf("decode plan: %w: it was changed since it was written", ErrDocument)
+	if documentDigest(document, p.FormatVersion) != whole.ID {
+		return nil, errors.New("it was changed since it was written")
 	}
-	return whole, nil
+	return whole, whole.writtenAs(document)
+}
+
+// writtenAs reports how a document of this hubcap's own version is not what it writes:
+// a key that it does not know, another order, a number spelt otherwise.
+func (p *Plan) writtenAs(document []byte) error {
+	if p.FormatVersion != FormatVersion {
+		return nil
+	}
+	again, err := marshal(p)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, document) {
+		return fmt.Errorf("it is not as hubcap writes it, from line %d on", firstOther(document, again))
+	}
+	return nil
 }
 
 // readableVersions are the formats that this hubcap reads, each up to its minor version.
@@ -294,7 +319,13 @@ func (p *Plan) check() error {
 		if s.OnFailure != Rollback && s.OnFailure != Stop {
 			return fmt.Errorf("step %s: on_failure is %q", s.ID, s.OnFailure)
 		}
+		if negative(s.Impact) || s.Back != nil && negative(*s.Back) {
+			return fmt.Errorf("step %s: a count is less than nothing", s.ID)
+		}
 		for _, c := range s.Changes {
+			if negative(c.Impact) {
+				return fmt.Errorf("step %s: change %s: a count is less than nothing", s.ID, c.ID)
+			}
 			bad := c.Action == 0 || c.Class == 0 || c.ID.Kind == "" || c.ID.Name == "" ||
 				(c.Action == resource.Delete) != (c.After == nil)
 			if bad {
@@ -313,4 +344,8 @@ func (p *Plan) check() error {
 		}
 	}
 	return nil
+}
+
+func negative(i resource.Impact) bool {
+	return min(i.SessionsLost, i.SessionsInterrupted, i.PodsRestarted) < 0 || i.LaunchGap < 0
 }

@@ -24,7 +24,8 @@ type Input struct {
 	Measured map[resource.Class]Measure // from earlier runs
 	Only     []string                   // addresses of blocks or components; empty means all
 	Except   []string
-	Delete   []string // addresses that may be deleted although people's work is on them
+	Delete   []string             // addresses that may be deleted although people's work is on them
+	Without  []resource.Component // left out besides: what a saved plan does not have
 	Outputs  map[string]any
 	Charts   []resource.Chart // that the objects come from
 	Faults   []resource.Fault // of the charts' versions

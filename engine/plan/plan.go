@@ -19,12 +19,13 @@ const FormatVersion = "2.0"
 // and resumed.
 type Plan struct {
 	FormatVersion string                `json:"format_version"`
-	ID            string                `json:"id"`      // sha256 of the plan without ID and Created, in hex
+	ID            string                `json:"id"`      // sha256 of the document without its ID, in hex
 	Version       string                `json:"version"` // of hubcap
 	Config        string                `json:"config"`  // name of the config that owns the objects
 	Commit        string                `json:"commit,omitempty"`
 	Given         []string              `json:"variables,omitempty"` // names of the variables that got a value from outside of the config
 	Created       time.Time             `json:"created"`
+	Scope         Scope                 `json:"scope,omitzero"` // what it was asked to be about
 	Clusters      []Cluster             `json:"clusters"`
 	Waves         []Wave                `json:"waves"`
 	Takeovers     []Takeover            `json:"takeovers,omitempty"` // objects of others that become the config's
@@ -40,6 +41,13 @@ type Plan struct {
 	Versions      Versions              `json:"versions,omitzero"`
 	Verdicts      []Verdict             `json:"verdicts,omitempty"` // what policies have against the plan, hardest first
 	Standings     []Standing            `json:"-"`                  // of its guards when it is shown, which is no part of it; nil: they were not asked
+}
+
+// A Scope narrows what is planned, as somebody did on the command line.
+type Scope struct {
+	Only   []string `json:"only,omitempty"`   // addresses of blocks or components; empty: all
+	Except []string `json:"except,omitempty"` // likewise, left out
+	Delete []string `json:"delete,omitempty"` // addresses that may be deleted although people's work is on them
 }
 
 // A Cluster is one that the plan reads or writes.

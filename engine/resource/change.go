@@ -94,6 +94,10 @@ type Impact struct {
 	Basis               string        `json:"basis,omitempty"` // "412 sessions counted; gap measured in run 7 times"
 }
 
+// Unchecked is how a note begins that tells of a change which the server was not asked
+// about: what it would make of it is a guess.
+const Unchecked = "not checked by the server: "
+
 // A Field is one leaf that differs. Before is nil when it was not there, After is
 // nil when it will not be.
 type Field struct {

@@ -179,7 +179,7 @@ func (c *comparison) guess(o *resource.Observation) error {
 	if o.TakesOver != nil && resource.Equal(map[string]any(o.Before.Unmarked()), map[string]any(o.Preview.Unmarked())) {
 		return nil // only its owner changes
 	}
-	o.Notes = append(o.Notes, "not checked by the server: the caller may not patch "+c.kind.plural())
+	o.Notes = append(o.Notes, resource.Unchecked+"the caller may not patch "+c.kind.plural())
 	return nil
 }
 

@@ -152,7 +152,7 @@ func (s *survey) observeUnknown(d resource.Desired, err error) (*resource.Observ
 		if madeBy(other.Object, gvk) {
 			return &resource.Observation{
 				Desired: d, Preview: d.Object.Copy(),
-				Notes: []string{"not checked by the server: its kind is defined by " + other.Address.String()},
+				Notes: []string{resource.Unchecked + "its kind is defined by " + other.Address.String()},
 			}, nil
 		}
 	}

@@ -22,8 +22,12 @@ func (s *session) applyCommand() *cobra.Command {
 		Short: "Carry out a plan, and undo the step that fails",
 		Long: `Carries out a plan in small steps. Each step is written, waited for until it has
 settled, and checked by its gates; a step that fails is undone, the steps before
-it stay. With PLANFILE exactly that plan is carried out, without asking; else a
-plan is made, shown, and carried out after a "yes".
+it stay. Without PLANFILE a plan is made, shown, and carried out after a "yes".
+
+With PLANFILE that plan is carried out, without asking. hubcap plans again with the
+config at hand, only to compare: where the file says other than that, it is stale
+(exit code 7, with the first difference). What needs a name on the command line, such
+as --dangerous-delete or --retry, needs it again with the file.
 
 Guards hold steps that may disturb people: such a step waits, then the run is held
 (exit code 6) and can be resumed. --override and --during-incident go past them,
@@ -50,12 +54,12 @@ that hangs up is like the first; a reader of the output that goes away stops not
 			return err
 		}
 		if len(given) == 1 {
-			for _, name := range []string{"only", "except", "dangerous-delete", "upgrade-charts"} {
+			for _, name := range []string{"only", "except", "upgrade-charts"} {
 				if c.Flags().Changed(name) {
-					return usage("apply %s: --%s belongs to plan; the plan file is carried out as it is", given[0], name)
+					return usage("apply %s: --%s belongs to plan; the plan file says what it is about", given[0], name)
 				}
 			}
-			return s.applyFile(c.Context(), given[0], a)
+			return s.applyFile(c.Context(), given[0], sc, a)
 		}
 		if s.output == asJSON && !a.auto {
 			return usage("apply -o json: it needs a plan file or --auto-approve")
@@ -65,12 +69,14 @@ that hangs up is like the first; a reader of the output that goes away stops not
 	return c
 }
 
-// applyFile carries out a saved plan: the file is the approval.
-func (s *session) applyFile(ctx context.Context, file string, a *approval) error {
+// applyFile carries out what a saved plan and the config at hand agree on: the file is
+// the approval. The config is read as it was at the file's time.
+func (s *session) applyFile(ctx context.Context, file string, sc *scope, a *approval) error {
 	document, p, err := readPlan(file)
 	if err != nil {
 		return err
 	}
+	s.planned = p.Created
 	a.apply(p)
 	if err := s.fit(p); err != nil {
 		return err
@@ -84,10 +90,13 @@ func (s *session) applyFile(ctx context.Context, file string, a *approval) error
 	if err := s.fetch(asking, e.Config); err != nil {
 		return err
 	}
-	if p, err = e.Open(asking, document); err != nil {
+	if p, err = e.Open(asking, document, sc.remove...); err != nil {
 		return err
 	}
 	a.apply(p)
+	if err := s.fit(p); err != nil {
+		return err
+	}
 	if err := a.mayOverride(e, p); err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 		{fmt.Errorf("%w: x", engine.ErrStale), exitStale},
 		{engine.ErrUsed, exitStale},
 		{engine.ErrRefused, exitDenied},
+		{engine.ErrUnnamed, exitDenied},
 		{plan.ErrEmptyConfig, exitDenied},
 		{engine.ErrIncomplete, exitIncomplete},
 		{engine.ErrNothing, exitOK},

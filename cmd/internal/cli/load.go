@@ -31,8 +31,12 @@ func (s *session) read() (*loaded, error) {
 		}
 		vars[name] = value
 	}
+	now := s.planned
+	if now.IsZero() {
+		now = s.now()
+	}
 	config, diags := schema.Load(s.chdir, schema.Options{
-		Vars: vars, VarFiles: s.varFiles, Env: s.env, Version: version, Now: s.now(),
+		Vars: vars, VarFiles: s.varFiles, Env: s.env, Version: version, Now: now,
 		Builtin: func(name string) (fs.FS, error) { return modules.Module(name) }, Run: valuesCommand,
 	})
 	s.loaded = &loaded{config: config, diags: diags}

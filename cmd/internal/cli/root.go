@@ -46,6 +46,8 @@ type session struct {
 	inside      string // cluster in which this process is a detached run; empty: none
 	handover    []byte // what a detached run was given; nil: this is none
 
+	planned time.Time // when the plan file that is carried out was made; zero: there is none
+
 	started bool // the command's own code has begun: an error is no longer one of usage
 	loaded  *loaded
 
