@@ -25,8 +25,9 @@ import (
 // A Cluster is everything the engine can do to one cluster. Providers fill it.
 type Cluster struct {
 	Name     string
-	Where    string // for people: location or context
-	Identity string // UID of kube-system; empty while the cluster does not exist
+	Where    string    // for people: location or context
+	Identity string    // UID of kube-system; empty while the cluster does not exist
+	GKE      *plan.GKE // nil: it is not in GKE
 
 	Facts   expand.Facts // what charts may ask of the live cluster
 	Reader  observe.Reader

@@ -24,6 +24,7 @@ import (
 func guarded(w *memory.World, desired func() []resource.Desired) *engine.Engine {
 	e := newEngine(w, desired)
 	e.WantHooks(desired, func() []resource.Desired { return hooks("puller:1") })
+	e.Clusters["prod"].GKE = &plan.GKE{Project: "project", Location: "us-central1-a", Name: "prod", ID: "0f3c"}
 	address := func(kind, name string) schema.Block {
 		return schema.Block{Address: resource.Address{Kind: kind, Name: name}}
 	}
@@ -284,6 +285,13 @@ func TestForgeriesOfPlans(t *testing.T) {
 		{"other fields for people", "fields", func(p *plan.Plan) { change(p, "Deployment", "hub").Fields = nil }},
 		{"another config", "config", func(p *plan.Plan) { p.Config = "other" }},
 		{"another cluster", "identity", func(p *plan.Plan) { p.Clusters[0].Identity = "another" }},
+		{"another project", "project", func(p *plan.Plan) {
+			p.Clusters[0].GKE = &plan.GKE{Project: "other", Location: "us-central1-a", Name: "prod", ID: "0f3c"}
+		}},
+		{"another cluster of that name", "id", func(p *plan.Plan) {
+			p.Clusters[0].GKE = &plan.GKE{Project: "project", Location: "us-central1-a", Name: "prod", ID: "1111"}
+		}},
+		{"a cluster of nowhere", "gke", func(p *plan.Plan) { p.Clusters[0].GKE = nil }},
 		{"an older format", "format", func(p *plan.Plan) { p.FormatVersion = "1.0" }},
 		{"a newer format", "format", func(p *plan.Plan) { p.FormatVersion = "2.1" }},
 	} {

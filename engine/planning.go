@@ -57,8 +57,7 @@ func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagno
 	return &in, diags, nil
 }
 
-// desired returns what the config asks for, and refuses clusters of
-// another identity than the config pins. Blocks that change are rendered as the next
+// desired returns what the config asks for. Blocks that change are rendered as the next
 // revision of their releases.
 func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Diagnostics) {
 	facts := make(map[string]expand.Facts, len(e.Clusters))
@@ -70,20 +69,6 @@ func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Dia
 		objects = e.expand
 	}
 	want, diags := objects(e.Config, facts)
-	for _, c := range e.Config.Clusters {
-		live := e.Clusters[c.Address.Name]
-		if c.Identity == "" || live == nil || live.Identity == c.Identity {
-			continue
-		}
-		at := c.At("identity")
-		diags = append(diags, &hcl.Diagnostic{
-			Severity: hcl.DiagError,
-			Summary:  "Cluster of another identity",
-			Detail: fmt.Sprintf("The config pins %q, but the cluster that was reached has %q. Check the context and the kubeconfig; nothing was read or changed.",
-				c.Identity, live.Identity),
-			Subject: &at,
-		})
-	}
 	return want, diags
 }
 
@@ -91,8 +76,9 @@ func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Dia
 func (e *Engine) input() plan.Input {
 	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Given: e.Config.Given, Commit: e.Commit, Created: e.now()}
 	for _, name := range e.names() {
-		c := e.Clusters[name]
-		in.Clusters = append(in.Clusters, plan.Cluster{Name: name, Identity: c.Identity, Where: c.Where})
+		c := e.Clusters[name].describe()
+		c.Name = name
+		in.Clusters = append(in.Clusters, c)
 	}
 	return in
 }

@@ -67,12 +67,9 @@ func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*sessi
 		s.close(ctx)
 		return nil, err
 	}
-	for _, c := range p.Clusters {
-		live := e.Clusters[c.Name]
-		if live != nil && c.Identity != "" && live.Identity != c.Identity {
-			s.close(ctx)
-			return nil, fmt.Errorf("%w: cluster %s is not the one that it was made for", ErrStale, c.Name)
-		}
+	if err := e.same(p.Clusters); err != nil {
+		s.close(ctx)
+		return nil, err
 	}
 	return s, nil
 }

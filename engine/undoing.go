@@ -83,6 +83,9 @@ func (e *Engine) loadOwn(ctx context.Context, id string) (journal.Run, *Cluster,
 	case r.Plan.Config != e.Config.Settings.Name:
 		err = fmt.Errorf("load run %s: it is of config %q, and this is config %q", id, r.Plan.Config, e.Config.Settings.Name)
 	}
+	if err == nil {
+		err = e.same(r.Plan.Clusters)
+	}
 	return r, home, err
 }
 

@@ -5,6 +5,8 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"hubcap/engine/resource"
@@ -54,8 +56,40 @@ type Scope struct {
 type Cluster struct {
 	Name     string `json:"name"`               // of its block
 	Identity string `json:"identity,omitempty"` // UID of the namespace kube-system; empty when it does not exist yet
+	GKE      *GKE   `json:"gke,omitempty"`      // what it is in GKE; nil when it is not known to be there
 	Where    string `json:"where,omitempty"`    // "us-central1-a" or the context's name, for people
 	Sessions int    `json:"sessions"`           // user pods running when the plan was made
+}
+
+// GKE is a cluster as the GKE API knows it.
+type GKE struct {
+	Project  string `json:"project"`
+	Location string `json:"location"`
+	Name     string `json:"name"`
+	ID       string `json:"id,omitempty"` // GKE's own, which no other cluster ever has; empty when it could not be asked
+}
+
+// Other returns what tells c from the cluster that was meant, or "" when nothing does.
+// What is not known of either tells nothing.
+func (c Cluster) Other(meant Cluster) string {
+	differ := func(what, is, was string) string {
+		if is == "" || was == "" || is == was {
+			return ""
+		}
+		return fmt.Sprintf("its %s is %q, and was %q", what, is, was)
+	}
+	var is, was GKE
+	if c.GKE != nil {
+		is = *c.GKE
+	}
+	if meant.GKE != nil {
+		was = *meant.GKE
+	}
+	if c.GKE == nil && meant.GKE != nil {
+		return "it is not in GKE, and was"
+	}
+	return cmp.Or(differ("identity", c.Identity, meant.Identity), differ("project", is.Project, was.Project),
+		differ("location", is.Location, was.Location), differ("name in GKE", is.Name, was.Name), differ("ID in GKE", is.ID, was.ID))
 }
 
 // A Wave is the steps of some blocks that are made before the next wave begins.

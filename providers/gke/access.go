@@ -19,6 +19,7 @@ type Access struct {
 	ClientKey  []byte // PEM
 	Version    string // of the control plane
 	Status     string // of the cluster: "RUNNING"
+	Identity   Identity
 
 	// Wrap adds a bearer token to every request and renews it in time; it
 	// returns base unchanged where no Google credentials are in use.
@@ -28,13 +29,7 @@ type Access struct {
 // Cluster looks the cluster up and returns how to reach its API server.
 func (p *Provider) Cluster(ctx context.Context) (Access, error) {
 	what := "read cluster " + p.c.Name
-	svc, err := p.service(ctx)
-	if err != nil {
-		return Access{}, fmt.Errorf("%s: %w", what, err)
-	}
-	c, err := read(ctx, p, func(ctx context.Context) (*container.Cluster, error) {
-		return svc.Projects.Locations.Clusters.Get(p.cluster()).Context(ctx).Do()
-	})
+	c, err := p.lookUp(ctx)
 	if err != nil {
 		return Access{}, fmt.Errorf("%s: %w", what, err)
 	}
@@ -53,8 +48,19 @@ func (p *Provider) Cluster(ctx context.Context) (Access, error) {
 	return a, nil
 }
 
+// lookUp reads the cluster.
+func (p *Provider) lookUp(ctx context.Context) (*container.Cluster, error) {
+	svc, err := p.service(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, p, func(ctx context.Context) (*container.Cluster, error) {
+		return svc.Projects.Locations.Clusters.Get(p.cluster()).Context(ctx).Do()
+	})
+}
+
 func accessOf(c *container.Cluster) (Access, error) {
-	a := Access{Version: "v" + c.CurrentMasterVersion, Status: c.Status}
+	a := Access{Version: "v" + c.CurrentMasterVersion, Status: c.Status, Identity: identityOf(c)}
 	if c.Endpoint == "" {
 		host := outsideDNS(c)
 		if host == "" {

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -175,6 +176,18 @@ func (c *Client) Identity(ctx context.Context) (string, error) {
 		return "", c.explain("identify", "cluster", err)
 	}
 	return uid, nil
+}
+
+// Server returns where the API server is, and the authority that has to have signed its
+// certificate, in PEM; nil when that is any that the machine trusts.
+func (c *Client) Server() (host string, ca []byte, err error) {
+	ca = c.Config.CAData
+	if len(ca) == 0 && c.Config.CAFile != "" {
+		if ca, err = os.ReadFile(c.Config.CAFile); err != nil {
+			return "", nil, fmt.Errorf("read the authority of %s: %w", c.where, err)
+		}
+	}
+	return c.Config.Host, ca, nil
 }
 
 // limitReads bounds the reads that are under way at once; writes have bounds of

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,33 +142,18 @@ func (i *importing) read(ctx context.Context, k *known) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := i.s.kubeOptions(block)
-	wanted := block // without a name yet
-	wanted.Address.Name = "new"
-	pools, err := i.s.gkeProvider(k.config, wanted)
+	wanted := block
+	wanted.Address.Name = cmp.Or(block.Address.Name, "new") // one that is to be written has no name yet
+	r, err := i.s.reach(ctx, k.config, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if pools != nil && options.Kubeconfig == "" && options.Context == "" {
-		if err := viaGKE(ctx, pools, &options); err != nil {
-			return nil, err
-		}
-	}
-	client, err := kube.Connect(options)
-	if err != nil {
-		return nil, err
-	}
-	f := &found{cluster: adopt.Cluster{Known: isKnown, Name: block.Address.Name}}
-	f.cluster.Identity, err = client.Identity(ctx)
-	if errors.Is(err, kube.ErrForbidden) {
+	client, pools := r.client, r.pools
+	f := &found{cluster: adopt.Cluster{Known: isKnown, Name: block.Address.Name, Identity: r.identity}}
+	if r.unread != nil {
 		f.skipped = append(f.skipped, "The cluster's identity is not pinned: the namespace kube-system may not be read.")
-	} else if err != nil {
-		return nil, err
 	}
-	if block.Identity != "" && f.cluster.Identity != "" && block.Identity != f.cluster.Identity {
-		return nil, fmt.Errorf("identify cluster: it is not %s, which is pinned to another identity", block.Address)
-	}
-	i.describe(f, block, options, client.Where())
+	i.describe(f, block, r.options, client.Where())
 	if err := i.readReleases(ctx, f, client, k); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hubcap/engine"
+	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/providers/memory"
 	"hubcap/schema"
@@ -44,6 +45,12 @@ func (s *session) memoryCluster(config *schema.Config, c schema.Cluster, path st
 		}
 	}
 	cluster := world.Cluster()
+	if err := engine.CheckIdentity(c, cluster.Identity); err != nil {
+		return nil, err
+	}
+	if c.GKE != nil {
+		cluster.GKE = &plan.GKE{Project: c.GKE.Project, Location: c.GKE.Location, Name: c.GKE.Name}
+	}
 	s.monitoring.add(c, nil)
 	cluster.Sampler = s.samplers(world, nil).people(config, nil)
 	cluster.Store = s.mirror(world, name)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"hubcap/engine"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
@@ -31,6 +33,10 @@ func (s *session) open(ctx context.Context) (*engine.Engine, error) {
 	e, troubles := s.connect(ctx, config)
 	for _, c := range config.Clusters {
 		err := troubles[c.Address.Name]
+		var other *engine.IdentityError
+		if errors.As(err, &other) {
+			return nil, s.diagnose(hcl.Diagnostics{other.Diagnostic(c)}, config.Files)
+		}
 		if errors.Is(err, kube.ErrForbidden) { // it is there, and not to be read
 			return nil, &exit{code: exitIncomplete, err: fmt.Errorf("connect cluster %s: %w", c.Address.Name, err)}
 		}
@@ -72,28 +78,15 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	if path, _ := s.env(memoryVariable); path != "" {
 		return s.memoryCluster(config, c, path)
 	}
-	options, name := s.kubeOptions(c), c.Address.Name
-	where := options.Context
-	pools, err := s.gkeProvider(config, c)
+	name := c.Address.Name
+	r, err := s.reach(ctx, config, c)
 	if err != nil {
 		return nil, err
 	}
-	if pools != nil {
-		where = pools.Where()
-		if options.Kubeconfig == "" && options.Context == "" && s.inside != name {
-			if err := viaGKE(ctx, pools, &options); err != nil {
-				return nil, err
-			}
-		}
+	if r.unread != nil {
+		return nil, r.unread
 	}
-	client, err := kube.Connect(options)
-	if err != nil {
-		return nil, err
-	}
-	identity, err := client.Identity(ctx)
-	if err != nil {
-		return nil, err
-	}
+	client := r.client
 	namespace := config.Settings.JournalNamespace
 	objects := &kube.Provider{
 		Client: client, Cluster: name, Owner: config.Settings.Name,
@@ -114,11 +107,11 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	s.connected(name, client)
 	s.monitoring.add(c, client)
 	routes, room := &router{objects: objects}, &kube.Room{Client: client}
-	if pools != nil {
-		routes.pools, room.Pools = pools, shapes(pools)
+	if r.pools != nil {
+		routes.pools, room.Pools = r.pools, shapes(r.pools)
 	}
 	return &engine.Cluster{
-		Name: name, Where: where, Identity: identity, Facts: facts,
+		Name: name, Where: r.where, Identity: r.identity, GKE: r.gke, Facts: facts,
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census: &kube.Census{Client: client}, Watcher: room,
 		Checker: &kube.Preflight{Client: client, Namespace: namespace, LockNamespace: records.LockNamespace, LockName: records.LockName},
@@ -184,17 +177,6 @@ func (s *session) connected(cluster string, client *kube.Client) {
 		s.clients = map[string]*kube.Client{}
 	}
 	s.clients[cluster] = client
-}
-
-// viaGKE points options at the API server that the GKE API names.
-func viaGKE(ctx context.Context, pools *gke.Provider, options *kube.Options) error {
-	access, err := pools.Cluster(ctx)
-	if err != nil {
-		return err
-	}
-	options.Host, options.CA, options.WrapTransport = access.Host, access.CAData, access.Wrap
-	options.Cert, options.Key = access.ClientCert, access.ClientKey
-	return nil
 }
 
 // mirror keeps a copy of the journal on this machine, beside the store.
