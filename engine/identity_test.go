@@ -36,17 +36,18 @@ func TestRunsBelongToTheirClusters(t *testing.T) {
 		runs := history(t, e)
 		prepared, applied := runs[len(runs)-2].ID, runs[len(runs)-1].ID
 		other(e.Clusters["prod"])
-		if _, err := e.Undo(t.Context(), applied); !errors.Is(err, engine.ErrStale) {
-			t.Errorf("%s: rollback = %v, want ErrStale", what, err)
+		refused := func(err error) bool { return errors.Is(err, engine.ErrStale) || errors.Is(err, engine.ErrUntrusted) }
+		if _, err := e.Undo(t.Context(), applied); !refused(err) {
+			t.Errorf("%s: rollback = %v, want ErrStale or ErrUntrusted", what, err)
 		}
-		if _, err := e.Resume(t.Context(), prepared); !errors.Is(err, engine.ErrStale) {
-			t.Errorf("%s: resume = %v, want ErrStale", what, err)
+		if _, err := e.Resume(t.Context(), prepared); !refused(err) {
+			t.Errorf("%s: resume = %v, want ErrStale or ErrUntrusted", what, err)
 		}
-		if _, err := e.Apply(t.Context(), p); !errors.Is(err, engine.ErrStale) {
-			t.Errorf("%s: apply = %v, want ErrStale", what, err)
+		if _, err := e.Apply(t.Context(), p); !refused(err) {
+			t.Errorf("%s: apply = %v, want ErrStale or ErrUntrusted", what, err)
 		}
 		if _, err := e.Open(t.Context(), document); !errors.Is(err, engine.ErrStale) && !errors.Is(err, engine.ErrUsed) {
-			t.Errorf("%s: apply of the file = %v, want ErrStale", what, err)
+			t.Errorf("%s: apply of the file = %v, want ErrStale or ErrUntrusted", what, err)
 		}
 	}
 }
