@@ -48,6 +48,7 @@ spec: {template: {spec: {containers: [{name: x, image: "%s:1", args: [{{ .Values
 `, name, event, more, name)
 	}
 	for name, text := range map[string]string{
+		"name.hcl": "hubcap { name = \"default\" }\n",
 		"main.hcl": `
 cluster "prod" { context = "x" }
 manifest "beside" {

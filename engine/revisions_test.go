@@ -18,6 +18,7 @@ func asking(t *testing.T, w *memory.World, value string) *engine.Engine {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
+		"name.hcl": "hubcap { name = \"default\" }\n",
 		"main.hcl": fmt.Sprintf(`
 cluster "prod" { context = "x" }
 chart "a" {

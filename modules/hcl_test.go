@@ -18,6 +18,9 @@ func loadHCL(t *testing.T, text string) *schema.Config {
 	if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "name.hcl"), []byte("hubcap { name = \"default\" }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	config, diags := schema.Load(dir, schema.Options{Builtin: modules.Module})
 	if len(diags) > 0 {
 		t.Fatal(diags)

@@ -61,7 +61,7 @@ func (b Block) At(name string) hcl.Range {
 // Settings is the hubcap block. There is at most one.
 type Settings struct {
 	Block
-	Name             string // of this config; owns objects under it; default "default"
+	Name             string // of this config; owns objects under it
 	RequiredVersion  string // constraint, "" for any
 	FieldManager     string // default "hubcap"
 	JournalNamespace string // default "hubcap"

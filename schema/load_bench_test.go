@@ -24,6 +24,9 @@ func writeLarge(t testing.TB, files, blocksPerFile int) string {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(dir, "name.hcl"), []byte("hubcap { name = \"large\" }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 

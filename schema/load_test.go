@@ -26,7 +26,16 @@ func load(t *testing.T, archive string, opts Options) (*Config, hcl.Diagnostics)
 	for _, f := range txtar.Parse([]byte(archive)).Files {
 		write(t, filepath.Join(dir, f.Name), f.Data)
 	}
+	if !strings.Contains(archive, "hubcap {") {
+		named(t, dir)
+	}
 	return Load(dir, opts)
+}
+
+// named gives the config in a directory a name.
+func named(t *testing.T, dir string) {
+	t.Helper()
+	write(t, filepath.Join(dir, "name.hcl"), []byte("hubcap { name = \"default\" }\n"))
 }
 
 // mustLoad fails on any diagnostic.
@@ -122,6 +131,7 @@ func TestSensitiveInDoubt(t *testing.T) {
 
 func TestKubeconfigPath(t *testing.T) {
 	dir := t.TempDir()
+	named(t, dir)
 	for _, c := range []struct{ written, want string }{
 		{"prod.yaml", filepath.Join(dir, "prod.yaml")},
 		{"../prod.yaml", filepath.Join(filepath.Dir(dir), "prod.yaml")},
@@ -155,6 +165,7 @@ func TestHostileData(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "main.hcl"), []byte("locals {\n  x = "+c.expression+"\n}\n"))
 			write(t, filepath.Join(dir, "x"), []byte(c.text))
+			named(t, dir)
 			if _, diags := Load(dir, Options{}); len(diags) != 1 || diags[0].Subject == nil {
 				t.Errorf("got %v", diags)
 			}
@@ -180,6 +191,7 @@ x = 4
 	for _, f := range txtar.Parse([]byte(files)).Files {
 		write(t, filepath.Join(dir, f.Name), f.Data)
 	}
+	named(t, dir)
 	a, b := filepath.Join(dir, "a.vars"), filepath.Join(dir, "b.vars")
 	for _, c := range []struct {
 		reason string

@@ -1,9 +1,12 @@
 package schema
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"hubcap/engine/resource"
@@ -35,6 +38,23 @@ func (l *loader) settings(m *module, block *hclsyntax.Block) {
 	b.done()
 	l.config.Settings = s
 	l.checkVersion(b, s.RequiredVersion)
+}
+
+// checkName reports a config without a name of its own: what two of them make on one
+// cluster would be each other's to delete.
+func (l *loader) checkName() {
+	s := l.config.Settings
+	if s.Name != "" || s.Attrs["name"].Filename != "" || len(l.config.Files) == 0 {
+		return
+	}
+	at := s.Range
+	if at.Filename == "" {
+		first := slices.Min(slices.Collect(maps.Keys(l.config.Files)))
+		at = hcl.Range{Filename: first, Start: hcl.InitialPos, End: hcl.InitialPos}
+	}
+	l.errorAt(at, "Missing name of the config",
+		"What a config makes in a cluster bears its name, and two configs of one name delete each other's hubs. Write hubcap { name = \"NAME\" }, "+
+			"with a name that no other config on its clusters has. A config that was applied without one until now has the name \"default\".")
 }
 
 func (s *Settings) fillDefaults() {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,11 @@ func load(t *testing.T, d *adopt.Draft) *schema.Config {
 		clean, diags := schema.Format(f.Text, f.Name)
 		if diags.HasErrors() || !bytes.Equal(clean, f.Text) {
 			t.Errorf("%s is not as hubcap fmt writes it", f.Name)
+		}
+	}
+	if !slices.ContainsFunc(d.Files, func(f adopt.File) bool { return bytes.Contains(f.Text, []byte("hubcap {")) }) {
+		if err := os.WriteFile(filepath.Join(dir, "name.hcl"), []byte("hubcap { name = \"default\" }\n"), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 	for _, s := range d.Secrets {

@@ -36,6 +36,7 @@ data:
 	for _, test := range tests {
 		dir := t.TempDir()
 		for name, text := range map[string]string{
+			"name.hcl": "hubcap { name = \"default\" }\n",
 			"main.hcl": config, "auth/Chart.yaml": "apiVersion: v2\nname: auth\nversion: 1.0.0\n", "auth/templates/c.yaml": template,
 		} {
 			path := filepath.Join(dir, name)

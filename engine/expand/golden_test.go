@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,11 @@ var update = flag.Bool("update", false, "rewrite the golden parts of testdata")
 func config(t *testing.T, archive *txtar.Archive) *schema.Config {
 	t.Helper()
 	dir := t.TempDir()
-	for _, f := range archive.Files {
+	files := archive.Files
+	if !slices.ContainsFunc(files, func(f txtar.File) bool { return strings.Contains(string(f.Data), "hubcap {") }) {
+		files = append(slices.Clone(files), txtar.File{Name: "name.hcl", Data: []byte("hubcap { name = \"default\" }\n")})
+	}
+	for _, f := range files {
 		at := filepath.Join(dir, filepath.FromSlash(f.Name))
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			t.Fatal(err)

@@ -200,6 +200,7 @@ func (f fixture) render(t *testing.T, body, beside, below string) (view, hcl.Dia
 		write(t, filepath.Join(dir, name), string(text))
 	}
 	write(t, filepath.Join(dir, "main.hcl"), f.config(body, beside))
+	write(t, filepath.Join(dir, "name.hcl"), "hubcap { name = \"default\" }\n")
 	cfg, diags := schema.Load(dir, schema.Options{})
 	if diags.HasErrors() {
 		return nil, diags

@@ -24,7 +24,7 @@ func BenchmarkValidate(b *testing.B) {
 	}
 	dir := b.TempDir()
 	var config strings.Builder
-	config.WriteString("cluster \"main\" {\n  kubeconfig = \"none\"\n}\n")
+	config.WriteString("hubcap {\n  name = \"large\"\n}\n\ncluster \"main\" {\n  kubeconfig = \"none\"\n}\n")
 	for i := range hubs {
 		fmt.Fprintf(&config, "hub \"h%[1]d\" {\n  cluster   = cluster.main\n  namespace = \"h%[1]d\"\n  chart     = \"builtin:binderhub\"\n}\n", i)
 	}

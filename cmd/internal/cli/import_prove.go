@@ -88,7 +88,11 @@ func (i *importing) stage() (*schema.Config, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for _, f := range draft.Files {
+	files := draft.Files
+	if i.facts.Config == "" { // the config beside has a name, which is not in the draft
+		files = append(slices.Clone(files), adopt.File{Name: "name.hcl", Text: []byte("hubcap { name = \"default\" }\n")})
+	}
+	for _, f := range files {
 		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Text, 0o600); err != nil {
 			return nil, false, fmt.Errorf("prove what was written: %w", err)
 		}

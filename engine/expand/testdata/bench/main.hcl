@@ -9,3 +9,7 @@ hub "binder" {
 hub "students" {
   chart = "builtin:jupyterhub"
 }
+
+hubcap {
+  name = "default"
+}
