@@ -322,6 +322,9 @@ func (p *Plan) check() error {
 		if negative(s.Impact) || s.Back != nil && negative(*s.Back) {
 			return fmt.Errorf("step %s: a count is less than nothing", s.ID)
 		}
+		if s.Relies != nil && (s.Relies.Counted < 0 || s.Relies.Max != relyOn(s.Relies.Counted)) {
+			return fmt.Errorf("step %s: relies_on.max does not follow from the count", s.ID)
+		}
 		for _, c := range s.Changes {
 			if negative(c.Impact) {
 				return fmt.Errorf("step %s: change %s: a count is less than nothing", s.ID, c.ID)

@@ -24,7 +24,7 @@ type comparison int
 
 const (
 	notCompared comparison = iota + 1
-	notMore                // people: no more now than the file's number stands for, see [Relied]
+	notMore                // people: no more now than the file's number stands for
 	ofPatience             // a time that grows with how many people there are
 	checked                // not where the file's maker could not ask the server
 )
@@ -53,6 +53,9 @@ var comparisons = map[string]comparison{
 	"versions.faults[].origin": notCompared,
 
 	"waves[].steps[].timeout_ns": ofPatience,
+
+	"waves[].steps[].relies_on.counted": notMore,
+	"waves[].steps[].relies_on.max":     notCompared, // it follows from the count
 
 	"waves[].steps[].impact.sessions_lost":        notMore,
 	"waves[].steps[].impact.sessions_interrupted": notMore,
@@ -265,7 +268,7 @@ func (c *comparer) compare(at spot, file, now any) {
 	case notCompared, checked:
 		return
 	case notMore:
-		if n, limit := whole(now), Relied(whole(file)); n > limit {
+		if n, limit := whole(now), relyOn(whole(file)); n > limit {
 			c.found(at, fmt.Sprintf("is %d by now, and %d in the file", n, whole(file)))
 		}
 		return
@@ -365,15 +368,6 @@ func whole(v any) int {
 	return int(i)
 }
 
-// Relied returns how many people at most may be concerned by what was approved for n:
-// nobody is nobody, and else people come and go.
-func Relied(n int) int {
-	if n == 0 {
-		return 0
-	}
-	return n + max(5, n/5)
-}
-
 // Restrict makes p, which is made now, rely on no more people than the plan file that
 // it was compared with said, and be known by the file's name.
 func (p *Plan) Restrict(file *Plan) {
@@ -382,6 +376,12 @@ func (p *Plan) Restrict(file *Plan) {
 		for i := range p.Waves[w].Steps {
 			mine, approved := &p.Waves[w].Steps[i], file.Waves[w].Steps[i]
 			mine.Impact = lesser(mine.Impact, approved.Impact)
+			if mine.Relies != nil && approved.Relies != nil {
+				bound := *mine.Relies
+				bound.Counted = min(bound.Counted, approved.Relies.Counted)
+				bound.Max = relyOn(bound.Counted)
+				mine.Relies = &bound
+			}
 			for k := range mine.Changes {
 				mine.Changes[k].Impact = lesser(mine.Changes[k].Impact, approved.Changes[k].Impact)
 			}
