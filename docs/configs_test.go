@@ -62,7 +62,7 @@ func TestConfigsLoad(t *testing.T) {
 		}
 		if name, isModule := strings.CutPrefix(dir, "modules/hcl/"); isModule {
 			from = t.TempDir()
-			main := fmt.Sprintf("cluster \"main\" {\n project = \"hub-project\"\n location = \"us-central1-a\"\n name = \"main\"\n}\nmodule \"m\" {\n source = \"builtin:%s\"\n", name)
+			main := fmt.Sprintf("hubcap {\n name = \"main\"\n}\ncluster \"main\" {\n project = \"hub-project\"\n location = \"us-central1-a\"\n name = \"main\"\n}\nmodule \"m\" {\n source = \"builtin:%s\"\n", name)
 			for _, arg := range slices.Sorted(maps.Keys(vars)) {
 				main += " " + arg + " = " + vars[arg] + "\n"
 			}
@@ -105,6 +105,14 @@ func validate(t *testing.T, name, dir string, vars map[string]string) {
 	}
 }
 
+// named gives a config a name, unless it has one.
+func named(config string) string {
+	if strings.Contains(config, "hubcap {") {
+		return config
+	}
+	return config + "\nhubcap {\n  name = \"docs\"\n}\n"
+}
+
 func builtin(name string) (fs.FS, error) { return modules.Module(name) }
 
 // stubs are what snippets refer to and do not show, by address.
@@ -140,7 +148,7 @@ func TestSnippetsLoad(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "values.yaml"), []byte("{}\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(completed(t, where, s.text)), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(named(completed(t, where, s.text))), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			validate(t, where, dir, nil)
