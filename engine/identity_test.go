@@ -25,7 +25,7 @@ func TestRunsBelongToTheirClusters(t *testing.T) {
 		its := gke
 		e.Clusters["prod"].GKE = &its
 		p := mustPlan(t, e)
-		if _, err := e.Prepare(t.Context(), p); err != nil {
+		if _, err := e.Prepare(t.Context(), p, nil); err != nil {
 			t.Fatal(err)
 		}
 		document, err := e.Document(t.Context(), p)
