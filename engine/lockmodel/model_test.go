@@ -1,5 +1,3 @@
-// Package lockmodel has a model of the lock, the journal and the writes of runs, and
-// nothing else: see TestLockModel.
 package lockmodel
 
 import (
