@@ -178,7 +178,7 @@ func (w *World) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error) 
 	var taken *lock
 	err := w.do(ctx, Call{Name: "lock"}, func() error {
 		if by := w.state.Holder; by != nil {
-			return &engine.LockedError{Cluster: w.Name, Holder: *by, Renewed: by.When}
+			return &engine.LockedError{Cluster: w.Name, Holder: *by, Renewed: w.now()}
 		}
 		w.state.Holder = &h
 		w.state.Changes++

@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
+	"hubcap/providers/records"
 )
 
 // orderCommands are those that tell a run which is under way what to do.
@@ -61,6 +63,9 @@ func (s *session) underWay(ctx context.Context, e *engine.Engine, kind journal.O
 			return "", err
 		}
 		if locked != nil {
+			if records.SeemsDead(locked.Renewed, s.now()) {
+				s.warn("hubcap: run %s has not renewed its lock since %s: it has probably died, and will not hear of it", locked.Holder.Run, locked.Renewed.UTC().Format(time.RFC3339))
+			}
 			return locked.Holder.Run, nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"hubcap/engine"
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
+	"hubcap/providers/records"
 )
 
 // settled ends an apply of a plan that has nothing to do. That is no success while a
@@ -76,7 +77,7 @@ func (s *session) underWayNow(ctx context.Context, verb, id string) error {
 		switch {
 		case err != nil:
 			return err
-		case locked != nil && locked.Holder.Run == id:
+		case locked != nil && locked.Holder.Run == id && !records.SeemsDead(locked.Renewed, s.now()):
 			return fmt.Errorf("%s: nothing was changed: run %s is under way: %w; %s follows it", verb, id, locked, s.again("status", "--watch", id))
 		}
 	}
