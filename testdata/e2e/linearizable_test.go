@@ -22,7 +22,11 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
 	"hubcap/engine/lockmodel"
@@ -91,38 +95,46 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *history) note(c lockmodel.Call, from time.Duration, status int, answer []byte) {
-	var object struct{ Metadata metav1.ObjectMeta }
 	a := lockmodel.Answer{Accepted: status < 300}
-	if json.Unmarshal(answer, &object) == nil {
-		a.Version = object.Metadata.ResourceVersion
+	if o, err := decoded(answer); err == nil && a.Accepted {
+		a.Version = o.GetResourceVersion()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, porcupine.Operation{Input: c, Output: a, Call: int64(from), Return: int64(time.Since(h.began))})
 }
 
+// decoded returns an object as it goes over the wire: typed clients speak protobuf.
+func decoded(text []byte) (metav1.Object, error) {
+	o, err := runtime.Decode(scheme.Codecs.UniversalDeserializer(), text)
+	if err != nil {
+		return nil, err
+	}
+	return meta.Accessor(o)
+}
+
 // callOf returns what a request is to write: the lease, or one of the objects of the
 // test, which are ConfigMaps that begin with "shared-".
 func callOf(r *http.Request, body []byte) (lockmodel.Call, bool) {
-	var object struct {
-		Metadata metav1.ObjectMeta
-		Spec     struct{ HolderIdentity string }
-	}
-	if r.Method == http.MethodGet || r.URL.Query().Get("dryRun") != "" || json.Unmarshal(body, &object) != nil {
+	if r.Method == http.MethodGet || r.URL.Query().Get("dryRun") != "" {
 		return lockmodel.Call{}, false
 	}
-	m, name := object.Metadata, path.Base(r.URL.Path)
-	switch {
-	case strings.Contains(r.URL.Path, "/leases"):
+	m, err := decoded(body)
+	if err != nil {
+		return lockmodel.Call{}, false
+	}
+	name := path.Base(r.URL.Path)
+	switch lease, isLease := m.(*coordinationv1.Lease); {
+	case isLease:
 		var holder struct{ Run string }
-		_ = json.Unmarshal([]byte(m.Annotations["hubcap.dev/holder"]), &holder)
+		_ = json.Unmarshal([]byte(lease.Annotations["hubcap.dev/holder"]), &holder)
 		return lockmodel.Call{
-			Lease: true, Holder: object.Spec.HolderIdentity, Run: holder.Run, Object: "lease", Before: m.ResourceVersion, Creates: r.Method == http.MethodPost,
+			Lease: true, Holder: *lease.Spec.HolderIdentity, Run: holder.Run, Object: "lease", Before: m.GetResourceVersion(), Creates: r.Method == http.MethodPost,
 		}, true
 	case r.Method == http.MethodPatch && strings.HasPrefix(name, "shared-"):
 		var applied struct{ Run string }
-		_ = json.Unmarshal([]byte(m.Annotations["hubcap.dev/applied"]), &applied)
-		return lockmodel.Call{Run: applied.Run, Object: name, Before: m.ResourceVersion, Creates: m.ResourceVersion == "1"}, true
+		_ = json.Unmarshal([]byte(m.GetAnnotations()["hubcap.dev/applied"]), &applied)
+		return lockmodel.Call{Run: applied.Run, Object: name, Before: m.GetResourceVersion(), Creates: m.GetResourceVersion() == "1"}, true
 	}
 	return lockmodel.Call{}, false
 }
@@ -224,21 +236,22 @@ func (h *history) check(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	runs, accepted, refused := map[string]bool{}, 0, 0
+	runs, accepted, refused, leases := map[string]bool{}, 0, 0, 0
 	for _, o := range h.calls {
 		c := o.Input.(lockmodel.Call)
 		runs[c.Run] = true
 		switch {
 		case c.Lease:
+			leases++
 		case o.Output.(lockmodel.Answer).Accepted:
 			accepted++
 		default:
 			refused++
 		}
 	}
-	t.Logf("%d calls of %d runs: %d writes accepted, %d refused", len(h.calls), len(runs), accepted, refused)
-	if len(runs) < 6 || accepted < 20 {
-		t.Errorf("%d runs made %d writes: too few to show anything", len(runs), accepted)
+	t.Logf("%d runs: %d writes accepted, %d refused, %d of the lease", len(runs), accepted, refused, leases)
+	if len(runs) < 6 || accepted < 20 || leases < 2*len(runs) {
+		t.Errorf("%d runs made %d writes, and %d of the lease: too few to show anything", len(runs), accepted, leases)
 	}
 	if result := porcupine.CheckOperationsTimeout(lockmodel.OneWriter, h.calls, time.Minute); result != porcupine.Ok {
 		for _, o := range h.calls {
