@@ -39,6 +39,10 @@ func (p piece) size() int { return len(p.key) + len(p.text) }
 type ending struct {
 	part, size int
 	version    string
+
+	failed bool // the last append failed, and tried is what it, and those that failed before it, may have written
+	tried  []piece
+	isLost bool // another process has gone on with the run
 }
 
 func entriesName(id string, part int) string {
@@ -91,6 +95,10 @@ func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entr
 		return err
 	}
 	end, err := r.endingOf(ctx, id)
+	tried := append(slices.Clone(end.tried), pieces...)
+	if err == nil {
+		err = r.mayGoOn(ctx, id, end, pieces)
+	}
 	for len(pieces) > 0 && err == nil {
 		n, size := 0, end.size
 		for n < len(pieces) && (size+pieces[n].size() <= entriesSize || n == 0 && size == 0) {
@@ -110,10 +118,38 @@ func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entr
 	if err != nil {
 		// It may have been written all the same: what follows goes to a part of its
 		// own, so that it wins over it.
-		r.setEnding(id, ending{part: end.part + 1})
+		r.setEnding(id, ending{part: end.part + 1, failed: true, tried: tried, isLost: errors.Is(err, run.ErrLost)})
 		return fmt.Errorf("append to journal of run %s: %w", id, err)
 	}
+	end.failed, end.tried = false, nil
 	r.setEnding(id, end)
+	return nil
+}
+
+// mayGoOn makes sure, after an append that failed, that no other process has gone on with
+// the run since: the part before the one that is begun has nothing that was not tried here.
+func (r *Records) mayGoOn(ctx context.Context, id string, end ending, pieces []piece) error {
+	lost := fmt.Errorf("%w: another process has gone on with the run", run.ErrLost)
+	switch {
+	case end.isLost:
+		return lost
+	case !end.failed || len(pieces) == 0:
+		return nil
+	}
+	for part := max(0, end.part-2); part < end.part; part++ { // it may have gone over the edge of one
+		before, err := r.client.CoreV1().ConfigMaps(r.namespace).Get(ctx, entriesName(id, part), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for key, text := range before.Data {
+			if strings.HasPrefix(key, entryPrefix) && key >= pieces[0].key && !slices.Contains(end.tried, piece{key, text}) {
+				return lost
+			}
+		}
+	}
 	return nil
 }
 
@@ -232,7 +268,7 @@ func (j *joined) add(part int, cm *corev1.ConfigMap) {
 		}
 	}
 	if part >= j.end.part {
-		j.end = ending{part, size, cm.ResourceVersion}
+		j.end = ending{part: part, size: size, version: cm.ResourceVersion}
 	}
 }
 

@@ -115,3 +115,59 @@ func TestLateAppend(t *testing.T) {
 		t.Errorf("the journal ends with %+v", last)
 	}
 }
+
+// After an append whose fate is not known the next one goes to a part of its own, and
+// replaces what may have been written: but not what another process has written since.
+func TestLateAppendAfterFailure(t *testing.T) {
+	for _, isWritten := range []bool{false, true} {
+		r, client := testRecords()
+		ctx := t.Context()
+		entry := func(seq int, reason string) journal.Entry {
+			return journal.Entry{Seq: seq, Mark: journal.Applying, Reason: reason}
+		}
+		if err := r.Create(ctx, testRun("a"), []byte("{}"), nil); err != nil {
+			t.Fatal(err)
+		}
+		gone := errors.New("no answer")
+		client.PrependReactor("patch", "configmaps", func(a kubetesting.Action) (bool, runtime.Object, error) {
+			if isWritten {
+				if _, _, err := kubetesting.ObjectReaction(client.Tracker())(a); err != nil {
+					t.Error(err)
+				}
+			}
+			return true, nil, gone
+		})
+		if err := r.Append(ctx, "a", entry(2, "first")); !errors.Is(err, gone) {
+			t.Fatal(err)
+		}
+		client.ReactionChain = client.ReactionChain[1:]
+		if err := r.Append(ctx, "a", entry(2, "first, again")); err != nil {
+			t.Fatalf("written %v: nobody else was there: %v", isWritten, err)
+		}
+
+		client.PrependReactor("patch", "configmaps", func(a kubetesting.Action) (bool, runtime.Object, error) { return true, nil, gone })
+		if err := r.Append(ctx, "a", entry(3, "first")); !errors.Is(err, gone) {
+			t.Fatal(err)
+		}
+		client.ReactionChain = client.ReactionChain[1:]
+		second := New(client, "hubcap", "prod")
+		if _, err := second.Load(ctx, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Append(ctx, "a", entry(3, "second")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := r.Append(ctx, "a", entry(3, "first, and late")); !errors.Is(err, run.ErrLost) {
+				t.Errorf("a late append after one that failed: %v", err)
+			}
+		}
+		got, err := second.Run(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := got.Entries[len(got.Entries)-1]; last.Seq != 3 || last.Reason != "second" {
+			t.Errorf("the journal ends with %+v", last)
+		}
+	}
+}
