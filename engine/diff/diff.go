@@ -44,6 +44,10 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 		After: d.Object, Foreign: o.Foreign, Notes: slices.Clone(o.Notes), Needs: d.Needs,
 		TakesOver: o.TakesOver, GivesBack: d.GivesBack,
 	}
+	c.Alternatives = o.Alternatives
+	if o.Wanted != nil {
+		c.After = o.Wanted
+	}
 	switch {
 	case o.Live == nil:
 		c.Action = resource.Create

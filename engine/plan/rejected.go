@@ -39,7 +39,7 @@ func (s Step) Digest(m Mask) string {
 		if err != nil {
 			panic("plan.Digest: masking cannot fail: " + err.Error())
 		}
-		text, err := json.Marshal(after)
+		text, err := json.Marshal(resource.WithoutNulls(after))
 		if err != nil {
 			panic("plan.Digest: an object is not JSON: " + err.Error())
 		}

@@ -132,6 +132,10 @@ type Change struct {
 
 	Replaces *ID `json:"replaces,omitempty"` // the old object of a Replace
 
+	// Alternatives are fields of the live object, defaulted or set by somebody else, that
+	// may not be beside what is wanted: they are removed with the write.
+	Alternatives []string `json:"alternatives,omitempty"`
+
 	TakesOver *Takeover `json:"takes_over,omitempty"` // the object becomes hubcap's
 	GivesBack *Takeover `json:"gives_back,omitempty"` // it becomes its former owner's again: the way back from a take-over
 

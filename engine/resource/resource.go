@@ -215,6 +215,14 @@ type Observation struct {
 	// are empty then, except Foreign.
 	Same bool
 
+	// Wanted is Desired.Object as it has to be written, where that takes more: which of
+	// several alternatives it has. nil: as desired.
+	Wanted Object
+
+	// Alternatives are the fields of the live object that may not be beside what is
+	// wanted, whoever set them: the write removes them.
+	Alternatives []string
+
 	// Before is the part of the live object that hubcap owns or is about to own:
 	// wanting it again is what rolling back means. nil when it does not exist.
 	Before Object

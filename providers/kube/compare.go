@@ -23,6 +23,7 @@ type comparison struct {
 	wants  *fieldpath.Set // the fields that applying would make ours
 	owns   *fieldpath.Set // the fields that are ours now
 	gains  *fieldpath.Set // the fields that a take-over makes ours
+	arms   *fieldpath.Set // those of them that may not be beside what is wanted; nil: there are none
 	fields *fieldpath.Set // all three together
 
 	veiled resource.Object // live, with what is sensitive marked; nil until it is asked for
@@ -59,6 +60,23 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 	if typed && c.from == nil && c.same() {
 		o.Same = true
 		return o, nil
+	}
+	arms, full, implied := c.p.alternatives(c.desired.Object, c.live)
+	if implied {
+		c.desired.Object, o.Wanted = full, full
+		if typed = c.measure(); typed && c.from == nil && c.same() {
+			return &resource.Observation{Desired: o.Desired, Live: o.Live, Same: true}, nil
+		}
+	}
+	if typed && !arms.Empty() { // as a take-over makes fields ours
+		if c.arms = arms; c.gains == nil {
+			c.gains = fieldpath.NewSet()
+		}
+		c.gains = c.gains.Union(arms)
+		c.fields = c.held().Union(c.wants)
+		for _, path := range leaves(arms) {
+			o.Alternatives = append(o.Alternatives, pathText(path))
+		}
 	}
 	if !typed { // only the server can tell what applying would make ours
 		c.fields = c.held().Union(fieldpath.SetFromValue(valueOf(c.plain)).Difference(unowned))

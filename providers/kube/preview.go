@@ -92,11 +92,18 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	if c.p.isMuted(c.kind) {
 		return c.guess(o)
 	}
-	result, err := c.dryRun(ctx)
+	dryRun := c.dryRun
+	if c.arms != nil {
+		dryRun = c.dryRunWithout
+	}
+	result, err := dryRun(ctx)
 	if err != nil {
 		return c.rejected(o, err)
 	}
 	becomes, _ := ownedBy(result, c.p.manager())
+	if c.arms != nil {
+		becomes = c.wants
+	}
 	if c.wants == nil { // only the server knows the type
 		c.fields = c.held().Union(becomes)
 	}

@@ -113,6 +113,16 @@ func (p *Provider) update(ctx context.Context, change resource.Change, version s
 		}
 		version = migrated
 	}
+	if len(change.Alternatives) > 0 {
+		passed, err := p.pass(ctx, change, version, func(live *unstructured.Unstructured) ([]metav1.ManagedFieldsEntry, bool, error) {
+			arms, _, _ := p.alternatives(p.withMarks(change, change.After), live)
+			return takeArms(live, p.manager(), arms)
+		})
+		if err != nil {
+			return nil, err
+		}
+		version = passed
+	}
 	answer, err := p.applyOnce(ctx, change, version)
 	if err == nil && change.GivesBack != nil {
 		_, err = p.giveBack(ctx, change, "") // conditional on what it reads itself: status moves all the time
