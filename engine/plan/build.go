@@ -32,6 +32,7 @@ func Build(in Input) (*Plan, error) {
 	changes = b.backups(changes)
 	for i := range changes {
 		changes[i].Impact = b.impact(changes[i])
+		noteOneWay(&changes[i])
 	}
 	b.hooks, changes = b.hookDrafts(changes)
 	if err := b.arrange(changes); err != nil {
