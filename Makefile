@@ -62,7 +62,7 @@ realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/in
 	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
 
 matrix: ## the crash and fault matrices, with their counts
-	HUBCAP_MATRIX=1 $(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
+	HUBCAP_MATRIX=1 $(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults|TestTruncated|TestTampered' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
 
 FUZZ = schema:FuzzLoad schema:FuzzFormat engine/chart:FuzzDecode engine/expand:FuzzBuildPodName engine/plan:FuzzDecode providers/kube:FuzzTreeSet providers/kube:FuzzDecodeRelease
 

@@ -197,6 +197,45 @@ func TestTamperedRun(t *testing.T) {
 	}
 }
 
+// TestUntrustedBlocksNothing holds that a run which cannot be read, or was changed, keeps
+// nobody from the others: they are planned with, resumed and rolled back.
+func TestUntrustedBlocksNothing(t *testing.T) {
+	for name, spoil := range map[string]func(memory.Stored){
+		"entry": func(s memory.Stored) { (*s.Lines)[0] = json.RawMessage(`{"seq": "one"}`) },
+		"plan":  func(s memory.Stored) { *s.Document = []byte("{}") },
+		"seal":  func(s memory.Stored) { s.Run.Seal = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t)
+			apply(t, newEngine(w, next))
+			isFirst := true
+			w.Tamper(func(s memory.Stored) {
+				if isFirst {
+					spoil(s)
+				}
+				isFirst = false
+			})
+			w.Remove(id("ConfigMap", "new"))
+			e := newEngine(w, next)
+			p := mustPlan(t, e)
+			if !slices.ContainsFunc(p.Drift, func(d plan.Drift) bool { return d.ID == id("ConfigMap", "new") }) {
+				t.Errorf("drift = %+v, want the object that somebody deleted", p.Drift)
+			}
+			apply(t, e)
+			if err := e.DuringIncident(t.Context(), mustPlan(t, newEngine(w, func() []resource.Desired {
+				return append(next()[:6:6], first()[6], next()[7])
+			}))); err != nil {
+				t.Errorf("a revert during an incident: %v", err)
+			}
+			runs := history(t, e)
+			p, err := e.Undo(t.Context(), runs[len(runs)-2].ID)
+			if err != nil || p.Empty() {
+				t.Fatalf("undo of the run after it = %v, %v", p, err)
+			}
+		})
+	}
+}
+
 // forge makes the plan run a program, as a plan that is whole in itself.
 func forge(t *testing.T, document *[]byte) {
 	t.Helper()
