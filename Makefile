@@ -15,6 +15,13 @@ SBFLAGS   = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S) -X k8s.io/c
 
 export CGO_ENABLED ?= 0
 
+# What tests say goes through a filter that notes those that were skipped, for the
+# end of "make test".
+SHELL        = /bin/bash
+.SHELLFLAGS  = -o pipefail -c
+SKIPS        = $(CURDIR)/$(CACHE)/skipped
+NOTED        = 2>&1 | awk -v skips=$(SKIPS) -f .ci/skips.awk
+
 # The test with a real JupyterHub runs where there is one; CI installs it and says 1.
 HUBCAP_REALHUB ?= $(if $(shell command -v jupyterhub),1,)
 
@@ -41,12 +48,16 @@ replay-culler-flood: build sandbox prometheus helmpeer ## the incident of 2018-0
 replay-launch-day: build sandbox prometheus helmpeer ## the incident of 2018-02-20, all at once and with hubcap, side by side
 	$(GO) run -trimpath ./testdata/replay launch-day
 
-test: lint unit e2e realhub ## all tests
+test: ## all tests; at the end, which were skipped and why
+	@mkdir -p $(CACHE) && rm -f $(SKIPS)
+	@$(MAKE) --no-print-directory lint unit e2e realhub
+	@.ci/skipped $(SKIPS)
 
 check: lint race ## what to run before a commit: formatting, vet, staticcheck, arrows, budgets, unit tests with -race
 
 unit: ## unit tests, with every point of the crash matrices
-	HUBCAP_MATRIX=1 $(GO) test -trimpath -shuffle=on ./...
+	@mkdir -p $(CACHE)
+	HUBCAP_MATRIX=1 $(GO) test -v -trimpath -shuffle=on ./... $(NOTED)
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
@@ -55,11 +66,13 @@ helmpeer: ## build bin/helm, which the charts' rendering is compared with
 	cd testdata/helmpeer && $(GO) build -trimpath -ldflags '-s -w' -o $(HELM) helm.sh/helm/v3/cmd/helm
 
 e2e: build sandbox prometheus helmpeer ## tests on the sandbox, and beside Helm
-	cd testdata/sandbox && $(GO) test -trimpath ./...
-	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -trimpath -tags e2e -count=1 -timeout 60m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e
+	@mkdir -p $(CACHE)
+	cd testdata/sandbox && $(GO) test -v -trimpath ./... 2>&1 | awk -v skips=$(SKIPS) -f $(CURDIR)/.ci/skips.awk
+	HUBCAP_HELM=$(HELM) HUBCAP_SANDBOX=$(SANDBOX) HUBCAP_BIN=$(CURDIR)/bin/hubcap $(GO) test -v -trimpath -tags e2e -count=1 -timeout 60m -p 1 ./engine/chart ./providers/... ./modules ./testdata/sandboxtest ./testdata/e2e $(NOTED)
 
 realhub: ## the rendered configuration in a real JupyterHub (installed by .ci/install-jupyterhub)
-	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -trimpath -count=1 -timeout 15m -run RealHub ./modules/...
+	@mkdir -p $(CACHE)
+	HUBCAP_REALHUB=$(HUBCAP_REALHUB) $(GO) test -v -trimpath -count=1 -timeout 15m -run RealHub ./modules/... $(NOTED)
 
 matrix: ## the crash and fault matrices, with their counts
 	HUBCAP_MATRIX=1 $(GO) test -trimpath -count=1 -v -run 'TestCrash|TestFaults|TestTruncated|TestTampered' ./engine | grep -E '^(---|ok|FAIL)|survived|points'
