@@ -93,6 +93,9 @@ func (b *body) hubBlocks(h *Hub) {
 	}
 }
 
+// maxRelease is how long the name of a Helm release may be.
+const maxRelease = 53
+
 // release returns namespace and release: the block's name, and the namespace,
 // unless they are written.
 func (b *body) release() (namespace, release string) {
@@ -105,13 +108,16 @@ func (b *body) release() (namespace, release string) {
 		}
 	}
 	release = b.checked("release", "Invalid name", func(s string) string {
-		if len(s) > 53 || len(validation.IsDNS1123Label(s)) > 0 {
+		if len(s) > maxRelease || len(validation.IsDNS1123Label(s)) > 0 {
 			return `is not a name of a Helm release: write at most 53 lower case letters, digits and "-".`
 		}
 		return ""
 	})
 	if release == "" {
 		release = namespace
+		if len(release) > maxRelease && namespaceName(namespace) == "" {
+			b.errorAt(b.header, "Missing attribute", "Without the attribute release the namespace is its name, and %q is longer than the %d characters of a Helm release, after which charts name their objects. Write release = \"…\".", namespace, maxRelease)
+		}
 	}
 	return namespace, release
 }

@@ -295,7 +295,7 @@ func (p *NodePool) addTo(config *Config) { config.NodePools = append(config.Node
 
 func (p *NodePool) fields() map[string]cty.Value {
 	return map[string]cty.Value{
-		"pool_name": textValue(p.PoolName), "machine_type": textValue(p.MachineType),
+		"pool_name": textValue(p.LiveName()), "machine_type": textValue(p.MachineType),
 		"labels": labelsValue(p.Labels), "cluster": textValue(addressText(p.Cluster)),
 	}
 }

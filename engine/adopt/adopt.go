@@ -36,6 +36,10 @@ type Facts struct {
 	// Plain are groups of typed attributes not to be used, by release: what they
 	// would say is left in values.
 	Plain map[Key]map[Group]bool
+
+	// Open are values whose keys sound secret and that are written as they are, by
+	// release and dotted path: the chart renders them where nothing can be hidden.
+	Open map[Key]map[string]bool
 }
 
 // A Cluster is the cluster block.
@@ -106,6 +110,7 @@ type File struct {
 // A SecretSet is the values of one sensitive variable, a map of texts.
 type SecretSet struct {
 	Variable string
+	Block    resource.Address              // whose values they are
 	Values   map[string]resource.Sensitive // by dotted path of the chart's values
 }
 

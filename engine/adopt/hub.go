@@ -27,7 +27,7 @@ type hub struct {
 
 // hub writes a hub block, and the limits, bans and image cache that belong to it.
 func (w *writing) hub(r *Release, address resource.Address) {
-	v := newVault(address.Name, w.names)
+	v := w.vault(r, address)
 	h := &hub{w: w, release: r, address: address, values: v.open(nil, map[string]any(r.Values)).(map[string]any)}
 	if r.Root != "" {
 		h.root = strings.Split(r.Root, ".")
@@ -125,7 +125,7 @@ func place(t *text, r *Release, name string) {
 
 // chart writes a chart block.
 func (w *writing) chart(r *Release, address resource.Address) {
-	v := newVault(address.Name, w.names)
+	v := w.vault(r, address)
 	values := v.open(nil, map[string]any(r.Values)).(map[string]any)
 	t := &text{}
 	w.variable(t, v)

@@ -82,13 +82,21 @@ func lastKeys(path []string) (name, above string) {
 
 // A vault takes the secrets out of one release's values.
 type vault struct {
-	set SecretSet
+	set    SecretSet
+	isOpen func(path []string) bool // whether a text is written as it is, whatever it looks like
 }
 
-// newVault returns a vault for a block; its variable is named after that.
-func newVault(block string, names *naming) *vault {
-	name := strings.Trim(variableOf.ReplaceAllString(block, "_"), "_") + "_secrets"
-	return &vault{set: SecretSet{Variable: names.free("variable", name), Values: map[string]resource.Sensitive{}}}
+// vault returns a vault for the block of a release; its variable is named after that.
+func (w *writing) vault(r *Release, address resource.Address) *vault {
+	name := strings.Trim(variableOf.ReplaceAllString(address.Name, "_"), "_") + "_secrets"
+	isOpen := func(path []string) bool {
+		at := strings.Join(path, ".")
+		if w.facts.Open[r.Key][at] {
+			w.unsaid(address.String(), at, "its key sounds like a secret's, but the chart puts it where nothing can be hidden; written as it is")
+		}
+		return w.facts.Open[r.Key][at]
+	}
+	return &vault{isOpen: isOpen, set: SecretSet{Block: address, Variable: w.names.free("variable", name), Values: map[string]resource.Sensitive{}}}
 }
 
 // open returns a copy of a tree in which a reference to the variable stands for
@@ -99,7 +107,7 @@ func (s *vault) open(path []string, v any) any {
 		out := make(map[string]any, len(v))
 		hidden := isSecretEntry(v)
 		for k, e := range v {
-			if text, isText := e.(resource.Sensitive); hidden && isText && k == "value" && text.Reveal() != "" {
+			if text, isText := e.(resource.Sensitive); hidden && isText && k == "value" && text.Reveal() != "" && !s.isOpen(append(slices.Clone(path), k)) {
 				out[k] = s.take(append(slices.Clone(path), k), text)
 				continue
 			}
@@ -113,7 +121,7 @@ func (s *vault) open(path []string, v any) any {
 		}
 		return out
 	case resource.Sensitive:
-		if looksSecret(path, v.Reveal()) {
+		if looksSecret(path, v.Reveal()) && !s.isOpen(path) {
 			return s.take(path, v)
 		}
 		return v.Reveal()

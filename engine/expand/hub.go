@@ -50,7 +50,7 @@ func (e *expansion) load(b schema.Block, source schema.ChartSource) (*chart.Char
 
 // render renders a chart into the maker of its block.
 func (e *expansion) render(m *maker, c *chart.Chart, release string, values layers) hcl.Diagnostics {
-	m.subject = at(m.block, "chart")
+	m.subject, m.values = at(m.block, "chart"), values.merged()
 	facts := e.facts[m.cluster]
 	revision, err := e.revision(m, c, release)
 	if err != nil {

@@ -3,9 +3,6 @@ package expand
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -22,12 +19,11 @@ const (
 	poolLabelProtected = "hubcap-protected"
 )
 
-// Bounds of GKE's names.
+// maxPoolLabel bounds the value of a resource label; labelDigits is how many digits of
+// a digest end one that was too long.
 const (
-	maxPoolName   = 40
-	maxPoolLabel  = 63
-	digestDigits  = 6
-	defaultPrefix = "pool"
+	maxPoolLabel = 63
+	labelDigits  = 6
 )
 
 // taintEffects is Kubernetes's spelling of a taint's effect to GKE's.
@@ -39,10 +35,7 @@ var taintEffects = map[string]string{
 // the author wrote and no more: the rest is GKE's to choose.
 func (e *expansion) nodePool(pool *schema.NodePool) ([]resource.Desired, hcl.Diagnostics) {
 	object := poolObject(pool)
-	name := pool.PoolName
-	if name == "" {
-		name = poolName(pool, object)
-	}
+	name := pool.LiveName()
 	object["name"] = name
 	labels := map[string]any{}
 	for key, value := range pool.ResourceLabels {
@@ -193,68 +186,6 @@ func poolTaints(taints []schema.Taint) []any {
 	return out
 }
 
-// replaceOnly are the fields that GKE changes on no existing pool. A machine type
-// that brings local SSDs along is one more: GKE takes the update and does
-// nothing.
-var replaceOnly = [][]string{
-	{"config", "localSsdCount"}, {"config", "localNvmeSsdBlockConfig"}, {"config", "ephemeralStorageLocalSsdConfig"},
-	{"config", "spot"}, {"config", "oauthScopes"}, {"config", "serviceAccount"}, {"config", "metadata"},
-	{"config", "minCpuPlatform"}, {"maxPodsConstraint"},
-}
-
-// poolName returns the live name of a pool: the block's, and digits of a digest
-// of what cannot be changed in place, so that another shape is another pool
-// beside the first.
-func poolName(pool *schema.NodePool, object resource.Object) string {
-	shape := map[string]any{}
-	for _, path := range replaceOnly {
-		if value, isSet := object.Value(path...); isSet {
-			shape[strings.Join(path, ".")] = unordered(value)
-		}
-	}
-	if strings.HasSuffix(pool.MachineType, "-lssd") {
-		shape["config.machineType"] = pool.MachineType
-	}
-	full := strings.TrimPrefix(pool.Address.Module+"-"+pool.Address.Name, "-")
-	name := sanitise(strings.ReplaceAll(full, "module.", ""))
-	if name == "" || name[0] < 'a' || name[0] > 'z' {
-		name = strings.TrimSuffix(defaultPrefix+"-"+name, "-")
-	}
-	if room := maxPoolName - digestDigits - 1; len(name) > room {
-		name = strings.TrimRight(name[:room], "-")
-	}
-	if name != full {
-		shape["address"] = pool.Address.String() // what was lost must still tell
-	}
-	text, err := json.Marshal(shape)
-	if err != nil {
-		panic(fmt.Sprintf("expand: encode the shape of a node pool: %v", err))
-	}
-	sum := sha256.Sum256(text)
-	return name + "-" + hex.EncodeToString(sum[:])[:digestDigits]
-}
-
-// unordered returns a list of texts sorted: scopes in another order are the same
-// scopes.
-func unordered(value any) any {
-	texts, isList := value.([]any)
-	if !isList {
-		return value
-	}
-	texts = slices.Clone(texts)
-	slices.SortFunc(texts, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-	return texts
-}
-
-// sanitise returns s in lower case with one "-" for every run of other
-// characters than letters and digits.
-func sanitise(s string) string {
-	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	})
-	return strings.Join(words, "-")
-}
-
 // labelText returns s as a resource label can hold it: "node_pool.user" becomes
 // "node_pool-user".
 func labelText(s string) string {
@@ -263,7 +194,10 @@ func labelText(s string) string {
 	})
 	s = strings.Join(words, "-")
 	if len(s) > maxPoolLabel {
-		s = s[:maxPoolLabel]
+		// What is cut off must still tell one block from another.
+		sum := sha256.Sum256([]byte(s))
+		digest := "-" + hex.EncodeToString(sum[:])[:labelDigits]
+		s = strings.TrimRight(s[:maxPoolLabel-len(digest)], "-") + digest
 	}
 	return s
 }

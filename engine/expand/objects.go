@@ -2,8 +2,10 @@ package expand
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -33,7 +35,8 @@ type maker struct {
 	inParts    bool // the chart's own templates are several components
 	settings   schema.Settings
 	shield     *shield
-	subject    *hcl.Range // of diagnostics about single objects
+	subject    *hcl.Range     // of diagnostics about single objects
+	values     map[string]any // of the chart, to name a value by its path
 	clusterOwn map[string]bool
 	places     map[resource.ID]string
 
@@ -89,13 +92,51 @@ func (m *maker) make(o resource.Object, component, place string) {
 	m.desired = append(m.desired, d)
 }
 
+// inTheOpen says which value cannot be hidden, by its path, for it has no other name
+// that may be shown.
+func (m *maker) inTheOpen(o resource.Object, place string, err error) *hcl.Diagnostic {
+	d := errorAt(m.subject, "Sensitive value in the open", "")
+	what := "something sensitive"
+	var exposed *exposure
+	if errors.As(err, &exposed) {
+		d.Extra = Exposed{exposed.text}
+		if path := sensitivePath(any(m.values), exposed.text.Reveal()); path != nil {
+			what = "the sensitive value " + strings.Join(path, ".")
+		}
+	}
+	d.Detail = fmt.Sprintf("%s puts %s into a %s, and %s.", place, what, o.Text("kind"), err)
+	return d
+}
+
+// sensitivePath returns where a tree has a sensitive text, nil when nowhere.
+func sensitivePath(v any, text string) []string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			if path := sensitivePath(v[key], text); path != nil {
+				return append([]string{key}, path...)
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if path := sensitivePath(e, text); path != nil {
+				return append([]string{strconv.Itoa(i)}, path...)
+			}
+		}
+	case resource.Sensitive:
+		if strings.Contains(v.Reveal(), text) {
+			return []string{}
+		}
+	}
+	return nil
+}
+
 // wanted returns an object as desired, without marks, and false when something
 // sensitive would stand in the open.
 func (m *maker) wanted(o resource.Object, component, place string) (resource.Desired, bool) {
 	chart.FoldStringData(o)
 	if err := m.shield.cover(o); err != nil {
-		m.diags = append(m.diags, errorAt(m.subject, "Sensitive value in the open",
-			fmt.Sprintf("%s puts something sensitive into a %s, and %s.", place, o.Text("kind"), err)))
+		m.diags = append(m.diags, m.inTheOpen(o, place, err))
 		return resource.Desired{}, false
 	}
 	m.scope(o)

@@ -3,8 +3,6 @@ package expand
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,9 +167,34 @@ func isToken(text string) bool {
 }
 
 // betrays reports whether a name or key has something sensitive in it.
-func (s *shield) betrays(name string) bool {
-	return slices.ContainsFunc(s.named, func(part string) bool { return strings.Contains(name, part) })
+func (s *shield) betrays(name string) bool { return s.betrayed(name) != "" }
+
+// betrayed returns the sensitive text in a name or key, "" when there is none.
+func (s *shield) betrayed(name string) string {
+	i := slices.IndexFunc(s.named, func(part string) bool { return strings.Contains(name, part) })
+	if i < 0 {
+		return ""
+	}
+	return s.named[i]
 }
+
+// An exposure is a sensitive text where nothing can be hidden.
+type exposure struct {
+	where string
+	text  resource.Sensitive
+}
+
+func (e *exposure) Error() string {
+	said := "it would stand in " + e.where + ", which cannot be hidden"
+	if e.where == "a number" {
+		said += "; put quotes around it"
+	}
+	return said
+}
+
+// Exposed is the Extra of a diagnostic on a sensitive text that would stand in the
+// open: the text, for whoever marked it to tell which it was.
+type Exposed struct{ Text resource.Sensitive }
 
 // covers reports whether text gives something sensitive away.
 func (s *shield) covers(text string) bool {
@@ -206,8 +229,8 @@ func (s *shield) cover(o resource.Object) error {
 	open := map[string]string{}
 	for _, field := range identity {
 		text := o.Text(field...)
-		if s.betrays(text) {
-			return fmt.Errorf("it would stand in %s, which cannot be hidden", strings.Join(field, "."))
+		if part := s.betrayed(text); part != "" {
+			return &exposure{where: strings.Join(field, "."), text: resource.Secret(part)}
 		}
 		open[strings.Join(field, ".")] = text
 	}
@@ -235,8 +258,8 @@ func (s *shield) walk(v any) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, value := range v {
-			if s.betrays(key) {
-				return nil, errors.New("it would stand in the name of a field, which cannot be hidden")
+			if part := s.betrayed(key); part != "" {
+				return nil, &exposure{where: "the name of a field", text: resource.Secret(part)}
 			}
 			if v[key], err = s.walk(value); err != nil {
 				return nil, err
@@ -258,7 +281,7 @@ func (s *shield) walk(v any) (any, error) {
 		}
 	case int64:
 		if text := strconv.FormatInt(v, 10); len(text) >= longName && slices.Contains(s.named, text) {
-			return nil, errors.New("it would stand in a number, which cannot be hidden; put quotes around it")
+			return nil, &exposure{where: "a number", text: resource.Secret(text)}
 		}
 	}
 	return v, nil

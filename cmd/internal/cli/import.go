@@ -152,7 +152,7 @@ func (i *importing) base() string {
 func (i *importing) gather(known *known) adopt.Facts {
 	f := adopt.Facts{
 		Config: i.begun(known), Cluster: i.found.cluster, Pools: i.found.pools, Zones: i.found.zones,
-		Taken: known.taken, Plain: map[adopt.Key]map[adopt.Group]bool{},
+		Taken: known.taken, Plain: map[adopt.Key]map[adopt.Group]bool{}, Open: map[adopt.Key]map[string]bool{},
 	}
 	for _, r := range i.found.releases {
 		key := adopt.Key{Namespace: r.Namespace, Name: r.Name}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -306,7 +307,7 @@ func (i *importing) proofOf(config *schema.Config, r *adopt.Release) (proof, boo
 	found, objects, err := i.rendered(only, record)
 	if err != nil {
 		p.Problem = err.Error()
-		return p, i.otherNulls(r) || i.fallBack(r)
+		return p, i.openUp(r.Key, err) || i.otherNulls(r) || i.fallBack(r)
 	}
 	p.Objects = objects
 	for _, d := range found {
@@ -314,6 +315,41 @@ func (i *importing) proofOf(config *schema.Config, r *adopt.Release) (proof, boo
 	}
 	p.Same = len(p.Differences) == 0
 	return p, !p.Same && (i.otherNulls(r) || i.fallBack(r))
+}
+
+// An unrendered is a block that was written and does not render.
+type unrendered struct{ diags hcl.Diagnostics }
+
+func (e *unrendered) Error() string { return "render it: " + describe(e.diags) }
+
+// openUp has the values written as they are that were taken for secrets and that the
+// chart puts where nothing can be hidden, such as the name of a key.
+func (i *importing) openUp(key adopt.Key, err error) bool {
+	var failed *unrendered
+	if !errors.As(err, &failed) {
+		return false
+	}
+	isNew := false
+	for _, d := range failed.diags {
+		exposed, isExposed := d.Extra.(expand.Exposed)
+		if !isExposed {
+			continue
+		}
+		for _, set := range i.draft.Secrets {
+			if set.Block != i.draft.Blocks[key] {
+				continue
+			}
+			for path, text := range set.Values {
+				if strings.Contains(text.Reveal(), exposed.Text.Reveal()) && !i.facts.Open[key][path] {
+					if i.facts.Open[key] == nil {
+						i.facts.Open[key] = map[string]bool{}
+					}
+					i.facts.Open[key][path], isNew = true, true
+				}
+			}
+		}
+	}
+	return isNew
 }
 
 // otherNulls has nulls count as they do to Helm 4, which may have rendered what is
@@ -360,7 +396,7 @@ func (i *importing) rendered(config *schema.Config, record *kube.Release) ([]ado
 			if len(renderings) > 0 {
 				break // something live may not be read, or does not fit
 			}
-			return nil, 0, fmt.Errorf("render it: %s", describe(diags))
+			return nil, 0, &unrendered{diags}
 		}
 		desired = slices.DeleteFunc(desired, func(d resource.Desired) bool {
 			return d.ID.Group == resource.GroupGKE || d.Presence == resource.Ensured // the namespace is no chart's
