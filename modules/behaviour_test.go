@@ -187,7 +187,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"an unknown builder", "binderhub", m{"imageBuilderType": "kaniko"}, "imageBuilderType: value must be one of"},
 		{"a word for a count", "jupyterhub", m{"scheduling": m{"userPlaceholder": m{"replicas": "ten"}}}, "scheduling.userPlaceholder.replicas: got string"},
 		{"a file of no kind", "jupyterhub", m{"singleuser": m{"extraFiles": m{"a": m{"mountPath": "/a"}}}}, "singleuser.extraFiles.a"},
-		{"requests misspelt", "jupyterhub", m{"hub": m{"resources": m{"request": m{}}}}, "'request' not allowed"},
+		{"requests misspelt", "jupyterhub", m{"hub": m{"resources": m{"request": m{}}}}, "hub.resources.request: the chart has no such value"},
 	}
 	for _, row := range table {
 		_, err := release{chart: row.chart, values: row.values}.render()

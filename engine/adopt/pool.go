@@ -123,8 +123,15 @@ func (p *pool) texts(path ...string) []string {
 	return out
 }
 
+// mostNodes is how many nodes a pool may begin with.
+const mostNodes = 1000
+
 func (p *pool) write() {
-	for _, path := range [][]string{{"name"}, {"initialNodeCount"}, {"config", "bootDisk", "diskType"}, {"config", "bootDisk", "sizeGb"}} {
+	nodes := p.number("initialNodeCount")
+	if enabled, _ := p.left.Value("autoscaling", "enabled"); enabled == true {
+		nodes = 0 // their number is the autoscaler's
+	}
+	for _, path := range [][]string{{"name"}, {"config", "bootDisk", "diskType"}, {"config", "bootDisk", "sizeGb"}} {
 		p.take(path...)
 	}
 	machine := p.word("config", "machineType")
@@ -134,6 +141,9 @@ func (p *pool) write() {
 	zones := p.texts("locations")
 	slices.Sort(zones)
 	p.list("locations", zones, sorted(p.zones))
+	if nodes > 0 && nodes <= mostNodes {
+		p.text.attr("initial_nodes", strconv.FormatInt(nodes, 10)) // a new pool of this shape would have none
+	}
 	p.table("labels", p.entries("config", "labels"))
 	p.list("tags", p.texts("config", "tags"), nil)
 	p.table("resource_labels", p.entries("config", "resourceLabels"))

@@ -215,3 +215,32 @@ func TestRecordedPool(t *testing.T) {
 		t.Error("no recorded node pool was found")
 	}
 }
+
+// TestPoolOfFixedSize holds that the size of a pool without an autoscaler is written,
+// and that of one with an autoscaler is not.
+func TestPoolOfFixedSize(t *testing.T) {
+	pool := func(name string, edits ...func(resource.Object)) resource.Live {
+		o := resource.Object{"name": name, "initialNodeCount": int64(3), "config": map[string]any{"machineType": "e2-standard-4"}}
+		for _, edit := range edits {
+			edit(o)
+		}
+		return resource.Live{ID: resource.ID{Group: resource.GroupGKE, Kind: resource.KindNodePool, Name: name}, Object: o}
+	}
+	scaled := func(o resource.Object) { o["autoscaling"] = map[string]any{"enabled": true, "maxNodeCount": int64(5)} }
+	off := func(o resource.Object) { o["autoscaling"] = map[string]any{} }
+	d, err := adopt.Write(adopt.Facts{
+		Cluster: adopt.Cluster{Name: "c", Known: adopt.NotKnown, Project: "some-project", Location: "us-central1", GKEName: "c"},
+		Pools:   []resource.Live{pool("fixed"), pool("off", off), pool("scaled", scaled)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range d.Files {
+		if f.Name == adopt.PoolFile && strings.Count(string(f.Text), "initial_nodes = 3") != 2 || strings.Contains(string(f.Text), "no word") {
+			t.Errorf("%s:\n%s", f.Name, f.Text)
+		}
+	}
+	for _, u := range d.Unsaid {
+		t.Errorf("not expressed: %+v", u)
+	}
+}

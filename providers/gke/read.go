@@ -40,6 +40,10 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 			reading.Orphans = append(reading.Orphans, *l)
 		}
 	}
+	emptied(&reading)
+	if err := p.checkChannel(ctx, reading.Observations); err != nil {
+		return resource.Reading{}, err
+	}
 	p.date(ctx, reading.Observations)
 	return reading, nil
 }

@@ -27,7 +27,7 @@ node_pool "core" {
 
   management {
     auto_repair  = true
-    auto_upgrade = false
+    auto_upgrade = var.auto_upgrade
   }
 
   labels = {
@@ -58,7 +58,7 @@ node_pool "user" {
 
   management {
     auto_repair  = true
-    auto_upgrade = false
+    auto_upgrade = var.auto_upgrade
   }
 
   labels = {

@@ -14,6 +14,12 @@ variable "service_account" {
   description = "Service account of the nodes; without one it is the project's default."
 }
 
+variable "auto_upgrade" {
+  type        = bool
+  default     = null
+  description = "Whether GKE upgrades the nodes by itself; GKE's choice by default. A cluster on a release channel takes no false."
+}
+
 variable "core_machine_type" {
   type    = string
   default = "n2-highmem-4"
