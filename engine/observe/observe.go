@@ -58,6 +58,7 @@ func join(readings []resource.Reading) resource.Reading {
 	for _, r := range readings {
 		all.Observations = append(all.Observations, r.Observations...)
 		all.Orphans = append(all.Orphans, r.Orphans...)
+		all.Unsealed = append(all.Unsealed, r.Unsealed...)
 		all.Unreadable = append(all.Unreadable, r.Unreadable...)
 		all.Releases = append(all.Releases, r.Releases...)
 	}
@@ -65,6 +66,9 @@ func join(readings []resource.Reading) resource.Reading {
 		return cmp.Compare(a.Desired.ID.String(), b.Desired.ID.String())
 	})
 	slices.SortStableFunc(all.Orphans, func(a, b resource.Live) int {
+		return cmp.Compare(a.ID.String(), b.ID.String())
+	})
+	slices.SortStableFunc(all.Unsealed, func(a, b resource.Unsealed) int {
 		return cmp.Compare(a.ID.String(), b.ID.String())
 	})
 	slices.SortStableFunc(all.Unreadable, func(a, b resource.Unreadable) int {

@@ -24,6 +24,7 @@ func Build(in Input) (*Plan, error) {
 		return nil, err
 	}
 	b.notice()
+	b.keepUnsealed()
 	changes := b.permit(b.withoutBackups(b.selected(in.Changes)))
 	restarted := restarts(changes)
 	for i := range changes {
@@ -230,6 +231,13 @@ func Selects(only, except []string, c resource.Component) bool {
 // selects reports whether --only, --except and a saved plan let c through.
 func (b *builder) selects(c resource.Component) bool {
 	return Selects(b.Only, b.Except, c) && !slices.Contains(b.Without, c)
+}
+
+// keepUnsealed notes what bears this config's label and is not known to be its own.
+func (b *builder) keepUnsealed() {
+	for _, u := range b.Reading.Unsealed {
+		b.plan.Kept = append(b.plan.Kept, Kept{ID: u.ID, Reason: u.Reason}) // the address on it is anybody's
+	}
 }
 
 // selected returns copies of the changes that the selection lets through, in the

@@ -25,9 +25,10 @@ type Takeover struct {
 	Pods     int                   `json:"pods"`               // of these
 }
 
-// onlyOwner reports whether c gives its object another owner and nothing else.
+// onlyOwner reports whether c gives its object another owner, or a seal, and nothing
+// else.
 func onlyOwner(c *resource.Change) bool {
-	return c.Action == resource.Update && len(c.Fields) == 0 && (c.TakesOver != nil || c.GivesBack != nil)
+	return c.Action == resource.Update && len(c.Fields) == 0 && (c.TakesOver != nil || c.GivesBack != nil || c.Seals)
 }
 
 // takeOver fills in the take-overs of the plan, and what they leave.

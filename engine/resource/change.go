@@ -139,6 +139,8 @@ type Change struct {
 	TakesOver *Takeover `json:"takes_over,omitempty"` // the object becomes hubcap's
 	GivesBack *Takeover `json:"gives_back,omitempty"` // it becomes its former owner's again: the way back from a take-over
 
+	Seals bool `json:"seals,omitempty"` // the object gets a seal, which it has not
+
 	Foreign []Foreign `json:"foreign,omitempty"`
 	Notes   []string  `json:"notes,omitempty"`
 	Needs   []ID      `json:"needs,omitempty"`

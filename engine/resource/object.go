@@ -72,7 +72,7 @@ var serverKeys = []string{
 }
 
 // Image returns a copy of o without what the API server fills in and without
-// hubcap's record of the last write: what is left can be written again.
+// hubcap's record and seal of the last write: what is left can be written again.
 func (o Object) Image() Object {
 	image := o.Copy()
 	delete(image, "status")
@@ -82,6 +82,7 @@ func (o Object) Image() Object {
 		}
 		if notes, isMap := meta["annotations"].(map[string]any); isMap {
 			delete(notes, AnnotationApplied)
+			delete(notes, AnnotationSeal)
 			if len(notes) == 0 {
 				delete(meta, "annotations")
 			}

@@ -181,6 +181,9 @@ type Applied struct {
 	// Sensitive is the digest of what the object was to remember, see [Remembered];
 	// empty: nobody knows, an older version wrote it.
 	Sensitive string `json:"sensitive,omitempty"`
+
+	// Manager is the field manager that wrote it; empty in records of older versions.
+	Manager string `json:"manager,omitempty"`
 }
 
 // Live is an object as it was last seen.
@@ -241,6 +244,10 @@ type Observation struct {
 
 	TakesOver *Takeover // nil: the object is hubcap's already, or new
 
+	// Seals says that the object bears no seal, or one of another key, and that
+	// writing it gives it one.
+	Seals bool
+
 	Foreign []Foreign
 	Notes   []string // facts worth a line in the plan: "takes over 12 fields from helm"
 }
@@ -255,7 +262,8 @@ type Unreadable struct {
 // A Reading is what one look at the outside world brought back.
 type Reading struct {
 	Observations []Observation
-	Orphans      []Live // owned by this config, and wanted no more
+	Orphans      []Live     // sealed as this config's, and wanted no more
+	Unsealed     []Unsealed // labelled as this config's, wanted no more, and not sealed
 	Unreadable   []Unreadable
 	Releases     []HelmRelease // that objects are taken over from, or that wrote into taken ones
 }

@@ -11,13 +11,14 @@ import (
 
 // A comparison holds one desired object beside its live one.
 type comparison struct {
-	p       *Provider
-	kind    *kind
-	desired resource.Desired           // prepared
-	live    *unstructured.Unstructured // nil when there is none
-	makes   bool                       // its namespace is missing and about to be made
-	from    *resource.Takeover         // whose the live object is, when it is to be taken over
-	written map[string]any             // the object as they wrote it; nil when that is not known
+	p         *Provider
+	kind      *kind
+	desired   resource.Desired           // prepared
+	live      *unstructured.Unstructured // nil when there is none
+	lacksSeal bool                       // the next write gives it a seal
+	makes     bool                       // its namespace is missing and about to be made
+	from      *resource.Takeover         // whose the live object is, when it is to be taken over
+	written   map[string]any             // the object as they wrote it; nil when that is not known
 
 	plain  map[string]any // desired with secrets revealed
 	wants  *fieldpath.Set // the fields that applying would make ours
@@ -57,8 +58,12 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 		o.Notes = append(o.Notes, "is being deleted since "+at.UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	typed := c.measure()
+	o.Seals = c.lacksSeal
 	if typed && c.from == nil && c.same() {
-		o.Same = true
+		if o.Same = !o.Seals; o.Seals {
+			o.Before = c.part(c.live)
+			o.Preview = o.Before.Copy()
+		}
 		return o, nil
 	}
 	arms, full, implied := c.p.alternatives(c.desired.Object, c.live)

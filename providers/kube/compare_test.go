@@ -21,8 +21,8 @@ var appliedAt = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // offline is a provider without a server: what it decides it decides alone.
 func offline() *Provider {
 	return &Provider{
-		Client: &Client{types: newTypeIndex(nil)}, Cluster: "prod", Owner: "conf",
-		Now: func() time.Time { return appliedAt },
+		Client: &Client{types: newTypeIndex(nil)}, Cluster: "prod", Owner: "conf", Identity: "uid-of-kube-system",
+		Seals: fakeSeals{}, signing: fakeKey, Now: func() time.Time { return appliedAt },
 	}
 }
 
@@ -38,6 +38,9 @@ func stored(t *testing.T, p *Provider, desired resource.Desired, others ...metav
 	}
 	entry := fieldsEntry(t, "hubcap", metav1.ManagedFieldsOperationApply, set)
 	setAnnotation(plain, AnnotationApplied, p.record(o, "run-1"))
+	if err := p.sealed(t.Context(), desired.ID, plain); err != nil {
+		t.Fatal(err)
+	}
 	u := &unstructured.Unstructured{Object: resourceCopy(canonical(plain))}
 	u.SetResourceVersion("7")
 	u.SetUID("uid")
@@ -325,6 +328,10 @@ func TestClaim(t *testing.T) {
 		{"our label", func(*unstructured.Unstructured) {}, true, ""},
 		{"our label was taken off", func(u *unstructured.Unstructured) { u.SetLabels(nil) }, true, ""},
 		{"another config's", func(u *unstructured.Unstructured) { u.SetLabels(map[string]string{LabelConfig: "other"}) }, false, `config "other"`},
+		{"our label, and none of our fields", func(u *unstructured.Unstructured) { u.SetManagedFields(nil) }, false, "neither its managed fields nor a seal"},
+		{"our label was taken off, and the seal", func(u *unstructured.Unstructured) { u.SetLabels(nil); unseal(u) }, false, "adopt = true in hub.prod"},
+		{"our label was taken off, and our fields were", func(u *unstructured.Unstructured) { u.SetLabels(nil); u.SetManagedFields(nil) }, false, "adopt = true"},
+		{"written before there were seals", unseal, true, ""},
 		{"nobody's", func(u *unstructured.Unstructured) { u.SetLabels(nil); u.SetManagedFields(nil) }, false, "adopt = true in hub.prod"},
 		{"Helm's", func(u *unstructured.Unstructured) {
 			u.SetLabels(nil)

@@ -38,7 +38,8 @@ func (p *Provider) judgeHook(ctx context.Context, change resource.Change, live *
 		return s
 	}
 	last := applied(live)
-	mine := last != nil && last.Run != "" && last.Run == run.ID(ctx) && live.GetAnnotations()[resource.AnnotationHook] == change.Hook.Event
+	mine := last != nil && last.Run != "" && last.Run == run.ID(ctx) && live.GetAnnotations()[resource.AnnotationHook] == change.Hook.Event &&
+		p.doubt(live, p.verifier()) == ""
 	if live.GetDeletionTimestamp() != nil {
 		if goes {
 			s.State = run.AtAfter
@@ -58,7 +59,8 @@ func (p *Provider) noHook(live *unstructured.Unstructured) string {
 	switch {
 	case owner != "" && owner != p.Owner:
 		return "it belongs to the config " + owner
-	case notes[resource.AnnotationHook] == "" && notes[annotationHelmHook] == "":
+	case notes[resource.AnnotationHook] == "" && notes[annotationHelmHook] == "",
+		owner == "" && notes[annotationHelmHook] == "", owner != "" && p.wroteAs(live) == "":
 		return "it exists and is no hook's" + writtenBy(live)
 	}
 	return ""

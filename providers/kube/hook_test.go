@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
@@ -16,14 +17,19 @@ import (
 // TestJudgeHook checks what counts as this run's hook, as an earlier one's, and as
 // somebody else's object.
 func TestJudgeHook(t *testing.T) {
-	p := &Provider{Owner: "mine"}
+	p := &Provider{Owner: "mine", Seals: fakeSeals{}, signing: fakeKey}
+	id := resource.ID{Group: "batch", Kind: "Job", Name: "x"}
 	ctx := run.WithID(context.Background(), "run-2")
 	live := func(edit func(u *unstructured.Unstructured)) *unstructured.Unstructured {
 		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "x", "uid": "u", "resourceVersion": "7"}}}
 		u.SetLabels(map[string]string{LabelConfig: "mine"})
 		u.SetAnnotations(map[string]string{resource.AnnotationHook: "pre-upgrade", AnnotationApplied: `{"digest":"d","run":"run-2"}`})
+		u.SetManagedFields([]metav1.ManagedFieldsEntry{fieldsEntry(t, "hubcap", metav1.ManagedFieldsOperationApply, fieldpath.NewSet())})
 		if edit != nil {
 			edit(u)
+		}
+		if err := p.sealed(ctx, id, u.Object); err != nil {
+			t.Fatal(err)
 		}
 		return u
 	}
@@ -33,6 +39,10 @@ func TestJudgeHook(t *testing.T) {
 			notes[key] = value
 			u.SetAnnotations(notes)
 		}
+	}
+	copied := func(u *unstructured.Unstructured) *unstructured.Unstructured {
+		u.SetName("y") // the seal is of x
+		return u
 	}
 	helms := func(u *unstructured.Unstructured) {
 		u.SetLabels(nil)
@@ -53,6 +63,8 @@ func TestJudgeHook(t *testing.T) {
 		{"nothing is there to delete", resource.Delete, nil, run.AtAfter, ""},
 		{"this run made it", resource.Create, live(nil), run.AtAfter, ""},
 		{"this run made it, and it is to go", resource.Delete, live(nil), run.AtBefore, ""},
+		{"somebody made one that says so, to keep the hook from running", resource.Create, copied(live(nil)), run.AtBefore, ""},
+		{"somebody made one with our label", resource.Create, live(func(u *unstructured.Unstructured) { u.SetManagedFields(nil) }), run.Elsewhere, "is no hook's"},
 		{"an earlier run made one just like it", resource.Create, live(note(AnnotationApplied, `{"digest":"d","run":"run-1"}`)), run.AtBefore, ""},
 		{"this run made it for another event", resource.Create, live(note(resource.AnnotationHook, "post-upgrade")), run.AtBefore, ""},
 		{"it is being deleted, to be made anew", resource.Create, live(going), run.AtBefore, ""},
@@ -63,7 +75,7 @@ func TestJudgeHook(t *testing.T) {
 		{"an object that is kept", resource.Create, live(func(u *unstructured.Unstructured) { u.SetAnnotations(nil) }), run.Elsewhere, "is no hook's"},
 		{"another config's hook", resource.Create, live(func(u *unstructured.Unstructured) { u.SetLabels(map[string]string{LabelConfig: "theirs"}) }), run.Elsewhere, "config theirs"},
 	} {
-		change := resource.Change{Action: test.action, ID: resource.ID{Group: "batch", Kind: "Job", Name: "x"}, Hook: &resource.Hook{Event: "pre-upgrade"}}
+		change := resource.Change{Action: test.action, ID: id, Hook: &resource.Hook{Event: "pre-upgrade"}}
 		got := p.judgeHook(ctx, change, test.live)
 		if got.State != test.want || !strings.Contains(got.Moved, test.moved) {
 			t.Errorf("%s: %+v, want state %d and %q", test.reason, got, test.want, test.moved)

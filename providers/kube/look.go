@@ -12,6 +12,7 @@ import (
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 )
 
 // Look gets the object once and tells where it stands between change.Before and
@@ -40,6 +41,9 @@ func (p *Provider) look(ctx context.Context, change resource.Change) (view, erro
 	}
 	if err != nil {
 		return view{}, p.Client.explain("look at", objectText(change.ID), err)
+	}
+	if _, err := p.signingKey(ctx); err != nil { // what lives is told by it, from now on
+		return view{}, err
 	}
 	live, err := p.get(ctx, k, change.ID)
 	if err != nil {
@@ -196,7 +200,7 @@ func marked(path fieldpath.Path) bool {
 	if len(path) != 3 || path[2].FieldName == nil {
 		return false
 	}
-	marks := []string{LabelConfig, AnnotationAddress, AnnotationComponent, AnnotationApplied, AnnotationProtected}
+	marks := []string{LabelConfig, AnnotationAddress, AnnotationComponent, AnnotationApplied, AnnotationProtected, resource.AnnotationSeal}
 	return slices.Contains(marks, *path[2].FieldName)
 }
 
@@ -207,6 +211,8 @@ func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resou
 	case change.GivesBack != nil:
 		return returned(live, p.manager())
 	case change.TakesOver != nil && !remnant(live, p.manager(), change.TakesOver.Managers).Empty():
+		return false
+	case change.Seals && p.Seals != nil && seal.KeyOf(resource.SealOf(live.Object)) != p.verifier().ID():
 		return false
 	}
 	return p.ownsAll(live, change.After)

@@ -98,6 +98,7 @@ func (p *Provider) record(prepared resource.Object, id string) string {
 	_, remembered := resource.Remembered(prepared)
 	text, err := json.Marshal(appliedMark{
 		Digest: resource.Digest(prepared), Run: run, Commit: commit, Time: p.now().UTC().Truncate(time.Second), Sensitive: remembered,
+		Manager: p.manager(),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("kube: encode applied mark: %v", err))
@@ -112,6 +113,7 @@ type appliedMark struct {
 	Time   time.Time `json:"time"`
 
 	Sensitive string `json:"sensitive,omitempty"` // see resource.Applied
+	Manager   string `json:"manager,omitempty"`
 }
 
 // applied reads the annotation that stamp wrote; nil when there is none, or none
@@ -122,7 +124,9 @@ func applied(u *unstructured.Unstructured) *resource.Applied {
 	if text == "" || json.Unmarshal([]byte(text), &m) != nil {
 		return nil
 	}
-	return &resource.Applied{Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time, Sensitive: m.Sensitive}
+	return &resource.Applied{
+		Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time, Sensitive: m.Sensitive, Manager: m.Manager,
+	}
 }
 
 // live describes an object as it was read. What desired marks as sensitive is

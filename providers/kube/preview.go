@@ -46,8 +46,10 @@ var forced = true
 func (c *comparison) dryRun(ctx context.Context) (*unstructured.Unstructured, error) {
 	body := resource.Object(resourceCopy(c.plain))
 	if c.live != nil && c.desired.GivesBack == nil {
-		if record, has := c.live.GetAnnotations()[AnnotationApplied]; has {
-			setAnnotation(body, AnnotationApplied, record)
+		for _, note := range []string{AnnotationApplied, resource.AnnotationSeal} {
+			if text, has := c.live.GetAnnotations()[note]; has {
+				setAnnotation(body, note, text)
+			}
 		}
 	}
 	a := application{
@@ -112,7 +114,10 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	if !resource.Equal(o.Before, o.Preview) || o.TakesOver != nil {
 		return nil
 	}
-	if becomes.Equals(c.owns) {
+	switch {
+	case becomes.Equals(c.owns) && o.Seals:
+		return nil
+	case becomes.Equals(c.owns):
 		*o = resource.Observation{Desired: o.Desired, Live: o.Live, Same: true, Foreign: o.Foreign}
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"hubcap/engine/resource"
+	"hubcap/engine/seal"
 )
 
 // A Provider reads and writes the objects of one config in one cluster. It is
@@ -17,6 +18,9 @@ type Provider struct {
 	Owner        string // name of the config; the value of [LabelConfig]
 	FieldManager string // for server-side apply; empty: "hubcap"
 
+	Identity string // UID of kube-system; part of every seal
+	Seals    Seals  // nil: nothing is sealed, so no orphan is ever taken for ours
+
 	// Deletable permits the deletion of one object of a kind that is otherwise
 	// never deleted, because people's work may be on it. nil permits none.
 	Deletable func(resource.ID) bool
@@ -25,6 +29,10 @@ type Provider struct {
 	Now func() time.Time
 
 	secrets resource.Redactor // of what must not appear in messages
+
+	sealing   sync.Mutex // of what follows, and of reading the signing key
+	signing   seal.Key
+	published seal.Public
 
 	mu      sync.Mutex
 	run     string

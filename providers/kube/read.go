@@ -36,9 +36,13 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	if err != nil {
 		return resource.Reading{}, err
 	}
+	s.sort()
+	slices.SortFunc(s.unsealed, func(a, b resource.Unsealed) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	slices.SortFunc(s.orphans, func(a, b resource.Live) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	slices.SortFunc(s.unreadable, func(a, b resource.Unreadable) int { return strings.Compare(a.What, b.What) })
-	return resource.Reading{Observations: observations, Orphans: s.orphans, Unreadable: s.unreadable, Releases: s.releases()}, nil
+	return resource.Reading{
+		Observations: observations, Orphans: s.orphans, Unsealed: s.unsealed, Unreadable: s.unreadable, Releases: s.releases(),
+	}, nil
 }
 
 // survey reads what is live of desired, and nothing about it yet.
@@ -57,7 +61,10 @@ func (p *Provider) survey(ctx context.Context, desired []resource.Desired) (*sur
 	for i, d := range desired {
 		s.byID[d.ID] = i
 	}
-	if err := s.listAll(ctx, kinds); err != nil {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.readKey(groupCtx) })
+	group.Go(func() error { return s.listAll(groupCtx, kinds) })
+	if err := group.Wait(); err != nil {
 		return nil, nil, err
 	}
 	return s, kinds, s.findMissing(ctx, kinds)
@@ -132,7 +139,7 @@ func (s *survey) observe(ctx context.Context, i int, k *kind) (*resource.Observa
 		return s.observeUnknown(d, s.unknown[i])
 	}
 	c := &comparison{
-		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i),
+		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i), lacksSeal: s.lacksSeal(i),
 	}
 	o, err := c.observe(ctx)
 	if err != nil {

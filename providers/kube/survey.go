@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"hubcap/engine/resource"
+	"hubcap/engine/seal"
 )
 
 // pageSize bounds the memory of one answer, not the number of requests: clusters
@@ -29,8 +30,13 @@ type survey struct {
 	mu         sync.Mutex
 	live       []*unstructured.Unstructured // by index of desired; nil when there is none
 	hidden     []bool                       // by index of desired: could not be read
-	orphans    []resource.Live
+	strays     []*unstructured.Unstructured // that bear our label, and that nothing desires
+	orphans    []resource.Live              // those of them that are ours
+	unsealed   []resource.Unsealed          // and those that are not known to be
 	unreadable []resource.Unreadable
+
+	key     seal.Public // of the cluster's seals; zero when there is none
+	keyless bool        // it could not be read
 
 	lineages map[resource.Release]*lineage // releases that objects are taken over from
 }
@@ -104,7 +110,7 @@ func (s *survey) takeWanted(u *unstructured.Unstructured) bool {
 	return wanted
 }
 
-// take notes a live object: beside its desired one, or as an orphan.
+// take notes a live object: beside its desired one, or as one that may be an orphan.
 func (s *survey) take(u *unstructured.Unstructured) {
 	if s.takeWanted(u) {
 		return
@@ -114,14 +120,8 @@ func (s *survey) take(u *unstructured.Unstructured) {
 	if !ours {
 		return
 	}
-	l := *s.p.live(u, nil)
-	// What others wrote into it is not ours to bring back when it is made again.
-	if owns, known := ownedBy(u, s.p.manager()); known {
-		was := &comparison{p: s.p, live: u, owns: owns, fields: owns}
-		l.Object = was.part(u)
-	}
 	s.mu.Lock()
-	s.orphans = append(s.orphans, l)
+	s.strays = append(s.strays, u)
 	s.mu.Unlock()
 }
 

@@ -47,20 +47,22 @@ type claim struct {
 	reason string             // why it may not be written; set when neither of the above is
 }
 
-// claim decides by our label; without it, by the record and the fields that only
-// we can have left there. An object of somebody else's may be taken over when it
+// claim decides by our label and our entry in the managed fields; without either, by
+// a valid seal, which nobody else can have left there. An object of somebody else's may be taken over when it
 // belongs to the Helm release that desired names, or when desired says so.
 func (p *Provider) claim(u *unstructured.Unstructured, desired resource.Desired) claim {
 	from := p.origin(u, desired)
 	switch owner := u.GetLabels()[LabelConfig]; owner {
 	case p.Owner:
-		return claim{ours: true, from: p.again(u, from)}
-	case "":
+		if as := p.wroteAs(u); as != "" {
+			return claim{ours: true, from: p.renamed(as, p.again(u, from))}
+		}
+	case "": // somebody may have taken our label off
+		if p.doubt(u, p.verifier()) == "" {
+			return claim{ours: true, from: p.renamed(p.wroteAs(u), p.again(u, from))}
+		}
 	default:
 		return claim{reason: fmt.Sprintf("it belongs to config %q", owner)}
-	}
-	if _, wrote := ownedBy(u, p.manager()); wrote && applied(u) != nil { // somebody took our label off
-		return claim{ours: true, from: p.again(u, from)}
 	}
 	if from != nil {
 		return claim{from: from}
@@ -75,6 +77,19 @@ func (p *Provider) again(u *unstructured.Unstructured, from *resource.Takeover) 
 		return nil
 	}
 	from.Again = true
+	return from
+}
+
+// renamed adds the field manager under which we wrote an object before the config
+// named another one: what it owns is ours, and what is wanted no more of it goes.
+func (p *Provider) renamed(as string, from *resource.Takeover) *resource.Takeover {
+	if as == p.manager() {
+		return from
+	}
+	if from == nil {
+		from = &resource.Takeover{From: "hubcap's former field manager " + as, Again: true}
+	}
+	from.Managers = append(from.Managers, applierOf(as))
 	return from
 }
 
@@ -150,6 +165,9 @@ func foreignReason(u *unstructured.Unstructured, desired resource.Desired) strin
 		return fmt.Sprintf("it exists already and belongs to Helm release %s: only a hub or chart block of that release takes it over", release)
 	}
 	reason := "it exists already and is not hubcap's" + writtenBy(u)
+	if u.GetLabels()[LabelConfig] != "" {
+		reason += "; it bears hubcap's label, but neither its managed fields nor a seal say that hubcap wrote it"
+	}
 	owner := metav1.GetControllerOfNoCopy(u)
 	if release.Name != "" {
 		reason += fmt.Sprintf("; it names Helm release %s without the label %s=Helm, so that Helm would not touch it either", release, labelManagedBy)

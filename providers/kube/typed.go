@@ -18,6 +18,8 @@ import (
 	"k8s.io/kube-openapi/pkg/spec3"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"hubcap/engine/resource"
 )
 
 // A typeIndex gives objects their types: from the schema that client-go carries
@@ -137,8 +139,12 @@ var unowned = fieldpath.NewSet(
 	fieldpath.MakePathOrDie("metadata", "resourceVersion"),
 )
 
-// appliedPath is where our own record lies; it is not part of what is wanted.
-var appliedPath = fieldpath.NewSet(fieldpath.MakePathOrDie("metadata", "annotations", AnnotationApplied))
+// appliedPath is where our own record and seal lie; they are not part of what is
+// wanted.
+var appliedPath = fieldpath.NewSet(
+	fieldpath.MakePathOrDie("metadata", "annotations", AnnotationApplied),
+	fieldpath.MakePathOrDie("metadata", "annotations", resource.AnnotationSeal),
+)
 
 // fieldSet returns the fields that applying object would make ours. It takes the
 // object as it is sent: values that are zero are owned all the same.

@@ -158,6 +158,9 @@ func (p *Provider) applyOnce(ctx context.Context, change resource.Change, versio
 	body := resource.Object(resource.Reveal(o).(map[string]any))
 	if !returns {
 		setAnnotation(body, AnnotationApplied, record)
+		if err := p.sealed(ctx, change.ID, body); err != nil {
+			return nil, err
+		}
 	}
 	options := metav1.PatchOptions{}
 	body.Set(noVersion, "metadata", "resourceVersion")
@@ -199,8 +202,8 @@ func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight
 	if versionOf(live) != sight.Version { // it is another one, or somebody wrote it: look again
 		return apierrors.NewConflict(k.mapping.Resource.GroupResource(), change.ID.Name, errors.New("it was written since it was looked at"))
 	}
-	if live.GetLabels()[LabelConfig] != p.Owner {
-		return fmt.Errorf("it bears no label %s=%s: hubcap deletes only what is its own", LabelConfig, p.Owner)
+	if err := p.mayRemove(ctx, change, live); err != nil {
+		return err
 	}
 	uid, resourceVersion, background := live.GetUID(), live.GetResourceVersion(), metav1.DeletePropagationBackground
 	if live.GetDeletionTimestamp() == nil {
@@ -214,6 +217,28 @@ func (p *Provider) removeOnce(ctx context.Context, change resource.Change, sight
 	}
 	if change.Action == resource.Replace {
 		return p.waitGone(ctx, k, change.ID, uid)
+	}
+	return nil
+}
+
+// mayRemove returns why live may not be deleted, if it may not. What is wanted anew
+// has to be ours as for any other write; what is wanted no more has to be sealed.
+func (p *Provider) mayRemove(ctx context.Context, change resource.Change, live *unstructured.Unstructured) error {
+	if live.GetLabels()[LabelConfig] != p.Owner {
+		return fmt.Errorf("it bears no label %s=%s: hubcap deletes only what is its own", LabelConfig, p.Owner)
+	}
+	key, err := p.signingKey(ctx)
+	if err != nil {
+		return err
+	}
+	if change.Action == resource.Replace {
+		if p.wroteAs(live) == "" {
+			return errors.New("it is not hubcap's: hubcap deletes only what is its own")
+		}
+		return nil
+	}
+	if why := p.doubt(live, key.Public()); why != "" {
+		return fmt.Errorf("it %s: hubcap deletes only what is its own", why)
 	}
 	return nil
 }

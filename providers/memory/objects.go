@@ -23,9 +23,14 @@ func (w *World) Read(ctx context.Context, desired []resource.Desired) (resource.
 			reading.Observations = append(reading.Observations, w.observe(d))
 		}
 		for _, r := range w.state.Objects {
-			if r.Owner == w.Owner && !wanted[r.ID] {
-				reading.Orphans = append(reading.Orphans, *w.live(r, nil))
+			if r.Owner != w.Owner || wanted[r.ID] {
+				continue
 			}
+			if why := w.doubt(r); why != "" {
+				reading.Unsealed = append(reading.Unsealed, resource.Unsealed{ID: r.ID, Reason: why})
+				continue
+			}
+			reading.Orphans = append(reading.Orphans, *w.live(r, nil))
 		}
 		return nil
 	})
@@ -66,7 +71,8 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		o.Refused = "a claim does not shrink"
 		return o
 	}
-	if resource.Digest(r.Applied) == resource.Digest(want) && (w.stands(r, want) || w.stands(r, withoutMemory(want))) {
+	o.Seals = w.lacksSeal(r)
+	if resource.Digest(r.Applied) == resource.Digest(want) && (w.stands(r, want) || w.stands(r, withoutMemory(want))) && !o.Seals {
 		o.Same = true
 		return o
 	}
@@ -162,7 +168,7 @@ func (w *World) sight(ctx context.Context, c resource.Change) run.Sight {
 	}
 	before, after := plain(c.Before), plain(c.After)
 	sight := run.Sight{Version: strconv.FormatInt(r.Version, 10)}
-	isOurs := c.Action != resource.Delete && resource.Equal(map[string]any(r.Applied), map[string]any(after))
+	isOurs := c.Action != resource.Delete && resource.Equal(map[string]any(r.Applied), map[string]any(after)) && !(c.Seals && w.lacksSeal(r))
 	if isOurs && (holds(r.Object, plain(c.Landed())) || w.stands(r, after)) {
 		sight.State, sight.Image = run.AtAfter, image(c, r)
 		return sight
@@ -206,13 +212,18 @@ func (w *World) Write(ctx context.Context, c resource.Change, sight run.Sight) (
 		if now.State == run.Elsewhere || now.Version != sight.Version {
 			return fmt.Errorf("write %s: %w: %s", c.ID, run.ErrMoved, cmp.Or(now.Moved, "written since"))
 		}
-		if c.Action == resource.Delete {
-			w.delete(c.ID)
-			answer = run.Sight{State: run.AtAfter}
-			return nil
+		if c.Action != resource.Delete {
+			err := w.put(ctx, c)
+			answer = w.sight(ctx, c)
+			return err
 		}
-		w.put(ctx, c)
-		answer = w.sight(ctx, c)
+		if r := w.state.index[c.ID]; r != nil && c.Hook == nil {
+			if why := w.doubt(r); why != "" {
+				return fmt.Errorf("write %s: it %s: hubcap deletes only what is its own", c.ID, why)
+			}
+		}
+		w.delete(c.ID)
+		answer = run.Sight{State: run.AtAfter}
 		return nil
 	})
 }
@@ -261,7 +272,7 @@ func (w *World) delete(id resource.ID) {
 	w.state.Objects = slices.DeleteFunc(w.state.Objects, func(r *record) bool { return r.ID == id })
 }
 
-func (w *World) put(ctx context.Context, c resource.Change) {
+func (w *World) put(ctx context.Context, c resource.Change) error {
 	r := w.state.index[c.ID]
 	if r == nil {
 		r = &record{ID: c.ID}
@@ -283,6 +294,7 @@ func (w *World) put(ctx context.Context, c resource.Change) {
 	r.Owner, r.Address, r.Component, r.Edits = w.Owner, c.Address, c.Component, nil
 	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now(), Sensitive: remembered}
 	w.polled[c.ID] = 0
+	return w.seal(r)
 }
 
 // insert adds a record in the order of IDs, so that files do not jump about.

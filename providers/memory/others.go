@@ -24,7 +24,8 @@ func (w *World) Forbid(kind string) {
 	w.state.Denied[kind] = true
 }
 
-// Put makes an object that hubcap does not own, or owned by the config owner.
+// Put makes an object that hubcap does not own, or owned by the config owner. What is
+// this world's owner's is sealed, as if hubcap had written it.
 func (w *World) Put(id resource.ID, o resource.Object, owner string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,9 +33,30 @@ func (w *World) Put(id resource.ID, o resource.Object, owner string) {
 	r := &record{ID: id, Object: plain(o), Owner: owner, Version: w.state.Version}
 	if owner == w.Owner {
 		r.Applied = r.Object.Copy()
+		if err := w.seal(r); err != nil {
+			panic("memory: " + err.Error())
+		}
 	}
 	w.delete(id)
 	w.insert(r)
+}
+
+// Copy makes a copy of an object under another ID, with all that is noted on it, as
+// somebody does who exports it and creates it elsewhere.
+func (w *World) Copy(from, to resource.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.Version++
+	r := *w.state.index[from]
+	r.ID, r.Object, r.Version = to, r.Object.Copy(), w.state.Version
+	w.insert(&r)
+}
+
+// Unseal takes the seal off an object, as on what older versions wrote.
+func (w *World) Unseal(id resource.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.index[id].Seal = ""
 }
 
 // Protect marks an object as protected.

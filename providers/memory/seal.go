@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"hubcap/engine/resource"
 	"hubcap/engine/seal"
 )
 
@@ -12,19 +13,58 @@ import (
 func (w *World) SigningKey(ctx context.Context) (seal.Key, error) {
 	var key seal.Key
 	err := w.do(ctx, Call{Name: "seal"}, func() (err error) {
-		if w.state.SealKey == nil {
-			if key, err = seal.Draw(); err != nil {
-				return err
-			}
-			w.state.SealKey = key.Bytes()
-		}
-		if key, err = seal.ParseKey(w.state.SealKey); err != nil {
-			return fmt.Errorf("read the signing key: %w", err)
-		}
-		w.state.SealPublic = key.Public().String()
-		return nil
+		key, err = w.signingKey()
+		return err
 	})
 	return key, err
+}
+
+func (w *World) signingKey() (seal.Key, error) {
+	if w.state.SealKey == nil {
+		drawn, err := seal.Draw()
+		if err != nil {
+			return seal.Key{}, err
+		}
+		w.state.SealKey = drawn.Bytes()
+	}
+	key, err := seal.ParseKey(w.state.SealKey)
+	if err != nil {
+		return seal.Key{}, fmt.Errorf("read the signing key: %w", err)
+	}
+	w.state.SealPublic = key.Public().String()
+	return key, nil
+}
+
+// seal seals an object as it is.
+func (w *World) seal(r *record) error {
+	key, err := w.signingKey()
+	if err != nil {
+		return err
+	}
+	r.Seal = key.Sign(w.statement(r))
+	return nil
+}
+
+// statement is what an object's seal is over: what this world keeps beside the object
+// is noted on it for that, as it is in a real cluster.
+func (w *World) statement(r *record) seal.Statement {
+	o := r.Object.Copy()
+	o.Set(r.Address.String(), "metadata", "annotations", "hubcap.dev/address")
+	o.Set(r.Component.String(), "metadata", "annotations", "hubcap.dev/component")
+	return resource.Statement(r.ID, w.state.Identity, r.Owner, o)
+}
+
+// doubt returns why an object is not known to be hubcap's, or "".
+func (w *World) doubt(r *record) string {
+	public, _ := seal.ParsePublic(w.state.SealPublic)
+	return resource.Doubt(w.statement(r), r.Seal, public)
+}
+
+// lacksSeal reports whether the next write seals an object that has no seal of the
+// world's key.
+func (w *World) lacksSeal(r *record) bool {
+	public, _ := seal.ParsePublic(w.state.SealPublic)
+	return public.IsZero() || seal.KeyOf(r.Seal) != public.ID()
 }
 
 // PublicKey returns the public half, as engine.Seals says.

@@ -98,6 +98,7 @@ type record struct {
 	Object    resource.Object    `json:"object"`            // plain: nothing is sensitive to the cluster itself
 	Applied   resource.Object    `json:"applied,omitempty"` // as last written by hubcap
 	Stamp     *resource.Applied  `json:"stamp,omitempty"`
+	Seal      string             `json:"seal,omitempty"`
 	Version   int64              `json:"version"`
 	Edits     map[string]edit    `json:"edits,omitempty"` // by path: who else wrote a field
 }

@@ -53,6 +53,7 @@ func (r *router) Read(ctx context.Context, desired []resource.Desired) (resource
 	}
 	reading.Observations = append(reading.Observations, poolReading.Observations...)
 	reading.Orphans = append(reading.Orphans, poolReading.Orphans...)
+	reading.Unsealed = append(reading.Unsealed, poolReading.Unsealed...)
 	reading.Unreadable = append(reading.Unreadable, poolReading.Unreadable...)
 	return reading, nil
 }

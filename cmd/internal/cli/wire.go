@@ -88,21 +88,21 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	}
 	client := r.client
 	namespace := config.Settings.JournalNamespace
-	objects := &kube.Provider{
-		Client: client, Cluster: name, Owner: config.Settings.Name,
-		FieldManager: config.Settings.FieldManager, Deletable: s.permitted.has, Now: s.now,
-	}
-	objects.Stamp("", commit)
-	facts, err := objects.Facts(ctx)
-	if err != nil {
-		return nil, err
-	}
 	patient, err := client.Patient()
 	if err != nil {
 		return nil, err
 	}
 	kept := records.New(patient, namespace, name)
 	kept.Warn = func(text string) { s.beside(fmt.Sprintf("cluster %s: %s", name, text)) }
+	objects := &kube.Provider{
+		Client: client, Cluster: name, Owner: config.Settings.Name, Identity: identity,
+		FieldManager: config.Settings.FieldManager, Deletable: s.permitted.has, Now: s.now, Seals: kept,
+	}
+	objects.Stamp("", commit)
+	facts, err := objects.Facts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.peekAt(name, kept.Held)
 	s.connected(name, client)
 	s.monitoring.add(c, client)
