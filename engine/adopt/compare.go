@@ -32,7 +32,7 @@ var ownMarks = [][]string{
 	{"metadata", "labels", "hubcap.dev/config"},
 	{"metadata", "annotations", "hubcap.dev/address"}, {"metadata", "annotations", "hubcap.dev/component"},
 	{"metadata", "annotations", "hubcap.dev/protected"}, {"metadata", "annotations", "hubcap.dev/applied"},
-	{"metadata", "annotations", resource.AnnotationSensitive},
+	{"metadata", "annotations", resource.AnnotationSensitive}, {"metadata", "annotations", resource.AnnotationSeal},
 }
 
 // Values compares values completed by a chart: those that a block gives, and

@@ -32,7 +32,7 @@ const maxRemembered = 16 << 10
 var openKeys = [][]string{
 	{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}, {"metadata", "labels"},
 	{"metadata", "uid"}, {"metadata", "resourceVersion"}, {"metadata", "creationTimestamp"}, {"metadata", "managedFields"},
-	{"metadata", "annotations", AnnotationSensitive}, {"metadata", "annotations", AnnotationApplied},
+	{"metadata", "annotations", AnnotationSensitive}, {"metadata", "annotations", AnnotationApplied}, {"metadata", "annotations", AnnotationSeal},
 	{"metadata", "annotations", ownMarks + "address"}, {"metadata", "annotations", ownMarks + "component"},
 }
 

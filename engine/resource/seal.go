@@ -54,7 +54,7 @@ func marks(o Object) map[string]any {
 	m, _ := all.(map[string]any)
 	for name, v := range m {
 		if strings.HasPrefix(name, ownMarks) && name != AnnotationSeal {
-			own[name] = v
+			own[name] = Reveal(v)
 		}
 	}
 	return own
