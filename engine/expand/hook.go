@@ -98,6 +98,10 @@ var laterEvents = []string{"pre-delete", "post-delete", "pre-rollback", "post-ro
 // recordHooks adds the Secret that keeps the hooks of later, if there are any.
 func (m *maker) recordHooks(release string) {
 	var later []resource.Desired
+	var rendered []resource.ID
+	for _, d := range slices.Concat(m.desired, m.hooks) {
+		rendered = append(rendered, d.ID)
+	}
 	m.hooks = slices.DeleteFunc(m.hooks, func(h resource.Desired) bool {
 		is := slices.Contains(laterEvents, h.Hook.Event)
 		if is {
@@ -114,7 +118,7 @@ func (m *maker) recordHooks(release string) {
 		"metadata": map[string]any{
 			"name": "hubcap-hooks-" + release, "annotations": map[string]any{resource.AnnotationRecord: "hooks"},
 		},
-		"data": resource.HookRecord(later),
+		"data": resource.HookRecord(later, rendered),
 	}, releaseComponent, "hubcap itself")
 	for i := range m.desired[made:] {
 		if slices.ContainsFunc(later, func(h resource.Desired) bool { return isDrawn(map[string]any(h.Object)) }) {

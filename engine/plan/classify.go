@@ -58,6 +58,8 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	switch {
 	case c.Action == resource.Delete:
 		c.Class = b.deleteClass(c)
+	case c.Seals && onlyOwner(c):
+		c.Class = resource.ClassAdopt
 	case isPool(c.ID):
 		c.Class = poolClass(c.Fields)
 		if c.Action == resource.Create {

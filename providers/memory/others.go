@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hubcap/engine/resource"
+	"hubcap/engine/seal"
 )
 
 // Seat sets the people on the cluster.
@@ -50,6 +51,21 @@ func (w *World) Copy(from, to resource.ID) {
 	r := *w.state.index[from]
 	r.ID, r.Object, r.Version = to, r.Object.Copy(), w.state.Version
 	w.insert(&r)
+}
+
+// Publish replaces the public key, as somebody may who can write ConfigMaps.
+func (w *World) Publish(key seal.Public) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.SealPublic = key.String()
+}
+
+// SealWith seals an object with another key than the world's.
+func (w *World) SealWith(id resource.ID, key seal.Key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.state.index[id]
+	r.Seal = key.Sign(w.statement(r))
 }
 
 // Unseal takes the seal off an object, as on what older versions wrote.

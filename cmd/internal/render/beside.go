@@ -145,6 +145,9 @@ func Drift(p *plan.Plan, s Style) string {
 			s.item(&b, u.What, u.Reason)
 		}
 	}
+	if line := sealLine(p); line != "" {
+		s.section(&b, "Seals", "the next apply: "+line)
+	}
 	b.WriteString("\n" + driftLine(p, len(drifted), len(conflicted)) + "\n")
 	return b.String()
 }
@@ -178,14 +181,14 @@ func splitDrift(p *plan.Plan) (drifted, conflicted []plan.Drift) {
 	return drifted, conflicted
 }
 
-// pendingSteps are the steps without the changes that only undo drift, or take
-// back fields that have the wanted values.
+// pendingSteps are the steps without the changes that only undo drift, take back
+// fields that have the wanted values, or seal an object.
 func pendingSteps(p *plan.Plan) []plan.Step {
 	foreign := map[string]bool{}
 	for _, d := range p.Drift {
 		foreign[d.ID.String()] = true
 	}
-	return stepsWith(p, func(c resource.Change) bool { return !foreign[c.ID.String()] && !isShared(c) })
+	return stepsWith(p, func(c resource.Change) bool { return !foreign[c.ID.String()] && !isShared(c) && !isSealOnly(c) })
 }
 
 // sharedSteps are the steps with the changes that only take back fields which a

@@ -15,6 +15,7 @@ type Summary struct {
 	Change   int             `json:"change"`
 	Remove   int             `json:"remove"`
 	Owners   int             `json:"change_owner"` // objects of which only the owner changes
+	Seals    int             `json:"seal"`         // objects that get a seal, and nothing else
 	Steps    int             `json:"steps"`
 	Gates    int             `json:"gates"`
 	Sessions int             `json:"sessions"`
@@ -56,7 +57,7 @@ func summarize(p *plan.Plan) Summary {
 	if s.Standings = p.Standings; s.Standings == nil {
 		s.Standings = append([]plan.Standing{}, p.KnownStandings()...)
 	}
-	s.Owners = ownersOnly(p)
+	s.Owners, s.Seals = ownersOnly(p), Seals(p)
 	for _, c := range p.Clusters {
 		s.Sessions += c.Sessions
 	}

@@ -44,6 +44,9 @@ func markdownHead(p *plan.Plan) string {
 		b.WriteString(md(Impact(p)) + "\n\n")
 	}
 	b.WriteString(markdownTakeovers(p))
+	if line := sealLine(p); line != "" {
+		b.WriteString(md(line) + ".\n\n")
+	}
 	if line := backLine(p); line != "" {
 		b.WriteString("Way back: " + md(line) + ".\n\n")
 	}
@@ -110,12 +113,14 @@ func hasClass(p *plan.Plan, class resource.Class) bool {
 }
 
 // worstFirst orders steps by harm; equal ones stay in the order in which they run.
+// Those that only seal are left out.
 func worstFirst(p *plan.Plan) []int {
 	steps := p.Steps()
 	order := make([]int, len(steps))
 	for i := range order {
 		order[i] = i
 	}
+	order = slices.DeleteFunc(order, func(i int) bool { return sealsOnly(steps[i]) })
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := steps[j], steps[i]
 		return cmp.Or(
@@ -129,13 +134,13 @@ func worstFirst(p *plan.Plan) []int {
 }
 
 func (n secrets) markdownTable(p *plan.Plan, room int) (string, int) {
-	steps := p.Steps()
-	if len(steps) == 0 {
+	steps, order := p.Steps(), worstFirst(p)
+	if len(order) == 0 {
 		return "", room
 	}
 	var b strings.Builder
 	b.WriteString("| | what | change | effect | step | gates |\n|---|---|---|---|---|---|\n")
-	for k, i := range worstFirst(p) {
+	for k, i := range order {
 		step := steps[i]
 		var gates []string
 		for _, g := range step.Gates {
@@ -144,7 +149,7 @@ func (n secrets) markdownTable(p *plan.Plan, room int) (string, int) {
 		row := fmt.Sprintf("| `%s` | %s | %s | %s | %d/%d | %s |\n", symbolOf(step), md(cut(step.Component.String(), 100)),
 			md(n.what(step, 70)), md(effectLine(step)), i+1, len(steps), md(cut(strings.Join(gates, ", "), 100)))
 		if len([]rune(b.String()+row)) > room*2/3 {
-			fmt.Fprintf(&b, "| | … %s more | | | | |\n", count(len(steps)-k, "step"))
+			fmt.Fprintf(&b, "| | … %s more | | | | |\n", count(len(order)-k, "step"))
 			break
 		}
 		b.WriteString(row)
@@ -188,11 +193,11 @@ func (n secrets) markdownBeside(p *plan.Plan, room int) (string, int) {
 // markdownDetails folds the fields of each step, worst first, while there is room.
 func (n secrets) markdownDetails(p *plan.Plan, room int) string {
 	var b strings.Builder
-	steps := p.Steps()
+	steps, order := p.Steps(), worstFirst(p)
 	used, left := 0, 0
-	for k, i := range worstFirst(p) {
+	for k, i := range order {
 		if room-used < leastFold {
-			left += len(steps) - k
+			left += len(order) - k
 			break
 		}
 		var body strings.Builder

@@ -23,6 +23,7 @@ func Plan(p *plan.Plan, s Style) string {
 		s.moves(&b, p)
 		b.WriteString("\n")
 		s.takeovers(&b, p)
+		s.sealed(&b, p)
 		s.steps(&b, n, p)
 		b.WriteString("\n")
 		s.totals(&b, p)
@@ -44,7 +45,11 @@ func Footer(p *plan.Plan) string {
 	if n := Hooks(p); n > 0 {
 		hooks = ", " + count(n, "hook") + " to run"
 	}
-	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove%s%s.", add, change, remove, owners, hooks)
+	seals := ""
+	if n := Seals(p); n > 0 {
+		seals = fmt.Sprintf(", %d to seal", n)
+	}
+	return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove%s%s%s.", add, change, remove, owners, seals, hooks)
 }
 
 // Count counts the objects a plan adds, changes and removes. A replacement adds
@@ -123,7 +128,7 @@ const (
 )
 
 func (s Style) steps(b *strings.Builder, n secrets, p *plan.Plan) {
-	steps := p.Steps()
+	steps := slices.DeleteFunc(slices.Clone(p.Steps()), sealsOnly)
 	longest, class := 0, 0
 	for _, step := range steps {
 		longest = max(longest, cells(clean(step.Component.String())))

@@ -51,7 +51,7 @@ func ownersOnly(p *plan.Plan) int {
 	n := 0
 	for _, step := range p.Steps() {
 		for _, c := range step.Changes {
-			if c.Class == resource.ClassAdopt {
+			if c.Class == resource.ClassAdopt && !isSealOnly(c) {
 				n++
 			}
 		}
