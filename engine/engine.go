@@ -136,7 +136,8 @@ type Store interface {
 	Append(ctx context.Context, id string, entries ...journal.Entry) error
 	// Runs returns all runs without their plans, oldest first.
 	Runs(ctx context.Context) ([]journal.Run, error)
-	// Load returns one run with its document and secrets, or [ErrNoRun].
+	// Load returns one run with its document and secrets, or [ErrNoRun]. Where
+	// secrets may not be read, Hidden says so.
 	Load(ctx context.Context, id string) (Record, error)
 }
 
@@ -151,6 +152,10 @@ type Record struct {
 	Run      journal.Run
 	Document []byte            // the plan, encoded
 	Secrets  map[string]string // digest or place → value, see plan.Encode
+
+	// Hidden says why Secrets could not be read, as by somebody who may not; nil when
+	// they were. Such a record can be shown, and not acted on.
+	Hidden error
 }
 
 // Errors that callers branch on.

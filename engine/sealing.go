@@ -11,7 +11,7 @@ import (
 // the plan took for hubcap's may be somebody else's, and the plan is stale. A run
 // without a right to the key is refused here, before its first write.
 func (s *session) keyed(ctx context.Context) error {
-	touched := []string{s.names()[0]}
+	var touched []string
 	for _, step := range s.plan.Steps() {
 		for _, c := range step.Changes {
 			if !slices.Contains(touched, c.ID.Cluster) {
@@ -20,17 +20,15 @@ func (s *session) keyed(ctx context.Context) error {
 		}
 	}
 	for _, name := range touched {
-		seals := s.Clusters[name].Seals
-		if seals == nil {
+		c := s.Clusters[name]
+		if c.Seals == nil {
 			continue
 		}
-		published, publicErr := seals.PublicKey(ctx) // before it is set right
-		key, err := seals.SigningKey(ctx)
-		if err != nil {
-			return fmt.Errorf("cluster %s: read the signing key: %w", name, err)
+		if _, err := s.publicKey(ctx, c); err != nil { // as it is published, before it is set right
+			return fmt.Errorf("cluster %s: read the public key of seals: %w", name, err)
 		}
-		if publicErr != nil || !published.IsZero() && published != key.Public() {
-			return fmt.Errorf("%w: cluster %s: the public key that it was made with is not that of the signing key; it is set right now, plan again", ErrStale, name)
+		if _, err := s.signingKey(ctx, c); err != nil {
+			return fmt.Errorf("cluster %s: read the signing key: %w", name, err)
 		}
 	}
 	return nil

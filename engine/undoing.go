@@ -30,7 +30,8 @@ func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
 	return journal.Merge(all...), nil
 }
 
-// Load returns run id with its plan; secrets are in it as they were. With an
+// Load returns run id with its plan; secrets are in it as they were, or masked for
+// whoever may not read them. With an
 // empty id it is an [ErrNoRun]. A run that is not to be acted on says so in Untrusted.
 func (e *Engine) Load(ctx context.Context, id string) (journal.Run, error) {
 	home, record, err := e.find(ctx, id)
@@ -75,6 +76,9 @@ func (e *Engine) loadOwn(ctx context.Context, id string) (journal.Run, *Cluster,
 	if err != nil {
 		return journal.Run{}, nil, fmt.Errorf("load run %s: %w", id, err)
 	}
+	if record.Hidden != nil {
+		return journal.Run{}, nil, record.Hidden
+	}
 	r, err := e.revive(ctx, home, record, key.Public())
 	switch {
 	case err != nil:
@@ -105,7 +109,7 @@ func (e *Engine) revive(ctx context.Context, home *Cluster, record Record, publi
 	}
 	r := record.Run
 	p, err := plan.Decode(record.Document)
-	if err == nil {
+	if err == nil && record.Hidden == nil {
 		err = plan.Unmask(p, m, func(place string) (string, bool) {
 			text, found := record.Secrets[place]
 			return text, found

@@ -67,6 +67,9 @@ func (p *Provider) survey(ctx context.Context, desired []resource.Desired) (*sur
 	if err := group.Wait(); err != nil {
 		return nil, nil, err
 	}
+	if err := s.listLeft(ctx); err != nil {
+		return nil, nil, err
+	}
 	return s, kinds, s.findMissing(ctx, kinds)
 }
 

@@ -35,6 +35,8 @@ type survey struct {
 	unsealed   []resource.Unsealed          // and those that are not known to be
 	unreadable []resource.Unreadable
 
+	narrow []*kind // that may not be listed in the whole cluster
+
 	key     seal.Public // of the cluster's seals; zero when there is none
 	keyless bool        // it could not be read
 
@@ -64,13 +66,57 @@ func (s *survey) listKind(ctx context.Context, k *kind) error {
 		s.cannotRead(k.plural(), err, k.wanted)
 		return nil
 	}
-	for _, namespace := range s.namespaces() {
-		err := s.list(ctx, k, query{namespace, s.ours()}, s.take)
-		if err != nil && hopeless(err) {
-			return s.p.Client.explain("read", k.plural(), err)
+	s.mu.Lock()
+	s.narrow = append(s.narrow, k)
+	s.mu.Unlock()
+	return s.listWithin(ctx, k, s.namespaces())
+}
+
+// listWithin lists our objects of one kind in each of the namespaces.
+func (s *survey) listWithin(ctx context.Context, k *kind, namespaces []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readsInFlight)
+	for _, namespace := range namespaces {
+		group.Go(func() error {
+			err := s.list(ctx, k, query{namespace, s.ours()}, s.take)
+			if err != nil && hopeless(err) {
+				return s.p.Client.explain("read", k.plural(), err)
+			}
+			if err != nil && !s.isMissing(ctx, namespace) {
+				s.cannotRead(k.plural()+" in namespace "+namespace, err, s.within(k, namespace))
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// isMissing reports whether a namespace is known not to exist. In one that a config is
+// about to make nobody has been given any right yet, and there is nothing to read.
+func (s *survey) isMissing(ctx context.Context, namespace string) bool {
+	_, err := s.p.Client.Typed.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	return apierrors.IsNotFound(err)
+}
+
+// listLeft lists the kinds that may not be listed in the whole cluster where blocks
+// that are gone have left something: it would be missed.
+func (s *survey) listLeft(ctx context.Context) error {
+	if len(s.narrow) == 0 {
+		return nil
+	}
+	known, left := s.namespaces(), map[string]bool{}
+	for _, u := range s.strays {
+		at := u.GetNamespace()
+		if groupKind(s.p.id(u)) == namespaceKind {
+			at = u.GetName()
 		}
-		if err != nil {
-			s.cannotRead(k.plural()+" in namespace "+namespace, err, s.within(k, namespace))
+		if at != "" && !slices.Contains(known, at) && s.p.doubt(u, s.key) == "" {
+			left[at] = true
+		}
+	}
+	for _, k := range slices.Clone(s.narrow) {
+		if err := s.listWithin(ctx, k, slices.Sorted(maps.Keys(left))); err != nil {
+			return err
 		}
 	}
 	return nil

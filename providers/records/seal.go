@@ -2,11 +2,13 @@ package records
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"hubcap/engine/seal"
 )
@@ -79,8 +81,7 @@ func (r *Records) publish(ctx context.Context, public seal.Public) error {
 		case cm.Data[sealPublic] == public.String():
 			return nil
 		default:
-			cm.Data = map[string]string{sealPublic: public.String()}
-			if _, err = maps.Update(ctx, cm, metav1.UpdateOptions{}); err == nil {
+			if _, err = maps.Patch(ctx, sealName, types.MergePatchType, publicPatch(cm.ResourceVersion, public), metav1.PatchOptions{}); err == nil {
 				r.warn(fmt.Sprintf("configmap %s/%s held another public key than that of the signing key and was set right: plans made since somebody changed it may take other people's objects for hubcap's",
 					r.namespace, sealName))
 			}
@@ -95,6 +96,17 @@ func (r *Records) publish(ctx context.Context, public seal.Public) error {
 	return fmt.Errorf("write configmap %s/%s: %w", r.namespace, sealName, err)
 }
 
+// publicPatch replaces the public key, unless somebody was quicker.
+func publicPatch(version string, public seal.Public) []byte {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": version}, "data": map[string]string{sealPublic: public.String()},
+	})
+	if err != nil {
+		panic("records: a patch of texts is JSON")
+	}
+	return patch
+}
+
 func (r *Records) warn(text string) {
 	if r.Warn != nil {
 		r.Warn(text)
@@ -102,7 +114,8 @@ func (r *Records) warn(text string) {
 }
 
 // PublicKey returns the public half as the ConfigMap has it, or the zero key when
-// there is none: then nothing was ever sealed, or the ConfigMap was lost.
+// there is none: then nothing was ever sealed, or the ConfigMap was lost or spoilt,
+// which the next apply mends.
 func (r *Records) PublicKey(ctx context.Context) (seal.Public, error) {
 	cm, err := r.client.CoreV1().ConfigMaps(r.namespace).Get(ctx, sealName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -112,8 +125,9 @@ func (r *Records) PublicKey(ctx context.Context) (seal.Public, error) {
 		return seal.Public{}, fmt.Errorf("read configmap %s/%s: %w", r.namespace, sealName, err)
 	}
 	public, err := seal.ParsePublic(cm.Data[sealPublic])
-	if err != nil {
-		return seal.Public{}, fmt.Errorf("read configmap %s/%s: %w", r.namespace, sealName, err)
+	if err != nil { // it is evidence; what holds no key deceives nobody
+		r.warn(fmt.Sprintf("configmap %s/%s holds no public key, so that nothing is taken for hubcap's; the next apply sets it right", r.namespace, sealName))
+		return seal.Public{}, nil
 	}
 	return public, nil
 }

@@ -193,7 +193,10 @@ func (r *Records) Load(ctx context.Context, id string) (record engine.Record, er
 	if err != nil {
 		return record, err
 	}
-	if record.Secrets, err = r.secrets(ctx, id); errors.As(err, &undecoded) {
+	switch record.Secrets, err = r.secrets(ctx, id); {
+	case apierrors.IsForbidden(err):
+		record.Hidden, err = err, nil
+	case errors.As(err, &undecoded):
 		err = nil
 		record.Run.Untrusted = cmp.Or(record.Run.Untrusted, "it cannot be read: "+undecoded.Error())
 	}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +26,9 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -138,13 +142,14 @@ subjects: [{kind: ServiceAccount, name: applier, namespace: hubcap}]
 // sets journal_namespace has to do.
 func grantJournal(t *testing.T, namespace string) {
 	t.Helper()
-	documents := strings.Split(read(t, "../../docs/rbac/apply.yaml"), "\n---\n")
+	documents := strings.Split(read(t, "../../docs/rbac/apply.yaml")+"\n---\n"+read(t, "../../docs/rbac/read-only.yaml"), "\n---\n")
 	for i, d := range documents {
-		if !strings.Contains(d, "kind: Role\n") || !strings.Contains(d, "name: hubcap-journal\n") {
+		if !strings.Contains(d, "kind: Role\n") || strings.Contains(d, "name: hubcap-lock\n") {
 			documents[i] = ""
 		}
 	}
-	journal := strings.ReplaceAll(strings.Join(documents, "\n"), "namespace: hubcap", "namespace: "+namespace)
+	documents = slices.DeleteFunc(documents, func(d string) bool { return d == "" })
+	journal := strings.ReplaceAll(strings.Join(documents, "\n---\n"), "namespace: hubcap", "namespace: "+namespace)
 	if journal == "" {
 		t.Fatal("docs/rbac/apply.yaml has no Role for the journal")
 	}
@@ -153,9 +158,15 @@ func grantJournal(t *testing.T, namespace string) {
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: hubcap-journal, namespace: %s}
+metadata: {name: hubcap-journal, namespace: %[1]s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: hubcap-journal}
 subjects: [{kind: ServiceAccount, name: applier, namespace: hubcap}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: hubcap-read-key, namespace: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: hubcap-read-key}
+subjects: [{kind: ServiceAccount, name: reader, namespace: hubcap}, {kind: ServiceAccount, name: applier, namespace: hubcap}]
 `, namespace))
 }
 
@@ -167,6 +178,7 @@ type world struct {
 	dir     string // of the config
 	state   string // XDG_STATE_HOME
 	journal string // namespace
+	closed  string // namespace in which the reader may read no Secrets; may be empty
 	vars    []string
 	proxy   *proxy   // nil: straight to the API server
 	hidden  []string // values of sensitive variables
@@ -204,6 +216,30 @@ func (w *world) run(name string, part func(t *testing.T)) bool {
 	})
 }
 
+// bindReader lets the reader read Secrets where hubs are: in all namespaces but those
+// of the system and of the journals that a test keeps apart.
+func (w *world) bindReader() {
+	w.t.Helper()
+	namespaces, err := site.admin.CoreV1().Namespaces().List(contextOf(w.t), metav1.ListOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, n := range namespaces.Items {
+		if n.Name == "hubcap" || n.Name == w.closed || strings.HasPrefix(n.Name, "kube-") || strings.HasSuffix(n.Name, "-runs") {
+			continue
+		}
+		binding := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: "hubcap-read-secrets"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "hubcap-read-secrets"},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: string(reader), Namespace: "hubcap"}},
+		}
+		_, err := site.admin.RbacV1().RoleBindings(n.Name).Create(contextOf(w.t), binding, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // contextOf is the test's context also while it cleans up.
 func contextOf(t *testing.T) context.Context { return context.WithoutCancel(t.Context()) }
 
@@ -238,6 +274,9 @@ func (r result) has(t *testing.T, texts ...string) {
 // hubcap runs a command to its end, which must be the wanted exit code.
 func (w *world) hubcap(who role, want int, args ...string) result {
 	w.t.Helper()
+	if who == reader {
+		w.bindReader()
+	}
 	began := time.Now()
 	r := w.begin(who, args...).wait()
 	if took := time.Since(began); took > tooLong {
