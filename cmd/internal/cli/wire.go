@@ -95,7 +95,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	kept := records.New(patient, namespace, name)
 	kept.Warn = func(text string) { s.beside(fmt.Sprintf("cluster %s: %s", name, text)) }
 	objects := &kube.Provider{
-		Client: client, Cluster: name, Owner: config.Settings.Name, Identity: identity,
+		Client: client, Cluster: name, Owner: config.Settings.Name, Identity: r.identity,
 		FieldManager: config.Settings.FieldManager, Deletable: s.permitted.has, Now: s.now, Seals: kept,
 	}
 	objects.Stamp("", commit)
