@@ -8,6 +8,9 @@ import (
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/engine"
+
+	"hubcap/engine/resource"
+	"hubcap/modules"
 )
 
 // BenchmarkRender renders an umbrella chart of 150 objects and 24 definitions, as
@@ -58,4 +61,28 @@ func bareEngine(b *testing.B, c *Chart, request Request) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Since(began)
+}
+
+// BenchmarkTwin renders a hub that a sensitive value reaches and that was not rendered
+// before, beside one that none reaches.
+func BenchmarkTwin(b *testing.B) {
+	c, err := NewLibrary(modules.Chart).Load(Source{Location: "builtin:binderhub"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, s := range map[string]any{"sensitive": resource.Secret("hunter2-x"), "plain": "hunter2-x"} {
+		b.Run(name, func(b *testing.B) {
+			r := Request{Release: "r", Namespace: "n", Values: map[string]any{"jupyterhub": map[string]any{
+				"proxy": map[string]any{"secretToken": s},
+			}}}
+			for b.Loop() {
+				twins.Lock()
+				clear(twins.known)
+				twins.Unlock()
+				if _, err := c.Render(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -118,7 +118,7 @@ func (r *rendering) renderTwin() *twin {
 	request.Values = standIns(request.Values)
 	second, err := r.source.prepare(request)
 	for err == nil {
-		second.live = r.live.standIn()
+		second.live, second.decoded = r.live.standIn(), r.decoded // most templates render the same text
 		second.standIn = true
 		var objects []Object
 		if objects, err = second.fixpoint(&draw{number: 3}); err == nil {

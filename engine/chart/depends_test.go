@@ -257,3 +257,23 @@ func TestSpellings(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// FuzzStandIn: whatever a secret is, its stand-in has its length and its place in YAML
+// and JSON, and is always the same.
+func FuzzStandIn(f *testing.F) {
+	for _, text := range secretForms {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		other := standIn(text)
+		if !utf8.ValidString(text) {
+			return // no value of a config is that
+		}
+		if len(other) != len(text) || !utf8.ValidString(other) || standIn(text) != other || json.Valid([]byte(text)) != json.Valid([]byte(other)) {
+			t.Errorf("%q stands in for %q", other, text)
+		}
+		if strings.Count(text, "\n") != strings.Count(other, "\n") {
+			t.Errorf("%q has other lines than %q", other, text)
+		}
+	})
+}

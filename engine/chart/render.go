@@ -55,7 +55,7 @@ type rendering struct {
 	request      Request
 	capabilities *common.Capabilities
 	live         *live
-	decoded      decoded
+	decoded      *decoded
 	warnings     warnings
 	standIn      bool // the second rendering, see depends.go: whatever a template says, it goes on
 }
@@ -112,7 +112,7 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 	if c.root.Metadata.Type == "library" {
 		return nil, fmt.Errorf("chart %s is a library: it has no objects of its own", c.Name())
 	}
-	r := &rendering{source: c, chart: clone(c.root), request: request, live: newLive(request.Lookup)}
+	r := &rendering{source: c, decoded: &decoded{}, chart: clone(c.root), request: request, live: newLive(request.Lookup)}
 	var rounded warnings
 	r.values = helmNumbers(resource.Reveal(copyTable(request.Values)), nil, &rounded).(map[string]any)
 	if err := resolve(r.chart, r.values, "", &r.warnings); err != nil {
