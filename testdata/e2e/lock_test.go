@@ -59,11 +59,11 @@ func newSlow(t *testing.T, name string) *world {
 	return newWorld(t, name, name, map[string]string{"main.hcl": fmt.Sprintf(slow, name)})
 }
 
-// TestTwoAtOnce begins a second apply while one runs: it exits 8 and says who
-// holds the lock. Afterwards the lock is free.
+// TestTwoAtOnce begins a second apply while one runs: it exits 8 once it has seen that the
+// lock is renewed, and says who holds it. Afterwards the lock is free.
 func TestTwoAtOnce(t *testing.T) {
 	w := newSlow(t, "lock")
-	first := w.begin(applier, "apply", "--auto-approve", "--var=takes=10s")
+	first := w.begin(applier, "apply", "--auto-approve", "--var=takes=45s")
 	first.says("converging")
 	r := w.hubcap(applier, 8, "apply", "--auto-approve", "--var=takes=2s")
 	lease, err := site.admin.CoordinationV1().Leases("hubcap").Get(t.Context(), "hubcap", metav1.GetOptions{})
@@ -81,7 +81,7 @@ func TestTwoAtOnce(t *testing.T) {
 	w.hubcap(applier, 8, "rollback", "--auto-approve")
 	w.hubcap(reader, 0, "status") // looking is free
 	waiting := w.begin(applier, "apply", "--auto-approve", "--var=takes=1s", "--lock-timeout=1m")
-	waiting.says("waiting for it")
+	waiting.says("held by")
 	if r := first.wait(); r.code != 0 {
 		t.Errorf("the first: %s", r)
 	}
