@@ -18,6 +18,7 @@ import (
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 	"hubcap/providers/memory"
 	"hubcap/schema"
 )
@@ -194,6 +195,37 @@ func TestTamperedRun(t *testing.T) {
 				t.Errorf("after a new plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestForgedPublicKey holds that whoever publishes another public key makes nothing
+// valid: what was planned by it is stale, and the key is set right.
+func TestForgedPublicKey(t *testing.T) {
+	w := settled(t)
+	before := w.Objects()
+	forged, err := seal.Draw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Publish(forged.Public())
+	e := newEngine(w, next)
+	for _, r := range history(t, e) {
+		if r.Untrusted == "" {
+			t.Errorf("run %s is trusted under a key that did not seal it", r.ID)
+		}
+	}
+	p := mustPlan(t, e)
+	if o, err := e.Apply(t.Context(), p); !errors.Is(err, engine.ErrStale) || o.Run != "" {
+		t.Errorf("apply of what was planned by another key = %+v, %v; want ErrStale", o, err)
+	}
+	if diff := cmp.Diff(before, w.Objects()); diff != "" {
+		t.Errorf("and yet (-before +got):\n%s", diff)
+	}
+	apply(t, newEngine(w, next))
+	for _, r := range history(t, newEngine(w, next)) {
+		if r.Untrusted != "" {
+			t.Errorf("run %s is untrusted under the cluster's key: %s", r.ID, r.Untrusted)
+		}
 	}
 }
 
