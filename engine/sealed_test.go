@@ -198,9 +198,9 @@ func TestTamperedRun(t *testing.T) {
 	}
 }
 
-// TestForgedPublicKey holds that whoever publishes another public key makes nothing
+// TestPublicKeyOfOthers holds that whoever publishes another public key makes nothing
 // valid: what was planned by it is stale, and the key is set right.
-func TestForgedPublicKey(t *testing.T) {
+func TestPublicKeyOfOthers(t *testing.T) {
 	w := settled(t)
 	before := w.Objects()
 	forged, err := seal.Draw()

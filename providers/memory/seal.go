@@ -85,11 +85,3 @@ func (w *World) LoseKey() {
 	defer w.mu.Unlock()
 	w.state.SealKey, w.state.SealPublic = nil, ""
 }
-
-// Publish makes the world hold another public half than its signing key's, as somebody
-// might who can write ConfigMaps.
-func (w *World) Publish(public seal.Public) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.state.SealPublic = public.String()
-}
