@@ -231,10 +231,30 @@ func (h *hub) imageCleaner(t *taking) {
 		t.whole(&a, "threshold_high", h.root, 0, table, "imageGCThresholdHigh")
 		t.whole(&a, "threshold_low", h.root, 0, table, "imageGCThresholdLow")
 	}
-	t.seconds(&a, "delay", h.root, 1, table, "delay")
+	h.cleanerInterval(t, &a)
+	t.seconds(&a, "delay", h.root, 0, table, "delay")
 	t.flag(&a, "cordon", h.root, table, "cordon")
 	h.block("image_cleaner", a)
 }
+
+// cleanerInterval recognises how often the cleaner looks: the chart's value, or, of a
+// chart that has none, the variable in a table of its environment.
+func (h *hub) cleanerInterval(t *taking, a *assignments) {
+	const table, variable = "imageCleaner", "DOCKER_IMAGE_CLEANER_INTERVAL_SECONDS"
+	if _, hasValue := h.release.Complete.Value(append(slices.Clone(h.root), table, "interval")...); hasValue {
+		t.seconds(a, "interval", h.root, 1, table, "interval")
+		return
+	}
+	text, _ := t.at(h.root, table, "extraEnv", variable).(string)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && n > 0 && n <= longest && strconv.FormatInt(n, 10) == text {
+		a.add("interval", duration(n))
+		t.done(h.root, table, "extraEnv", variable)
+	}
+}
+
+// imageDigest is an image by its digest, with or without a tag.
+var imageDigest = regexp.MustCompile(`^[a-z0-9]+([._:/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?@sha256:[a-f0-9]{64}$`)
 
 // imageReference is what a config takes for an image.
 var imageReference = regexp.MustCompile(`^[a-z0-9]+([._:/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
@@ -277,7 +297,7 @@ func (h *hub) images(t *taking) {
 		name, _ := t.at(where.root, append(where.path, "name")...).(string)
 		tag, _ := t.at(where.root, append(where.path, "tag")...).(string)
 		image := name + ":" + tag
-		if name == "" || tag == "" || strings.Contains(tag, ":") || !imageReference.MatchString(image) {
+		if name == "" || tag == "" || strings.Contains(tag, ":") || !imageReference.MatchString(image) && !imageDigest.MatchString(image) {
 			continue
 		}
 		tree[where.component] = image

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"hubcap/schema"
@@ -42,15 +43,84 @@ func (h *hub) qosPaths(t *taking) []struct {
 	return all
 }
 
+// userClass takes the resources of user servers as a class, when all four bounds are
+// numbers: KubeSpawner's units are others than Kubernetes', and the hub restarts when
+// a value is spelt in another way. A guaranteed class would set more than these.
+func (h *hub) userClass(t *taking) (class, bool) {
+	var c class
+	var numbers []float64
+	for _, b := range []struct {
+		what, bound string
+		into        *string
+	}{{"cpu", "guarantee", &c.cpuRequest}, {"cpu", "limit", &c.cpuLimit}, {"memory", "guarantee", &c.memoryRequest}, {"memory", "limit", &c.memoryLimit}} {
+		quantity, n, isNumber := quantityOf(b.what, t.at(h.jupyter, "singleuser", b.what, b.bound))
+		if !isNumber {
+			return c, false
+		}
+		*b.into = quantity
+		numbers = append(numbers, n)
+	}
+	isGuaranteed := numbers[0] == numbers[1] && numbers[2] == numbers[3]
+	if isGuaranteed || numbers[0] > numbers[1] || numbers[2] > numbers[3] {
+		return c, false
+	}
+	for _, what := range []string{"cpu", "memory"} {
+		t.done(h.jupyter, "singleuser", what, "guarantee")
+		t.done(h.jupyter, "singleuser", what, "limit")
+	}
+	priority := []string{"hub", "config", "KubeSpawner", "priority_class_name"}
+	if name, _ := t.at(h.jupyter, priority...).(string); objectName(name) {
+		c.priority = name
+		t.done(h.jupyter, priority...)
+	}
+	return c, true
+}
+
+// leastBytes is the least memory that a class takes.
+const leastBytes = 1 << 20
+
+// quantityOf returns a number of cores or bytes as a quantity that gives just that
+// number again.
+func quantityOf(what string, v any) (quantity string, n float64, isNumber bool) {
+	switch v := v.(type) {
+	case int64:
+		n = float64(v)
+	case float64:
+		n = v
+	default:
+		return "", 0, false
+	}
+	whole := int64(n)
+	switch {
+	case what == "cpu" && n > 0 && float64(whole) == n:
+		return strconv.FormatInt(whole, 10), n, true
+	case what == "cpu" && n > 0 && float64(int64(n*1000+0.5))/1000 == n:
+		return strconv.FormatInt(int64(n*1000+0.5), 10) + "m", n, true
+	case what == "memory" && n >= leastBytes && float64(whole) == n:
+		for _, unit := range []struct {
+			size int64
+			name string
+		}{{1 << 30, "Gi"}, {1 << 20, "Mi"}} {
+			if whole%unit.size == 0 {
+				return strconv.FormatInt(whole/unit.size, 10) + unit.name, n, true
+			}
+		}
+		return strconv.FormatInt(whole, 10), n, true
+	}
+	return "", 0, false
+}
+
 // qos makes classes of the resources of the components; components with the same
-// share one. The resources of user servers stay in values: KubeSpawner's units
-// are others, and the hub restarts when a value is spelt in another way.
+// share one.
 func (h *hub) qos(t *taking) {
 	type use struct {
 		class      class
 		components []string
 	}
 	var uses []use
+	if c, isClass := h.userClass(t); isClass {
+		uses = append(uses, use{class: c, components: []string{"user"}})
+	}
 	for _, where := range h.qosPaths(t) {
 		c, isClass := classOf(h.whole(t, where.root, where.resources))
 		if !isClass {

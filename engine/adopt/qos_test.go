@@ -59,3 +59,19 @@ func TestClassIsWhole(t *testing.T) {
 		}
 	}
 }
+
+func TestQuantityOf(t *testing.T) {
+	for _, test := range []struct {
+		what string
+		v    any
+		want string // "" for none
+	}{
+		{"cpu", int64(2), "2"}, {"cpu", 0.5, "500m"}, {"cpu", 0.01, "10m"}, {"cpu", 0.0001, ""}, {"cpu", "1", ""}, {"cpu", int64(0), ""},
+		{"memory", int64(2147483648), "2Gi"}, {"memory", int64(471859200), "450Mi"}, {"memory", int64(1500000000), "1500000000"},
+		{"memory", "2G", ""}, {"memory", int64(512), ""}, {"memory", 1.5, ""}, {"memory", nil, ""},
+	} {
+		if got, _, isNumber := quantityOf(test.what, test.v); got != test.want || isNumber != (test.want != "") {
+			t.Errorf("%s %v: %q, %v", test.what, test.v, got, isNumber)
+		}
+	}
+}
