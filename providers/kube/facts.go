@@ -113,7 +113,7 @@ func (l *lookups) ask(key lookupKey) (map[string]any, error) {
 		u, err = l.p.resourceOf(k, key.namespace).Get(l.ctx, key.name, metav1.GetOptions{})
 		return err
 	})
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || l.p.isMissing(l.ctx, key.namespace, err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -153,6 +153,9 @@ func (l *lookups) list(k *kind, namespace string) (map[string]any, error) {
 		list, err = l.p.resourceOf(k, namespace).List(l.ctx, metav1.ListOptions{})
 		return err
 	})
+	if l.p.isMissing(l.ctx, namespace, err) {
+		return (&unstructured.UnstructuredList{Object: map[string]any{"kind": "List", "apiVersion": "v1"}}).UnstructuredContent(), nil
+	}
 	if err != nil {
 		return nil, l.p.Client.explain("look up", k.plural(), err)
 	}

@@ -82,7 +82,7 @@ func (s *survey) listWithin(ctx context.Context, k *kind, namespaces []string) e
 			if err != nil && hopeless(err) {
 				return s.p.Client.explain("read", k.plural(), err)
 			}
-			if err != nil && !s.isMissing(ctx, namespace) {
+			if err != nil && !s.p.isMissing(ctx, namespace, err) {
 				s.cannotRead(k.plural()+" in namespace "+namespace, err, s.within(k, namespace))
 			}
 			return nil
@@ -91,10 +91,14 @@ func (s *survey) listWithin(ctx context.Context, k *kind, namespaces []string) e
 	return group.Wait()
 }
 
-// isMissing reports whether a namespace is known not to exist. In one that a config is
-// about to make nobody has been given any right yet, and there is nothing to read.
-func (s *survey) isMissing(ctx context.Context, namespace string) bool {
-	_, err := s.p.Client.Typed.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+// isMissing reports whether err forbids to read in a namespace that is known not to
+// exist. In one that a config is about to make nobody has been given any right yet, and
+// there is nothing to read.
+func (p *Provider) isMissing(ctx context.Context, namespace string, err error) bool {
+	if namespace == "" || !apierrors.IsForbidden(err) {
+		return false
+	}
+	_, err = p.Client.Typed.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
 }
 
