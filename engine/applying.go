@@ -97,7 +97,7 @@ func (e *Engine) begin(ctx context.Context, p *plan.Plan, r journal.Run) (*sessi
 // ready checks everything that can be checked before the first write, and then
 // makes the run durable.
 func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) {
-	for _, check := range []func(context.Context) error{s.keyed, s.unused, s.permits} {
+	for _, check := range []func(context.Context) error{s.keyed, s.owner, s.unused, s.permits} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}
@@ -110,6 +110,9 @@ func (s *session) ready(ctx context.Context) (map[resource.ID]run.Sight, error) 
 		return nil, err
 	}
 	if err := s.create(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.claim(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.confess(ctx); err != nil {

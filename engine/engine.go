@@ -43,6 +43,7 @@ type Cluster struct {
 	Images  ImageSecrets // nil: after-images with sensitive values are not kept
 	Seals   Seals        // nil: nothing is sealed, so nothing that asks for a seal is acted on
 	Orders  Orders       // may be nil: then nobody can tell a run anything
+	Origins Origins      // nil: nothing is known of where configs come from
 	Journal Journal
 }
 
@@ -185,6 +186,9 @@ type Engine struct {
 	// Handover is what a run that goes on in a cluster is given of its config; nil: a
 	// person carries the run out, with the config at hand.
 	Handover []byte
+
+	// TakeOver makes the config's name this config's own where another origin has it.
+	TakeOver bool
 
 	keys   keyring
 	expand func(*schema.Config, map[string]expand.Facts) (expand.Expanded, hcl.Diagnostics) // nil: expand.All

@@ -35,6 +35,9 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 // gather returns everything that a plan is made from: what the config asks for, and
 // what lives.
 func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagnostics, error) {
+	if err := e.CheckOrigin(ctx); err != nil {
+		return nil, nil, err
+	}
 	want, diags := e.desired()
 	if diags.HasErrors() {
 		return nil, diags, nil
@@ -74,7 +77,7 @@ func (e *Engine) desired(changing ...resource.Address) (expand.Expanded, hcl.Dia
 
 // input returns what every plan of this engine has in common.
 func (e *Engine) input() plan.Input {
-	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Given: e.Config.Given, Commit: e.Commit, Created: e.now()}
+	in := plan.Input{Version: e.Version, Config: e.Config.Settings.Name, Origin: e.Config.Settings.Origin, Given: e.Config.Given, Commit: e.Commit, Created: e.now()}
 	for _, name := range e.names() {
 		c := e.Clusters[name].describe()
 		c.Name = name

@@ -74,7 +74,8 @@ func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*sessi
 	return s, nil
 }
 
-func (s *session) lock(ctx context.Context) error {
+// touched returns the clusters that the run writes to, in order.
+func (s *session) touched() []string {
 	touched := []string{s.home.Name}
 	for _, step := range s.plan.Steps() {
 		for _, c := range step.Changes {
@@ -84,8 +85,12 @@ func (s *session) lock(ctx context.Context) error {
 		}
 	}
 	slices.Sort(touched)
+	return touched
+}
+
+func (s *session) lock(ctx context.Context) error {
 	holder := Holder{Who: s.Holder, Plan: s.plan.ID, Run: s.run.ID, When: s.now()}
-	for _, name := range touched {
+	for _, name := range s.touched() {
 		c := s.Clusters[name]
 		if c == nil {
 			return fmt.Errorf("lock cluster %s: it is not connected", name)

@@ -62,6 +62,7 @@ func (b Block) At(name string) hcl.Range {
 type Settings struct {
 	Block
 	Name             string // of this config; owns objects under it
+	Origin           string // tells it from other configs of its name: drawn once, kept in the lock file; empty: not drawn yet
 	RequiredVersion  string // constraint, "" for any
 	FieldManager     string // default "hubcap"
 	JournalNamespace string // default "hubcap"

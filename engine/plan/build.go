@@ -75,6 +75,7 @@ func newBuilder(in Input) *builder {
 			FormatVersion: FormatVersion,
 			Version:       in.Version,
 			Config:        in.Config,
+			Origin:        in.Origin,
 			Commit:        in.Commit,
 			Given:         in.Given,
 			Created:       in.Created.UTC().Truncate(time.Microsecond),

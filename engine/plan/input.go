@@ -11,6 +11,7 @@ import (
 type Input struct {
 	Version  string   // of hubcap
 	Config   string   // name of the config
+	Origin   string   // of the config
 	Given    []string // its variables that got a value from outside
 	Commit   string
 	Created  time.Time

@@ -21,9 +21,10 @@ const FormatVersion = "2.0"
 // and resumed.
 type Plan struct {
 	FormatVersion string                `json:"format_version"`
-	ID            string                `json:"id"`      // sha256 of the document without its ID, in hex
-	Version       string                `json:"version"` // of hubcap
-	Config        string                `json:"config"`  // name of the config that owns the objects
+	ID            string                `json:"id"`               // sha256 of the document without its ID, in hex
+	Version       string                `json:"version"`          // of hubcap
+	Config        string                `json:"config"`           // name of the config that owns the objects
+	Origin        string                `json:"origin,omitempty"` // tells it from other configs of its name
 	Commit        string                `json:"commit,omitempty"`
 	Given         []string              `json:"variables,omitempty"` // names of the variables that got a value from outside of the config
 	Created       time.Time             `json:"created"`

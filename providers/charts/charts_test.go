@@ -514,7 +514,7 @@ func TestBadLockFile(t *testing.T) {
 		{strings.Replace(good, "sha256:ab", "sha256:", 1), "hexadecimal", "a digest cut short"},
 		{strings.Replace(good, `"1.0.0"`, "var.version", 1), "without references", "an expression"},
 		{strings.Replace(good, "version", "versoin", 1), "has no version", "a misspelt attribute"},
-		{"x = 1\n", "only chart blocks", "an attribute"},
+		{"x = 1\n", "only an origin and chart blocks", "an attribute"},
 		{"hub \"a\" {}\n", "only blocks of the form", "another block"},
 	}
 	for _, test := range tests {

@@ -2,6 +2,8 @@ package charts
 
 import (
 	"cmp"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,9 +17,9 @@ import (
 // LockFile is the name of the lock, beside the config.
 const LockFile = "hubcap.lock.hcl"
 
-const lockHeader = `# Which charts hubcap fetched. It is written by hubcap plan, apply and validate;
-# keep it under version control. To move within the constraints:
-# hubcap plan --upgrade-charts.
+const lockHeader = `# Where this config comes from, and which charts hubcap fetched. It is written by
+# hubcap plan, apply and validate; keep it under version control. To move within the
+# constraints: hubcap plan --upgrade-charts.
 `
 
 // An Entry is one chart of a lock: for this ref exactly this archive.
@@ -27,10 +29,30 @@ type Entry struct {
 	Digest  string // "sha256:…" of the archive
 }
 
-// A Lock says which version and digest every ref stands for. The zero Lock is
-// empty.
+// A Lock says where a config comes from, and which version and digest every ref stands
+// for. The zero Lock is empty.
 type Lock struct {
+	// Origin is drawn at random, once, and tells this config from any other of its
+	// name; empty: it was not drawn yet.
+	Origin string
+
 	entries []Entry
+}
+
+// DrawOrigin returns a new random origin.
+func DrawOrigin() string {
+	var random [16]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		panic("charts: no random numbers: " + err.Error())
+	}
+	return hex.EncodeToString(random[:])
+}
+
+// WithOrigin returns a copy of l with another origin.
+func (l *Lock) WithOrigin(origin string) *Lock {
+	c := l.clone()
+	c.Origin = origin
+	return c
 }
 
 // Find returns the entry of a ref.
@@ -46,7 +68,7 @@ func (l *Lock) Find(ref Ref) (Entry, bool) {
 // Entries returns what is locked, in order.
 func (l *Lock) Entries() []Entry { return slices.Clone(l.entries) }
 
-func (l *Lock) clone() *Lock { return &Lock{entries: slices.Clone(l.entries)} }
+func (l *Lock) clone() *Lock { return &Lock{Origin: l.Origin, entries: slices.Clone(l.entries)} }
 
 func (l *Lock) put(e Entry) {
 	l.entries = slices.DeleteFunc(l.entries, func(old Entry) bool { return old.Ref == e.Ref })
@@ -60,11 +82,17 @@ func (l *Lock) keep(refs []Ref) {
 }
 
 // Equal reports whether two locks say the same.
-func (l *Lock) Equal(other *Lock) bool { return slices.Equal(l.entries, other.entries) }
+func (l *Lock) Equal(other *Lock) bool {
+	return l.Origin == other.Origin && slices.Equal(l.entries, other.entries)
+}
 
 // Format returns the lock as a file: the same lock gives the same bytes.
 func (l *Lock) Format() []byte {
 	file := hclwrite.NewEmptyFile()
+	if l.Origin != "" {
+		file.Body().AppendNewline()
+		file.Body().SetAttributeValue("origin", cty.StringVal(l.Origin))
+	}
 	for _, e := range l.entries {
 		file.Body().AppendNewline()
 		body := file.Body().AppendNewBlock("chart", []string{e.Name}).Body()
@@ -93,6 +121,8 @@ func (e *Entry) attributes() []attribute {
 	}
 }
 
+var originForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // ParseLock reads a lock. name is the file's, for diagnostics; with an error
@@ -105,7 +135,16 @@ func ParseLock(data []byte, name string) (*Lock, *hcl.File, hcl.Diagnostics) {
 	lock := &Lock{}
 	body := file.Body.(*hclsyntax.Body)
 	for _, a := range body.Attributes {
-		diags = append(diags, lockError(a.NameRange, "A lock file holds only chart blocks."))
+		if a.Name != "origin" {
+			diags = append(diags, lockError(a.NameRange, "A lock file holds only an origin and chart blocks."))
+			continue
+		}
+		value, found := a.Expr.Value(nil)
+		if found.HasErrors() || value.IsNull() || value.Type() != cty.String || !originForm.MatchString(value.AsString()) {
+			diags = append(diags, lockError(a.Expr.Range(), "An origin is 32 hexadecimal digits, drawn by hubcap."))
+			continue
+		}
+		lock.Origin = value.AsString()
 	}
 	for _, block := range body.Blocks {
 		e, found := parseEntry(block)
@@ -165,6 +204,6 @@ func parseEntry(block *hclsyntax.Block) (Entry, hcl.Diagnostics) {
 func lockError(at hcl.Range, detail string) *hcl.Diagnostic {
 	return &hcl.Diagnostic{
 		Severity: hcl.DiagError, Summary: "Invalid lock file", Subject: &at,
-		Detail: detail + " Restore it from version control, or remove it: hubcap plan writes a new one.",
+		Detail: detail + " Restore it from version control. Without it hubcap plan writes a new one, with another origin: then the name of the config has to be taken over.",
 	}
 }

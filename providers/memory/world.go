@@ -66,7 +66,7 @@ type World struct {
 
 // A Call is one call of the world: its name, and the object it is about.
 type Call struct {
-	Name string // "read", "look", "write", "probe", "sample", "create", "append", "secrets", "lock" …
+	Name string // "read", "look", "write", "probe", "sample", "create", "append", "claim", "secrets", "lock" …
 	ID   resource.ID
 }
 
@@ -77,6 +77,8 @@ type state struct {
 	Census   resource.Census `json:"census"`
 	Runs     []*storedRun    `json:"runs,omitempty"`
 	Key      []byte          `json:"key,omitempty"`
+
+	Origins map[string]engine.Origin `json:"origins,omitempty"` // by config
 
 	SealKey    []byte `json:"seal_key,omitempty"`
 	SealPublic string `json:"seal_public,omitempty"`
@@ -199,7 +201,7 @@ func (w *World) Cluster() *engine.Cluster {
 	return &engine.Cluster{
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
-		Locker: w, Store: w, Keys: w, Seals: w, Images: w, Journal: w,
+		Locker: w, Store: w, Keys: w, Seals: w, Origins: w, Images: w, Journal: w,
 		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }

@@ -90,6 +90,9 @@ func (s *session) applyFile(ctx context.Context, file string, sc *scope, a *appr
 	if err := s.fetch(asking, e.Config); err != nil {
 		return err
 	}
+	if err := s.settleOrigin(asking, e, sc); err != nil {
+		return err
+	}
 	if p, err = e.Open(asking, document, sc.remove...); err != nil {
 		return err
 	}
@@ -102,6 +105,9 @@ func (s *session) applyFile(ctx context.Context, file string, sc *scope, a *appr
 	}
 	if p.Empty() {
 		return s.settled(asking, e, &scope{})
+	}
+	if err := hasOrigin(e); err != nil {
+		return err
 	}
 	left, err := s.mayPass(asking, e, p)
 	if err != nil {
@@ -141,6 +147,9 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 	}
 	if p.Empty() {
 		return s.settled(asking, e, sc)
+	}
+	if err := hasOrigin(e); err != nil {
+		return err
 	}
 	left, err := s.mayPass(asking, e, p)
 	if err != nil {

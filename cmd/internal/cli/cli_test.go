@@ -71,6 +71,7 @@ func TestExitCodes(t *testing.T) {
 		{engine.ErrUsed, exitStale},
 		{engine.ErrRefused, exitDenied},
 		{engine.ErrUnnamed, exitDenied},
+		{engine.ErrOrigin, exitDenied},
 		{plan.ErrEmptyConfig, exitDenied},
 		{engine.ErrIncomplete, exitIncomplete},
 		{engine.ErrNothing, exitOK},

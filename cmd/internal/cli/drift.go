@@ -20,6 +20,7 @@ a conflict.`,
 	s.lockedFlag(c)
 	sc := s.scopeFlags(c)
 	c.Flags().Lookup("dangerous-delete").Hidden = true
+	c.Flags().Lookup("take-over-config").Hidden = true
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := s.interruptible(c.Context())
 		defer stop()

@@ -106,7 +106,7 @@ func codeOf(err error) code {
 	case errors.Is(err, engine.ErrStale), errors.Is(err, engine.ErrUsed):
 		return exitStale
 	case errors.Is(err, plan.ErrEmptyConfig), errors.Is(err, engine.ErrRefused), errors.Is(err, engine.ErrGuarded), errors.Is(err, engine.ErrPolicy),
-		errors.Is(err, engine.ErrUnnamed):
+		errors.Is(err, engine.ErrUnnamed), errors.Is(err, engine.ErrOrigin):
 		return exitDenied
 	case errors.Is(err, engine.ErrIncomplete):
 		return exitIncomplete

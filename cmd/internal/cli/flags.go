@@ -54,6 +54,8 @@ func (s *session) verboseFlag(c *cobra.Command) {
 // scope is what is planned.
 type scope struct {
 	only, except, remove []string
+
+	takeOver string // name of the config that becomes this directory's
 }
 
 func (s *session) scopeFlags(c *cobra.Command) *scope {
@@ -61,6 +63,7 @@ func (s *session) scopeFlags(c *cobra.Command) *scope {
 	c.Flags().StringArrayVar(&sc.only, "only", nil, "plan only this block or component (`address`; without a key all instances); repeatable")
 	c.Flags().StringArrayVar(&sc.except, "except", nil, "leave this block or component (`address`; without a key all instances) out; repeatable")
 	c.Flags().StringArrayVar(&sc.remove, "dangerous-delete", nil, "allow that this `address` is deleted although people's work is on it")
+	c.Flags().StringVar(&sc.takeOver, "take-over-config", "", "make the `name` of this config this directory's, although another one applied it")
 	for _, name := range []string{"only", "except", "dangerous-delete"} {
 		if err := c.RegisterFlagCompletionFunc(name, s.complete(addresses)); err != nil {
 			panic("cli: complete --" + name + ": " + err.Error())

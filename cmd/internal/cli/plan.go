@@ -17,8 +17,9 @@ func (s *session) planCommand() *cobra.Command {
 		Use: "plan", GroupID: groupMain, Args: args(cobra.NoArgs),
 		Short: "Show what apply would do, and to whom",
 		Long: `Shows what apply would do, step by step, and what it does to the people using
-the hubs. Nothing is changed but the lock file of the charts. With --out the plan
-is written to a file that apply carries out exactly; it holds no secrets.`,
+the hubs. Nothing is changed but the lock file. With --out the plan
+is written to a file for apply, which carries out what the file and the config at hand
+agree on; it holds no secrets.`,
 		Example: "  hubcap plan\n  hubcap plan --out plan.json && hubcap apply plan.json\n  hubcap plan -o markdown >comment.md",
 	}
 	s.clusterFlags(c)
@@ -68,6 +69,9 @@ is written to a file that apply carries out exactly; it holds no secrets.`,
 // makePlan plans and says what the config did wrong.
 func (s *session) makePlan(ctx context.Context, e *engine.Engine, sc *scope) (*plan.Plan, error) {
 	if err := s.fetch(ctx, e.Config); err != nil {
+		return nil, err
+	}
+	if err := s.settleOrigin(ctx, e, sc); err != nil {
 		return nil, err
 	}
 	p, diags, err := e.Plan(ctx, engine.Options{Only: sc.only, Except: sc.except, Delete: sc.remove})
