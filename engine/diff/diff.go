@@ -58,7 +58,7 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 	case len(o.Replace) > 0:
 		c.Action, c.Before = resource.Replace, o.Before
 		c.Fields = Fields(o.Before, o.Preview)
-		c.Notes = append(c.Notes, "cannot be changed in place: "+strings.Join(o.Replace, ", "))
+		c.Notes = append(c.Notes, "recreated in one step, since it cannot be changed in place: "+strings.Join(o.Replace, ", "))
 	case c.TakesOver != nil || c.GivesBack != nil: // that our marks come or go is what this is about
 		c.Action, c.Before = resource.Update, o.Before
 		c.Fields = Fields(o.Before.Unmarked(), o.Preview.Unmarked())

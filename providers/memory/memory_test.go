@@ -44,6 +44,27 @@ func TestProvider(t *testing.T) {
 	})
 }
 
+// TestProviderAdmitted holds a world whose admission changes what is written to the
+// same laws.
+func TestProviderAdmitted(t *testing.T) {
+	providertest.Run(t, func(t *testing.T, f func(*testing.T, providertest.World)) {
+		w := memory.New("prod", "default")
+		w.Admission = func(_ resource.ID, o resource.Object) resource.Object {
+			if n, _ := o.Value("spec", "replicas"); n != nil {
+				o.Set(min(n.(int64), 5), "spec", "replicas")
+			}
+			return o
+		}
+		wanted, anew := desired(8), desired(7)
+		anew.Object.Set("other", "spec", "selector")
+		f(t, providertest.World{
+			Provider: w, Wanted: wanted, Other: desired(2), Anew: anew,
+			Move: func(*testing.T) { w.Edit(wanted.ID, "kubectl-edit", int64(1), "spec", "replicas") },
+			Gone: func(*testing.T) { w.Remove(wanted.ID) },
+		})
+	})
+}
+
 // TestFile checks that a world outlives its process, secrets and journal and all.
 func TestFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "world.json")

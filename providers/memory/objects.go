@@ -72,7 +72,7 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		return o
 	}
 	o.Seals = w.lacksSeal(r)
-	if resource.Digest(r.Applied) == resource.Digest(want) && (w.stands(r, want) || w.stands(r, withoutMemory(want))) && !o.Seals {
+	if w.isSame(r, want) && !o.Seals {
 		o.Same = true
 		return o
 	}
@@ -243,6 +243,20 @@ func (w *World) vacate(ctx context.Context, c resource.Change, sight run.Sight) 
 		now = w.sight(ctx, c)
 		return nil
 	})
+}
+
+// isSame reports whether writing want would change nothing of r, its owner included.
+func (w *World) isSame(r *record, want resource.Object) bool {
+	if resource.Digest(r.Applied) == resource.Digest(want) {
+		return w.stands(r, want) || w.stands(r, withoutMemory(want))
+	}
+	admitted := w.Admission != nil && resource.Equal(fieldsOf(r.Applied), fieldsOf(want))
+	return admitted && resource.Equal(map[string]any(r.Object), map[string]any(w.admitted(r.ID, applied(r.Object, r.Applied, want))))
+}
+
+// fieldsOf returns o with the same value for every field.
+func fieldsOf(o resource.Object) any {
+	return resource.MapLeaves(o, func(any) any { return true })
 }
 
 // image returns the after-image of c, which made r; nil when that is as c wanted it.

@@ -34,6 +34,12 @@ type World struct {
 	// otherwise, in a way that can be changed in place.
 	Wanted, Other resource.Desired
 
+	// Anew is Wanted in a way that cannot be changed in place; its zero value: there is
+	// no such way. Gone deletes the object in the way of somebody else: so does a
+	// replacement that is cut off between its two halves.
+	Anew resource.Desired
+	Gone func(t *testing.T)
+
 	// Move changes a field that Wanted and Other both set to a third value, in
 	// the way of somebody who does not use hubcap.
 	Move func(t *testing.T)
@@ -61,6 +67,7 @@ func Run(t *testing.T, in func(t *testing.T, f func(t *testing.T, w World))) {
 		{"what somebody moved is not overwritten", stale},
 		{"what was there before can be wanted again", undone},
 		{"what was deleted can be wanted again", revived},
+		{"what cannot be changed in place is recreated", recreated},
 		{"a cancelled context ends a call", cancelled},
 		{"a context that ends ends a write", expired},
 		{"reading changes nothing", reading},
@@ -287,6 +294,29 @@ func revived(t *testing.T, w World) {
 	before := w.Wanted
 	before.Object = c.Before
 	w.apply(t, before)
+	w.settled(t, w.Wanted)
+}
+
+// recreated replaces an object, also when it is cut off in between, and back.
+func recreated(t *testing.T, w World) {
+	if w.Anew.Object == nil {
+		t.Skip("everything is changed in place")
+	}
+	w.apply(t, w.Wanted)
+	c := w.apply(t, w.Anew)
+	if c.Action != resource.Replace || len(c.Notes) == 0 {
+		t.Errorf("change is %s with the notes %q, want it replaced, and said so", c.Action, c.Notes)
+	}
+	w.ready(t, c)
+	w.settled(t, w.Anew)
+	before := w.Wanted
+	before.Object = c.Before
+	back := w.change(t, before)
+	w.Gone(t)
+	if _, err := w.Provider.Write(t.Context(), back, w.look(t, back, run.AtBefore)); err != nil {
+		t.Fatalf("Write of a replacement that was cut off: %v", err)
+	}
+	w.look(t, back, run.AtAfter)
 	w.settled(t, w.Wanted)
 }
 
