@@ -255,7 +255,7 @@ func (c *course) conclude(ctx context.Context) Result {
 		}
 	}
 	switch {
-	case errors.Is(c.broken, ErrLost): // whoever has the lock now has the journal
+	case c.broken != nil && (errors.Is(c.broken, ErrLost) || c.mayWrite() != nil): // whoever has the lock now has the journal
 		step := c.firstOpen()
 		result.Outcome, result.Failed, result.Err = journal.WasInterrupted, &step, &StepError{Step: step, Err: ErrLost}
 	case c.broken != nil:

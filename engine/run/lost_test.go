@@ -113,3 +113,26 @@ func TestTry(t *testing.T) {
 		}
 	})
 }
+
+// An entry that the end of the lock cut off on its way is no broken journal: the run was
+// interrupted.
+func TestCutOffEntryIsNoBrokenJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost := make(chan struct{})
+		s := &stage{}
+		r := s.runner()
+		r.Lost = lost
+		r.Recorder = cutOff(func() { close(lost) })
+		if result := r.Execute(t.Context(), steps(nil, "a"), nil); result.Outcome != journal.WasInterrupted || !errors.Is(result.Err, run.ErrLost) {
+			t.Errorf("%+v, want it interrupted", result)
+		}
+	})
+}
+
+// A cutOff is a recorder whose requests end with the lock.
+type cutOff func()
+
+func (c cutOff) Record(context.Context, ...journal.Entry) error {
+	c()
+	return context.DeadlineExceeded
+}

@@ -140,6 +140,9 @@ func isNetwork(err error) bool {
 // isCutStream reports that the other side gave up one request of an HTTP/2
 // connection, or all of them. The types of these errors are net/http's own.
 func isCutStream(err error) bool {
+	if err == nil {
+		return false
+	}
 	text := err.Error()
 	return strings.Contains(text, "stream error: stream ID ") || strings.Contains(text, "http2: server sent GOAWAY")
 }
