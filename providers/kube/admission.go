@@ -72,10 +72,11 @@ func (p *Provider) leaves(ctx context.Context, change resource.Change, v *view, 
 		return false, nil
 	}
 	result, err := c.dryRun(ctx)
-	if hopeless(err) || isTransient(err) {
+	switch {
+	case err == nil:
+	case hopeless(err), isTransient(err):
 		return false, err
-	}
-	if err != nil {
+	default:
 		return false, nil
 	}
 	becomes, _ := ownedBy(result, p.manager())

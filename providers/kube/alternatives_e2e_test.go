@@ -65,25 +65,25 @@ spec:
 // TestRecreated holds the laws for kinds with fields that cannot be changed and that
 // nobody's pods depend on while they run.
 func TestRecreated(t *testing.T) {
-	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: it}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %s}\nsubjects: [{kind: ServiceAccount, name: %s, namespace: default}]"
-	const priority = "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: recreated}\nvalue: %s\ndescription: %s"
+	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: %s}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %s}\nsubjects: [{kind: ServiceAccount, name: %s, namespace: default}]"
+	const priority = "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: %s}\nvalue: %s\ndescription: %s"
 	for _, test := range []struct{ kind, text, value, other, name, move string }{
-		{"rolebinding", binding, "view", "hubcap-read", "it", `{"subjects":[{"kind":"ServiceAccount","name":"moved","namespace":"default"}]}`},
-		{"priorityclass", priority, "10", "20", "recreated", `{"description":"moved"}`},
+		{"rolebinding", binding, "view", "hubcap-read", "it-", `{"subjects":[{"kind":"ServiceAccount","name":"moved","namespace":"default"}]}`},
+		{"priorityclass", priority, "10", "20", "recreated-", `{"description":"moved"}`},
 	} {
 		t.Run(test.kind, func(t *testing.T) {
 			providertest.Run(t, func(t *testing.T, law func(*testing.T, providertest.World)) {
 				b := newBench(t).makeNamespace()
-				t.Cleanup(func() { b.sandbox.Kubectl(t, "-n", b.namespace, "delete", test.kind, test.name, "--ignore-not-found") })
+				name := test.name + b.namespace // of the cluster, for some
 				law(t, providertest.World{
 					Provider: b.p,
-					Wanted:   b.desire("hub", fmt.Sprintf(test.text, test.value, "a"))[0],
-					Other:    b.desire("hub", fmt.Sprintf(test.text, test.value, "b"))[0],
-					Anew:     b.desire("hub", fmt.Sprintf(test.text, test.other, "a"))[0],
+					Wanted:   b.desire("hub", fmt.Sprintf(test.text, name, test.value, "a"))[0],
+					Other:    b.desire("hub", fmt.Sprintf(test.text, name, test.value, "b"))[0],
+					Anew:     b.desire("hub", fmt.Sprintf(test.text, name, test.other, "a"))[0],
 					Move: func(t *testing.T) {
-						b.kubectl("patch", test.kind, test.name, "--type=merge", "--field-manager=somebody", "-p="+test.move)
+						b.kubectl("patch", test.kind, name, "--type=merge", "--field-manager=somebody", "-p="+test.move)
 					},
-					Gone:   func(t *testing.T) { b.kubectl("delete", test.kind, test.name) },
+					Gone:   func(t *testing.T) { b.kubectl("delete", test.kind, name) },
 					Writes: func() int { return int(b.count.writes.Load()) },
 				})
 			})
@@ -115,9 +115,6 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: NAME}
 spec: {policyName: NAME}
 `, "NAME", b.namespace))
-	t.Cleanup(func() {
-		b.sandbox.Kubectl(t, "delete", "mutatingadmissionpolicybinding,mutatingadmissionpolicy", b.namespace)
-	})
 	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {x: %s}\n"
 	for deadline := time.Now().Add(time.Minute); ; { // a policy takes a moment to be in force
 		out := b.kubectl("create", "configmap", "probe", "--from-literal=x=a", "--dry-run=server", "-o", "jsonpath={.data.x}")

@@ -69,7 +69,7 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 	arms, full, implied := c.p.alternatives(c.desired.Object, c.live)
 	if implied {
 		c.desired.Object, o.Wanted = full, full
-		if typed = c.measure(); typed && c.from == nil && c.same() {
+		if typed = c.measure(); typed && c.from == nil && c.same() && !o.Seals {
 			return &resource.Observation{Desired: o.Desired, Live: o.Live, Same: true}, nil
 		}
 	}
@@ -77,7 +77,7 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 		if c.arms = arms; c.gains == nil {
 			c.gains = fieldpath.NewSet()
 		}
-		c.gains = c.gains.Union(arms)
+		c.gains = c.gains.Union(arms.Intersection(othersOwn(c.live, c.p.manager()))) // a default comes back by itself
 		c.fields = c.held().Union(c.wants)
 		for _, path := range leaves(arms) {
 			o.Alternatives = append(o.Alternatives, pathText(path))

@@ -108,15 +108,21 @@ func (p *Provider) alternatives(want resource.Object, live *unstructured.Unstruc
 		return c.arms, want, false // only the built-in kinds are known
 	}
 	owns, _ := ownedBy(live, p.manager())
-	others := fieldpath.NewSet()
-	for _, e := range entriesOf(live) {
-		if set, err := treeSet(e.fields); err == nil && e.Manager != applierOf(p.manager()) {
-			others = others.Union(set)
-		}
-	}
+	others := othersOwn(live, p.manager())
 	full = want.Copy()
 	c.value(reflect.TypeOf(model), full, live.Object, place{owns: owns, others: others})
 	return c.arms, full, c.implied
+}
+
+// othersOwn returns the fields of u that others than our applies own.
+func othersOwn(u *unstructured.Unstructured, ours string) *fieldpath.Set {
+	others := fieldpath.NewSet()
+	for _, e := range entriesOf(u) {
+		if set, err := treeSet(e.fields); err == nil && e.Manager != applierOf(ours) {
+			others = others.Union(set)
+		}
+	}
+	return others
 }
 
 // A place is where a chooser is: what is owned there, and how items of a list there
@@ -255,7 +261,7 @@ func (c *comparison) dryRunWithout(ctx context.Context) (*unstructured.Unstructu
 	if err != nil {
 		return nil, err
 	}
-	merged, err := live.RemoveItems(c.held().Difference(c.wants).Difference(appliedPath)).Merge(want)
+	merged, err := live.RemoveItems(c.held().Union(c.arms).Difference(c.wants).Difference(appliedPath)).Merge(want)
 	if err != nil {
 		return nil, err
 	}
