@@ -61,12 +61,9 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	case c.Seals && onlyOwner(c):
 		c.Class = resource.ClassAdopt
 	case isPool(c.ID):
-		c.Class = poolClass(c.Fields)
-		if c.Action == resource.Create {
-			c.Class = resource.ClassLive
-		} else if c.Action == resource.Replace {
-			c.Class = resource.ClassReplacePool
-		}
+		b.classifyPool(c)
+	case c.Action == resource.Create && c.Component.Name == hubComponent && workloads[c.ID.Kind] && !b.Back && b.replaced(c.Address.Block()):
+		c.Class = resource.ClassDestructive // see startsEmpty
 	case c.Action == resource.Create:
 		c.Class = resource.ClassLive
 	case onlyOwner(c):
@@ -78,8 +75,11 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		c.Notes = append(c.Notes, "only its ownership changes")
 	case isConfig(c.ID.Kind):
 		c.Class = configClass(c, restarted[c.Component])
+		if fields := ruleless(c); len(fields) > 0 {
+			c.Class = max(c.Class, unknown(c, fields))
+		}
 	default:
-		c.Class = resource.ClassLive
+		c.Class = known(c)
 	}
 	if c.GivesBack != nil {
 		c.Notes = append(c.Notes, "goes back to "+c.GivesBack.From)
@@ -89,43 +89,52 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	}
 }
 
-func isConfig(kind string) bool { return kind == "Secret" || kind == "ConfigMap" }
-
-func (b *builder) deleteClass(c *resource.Change) resource.Class {
-	if isPool(c.ID) {
-		if b.sessionsOn(c.ID) > 0 {
-			return resource.ClassDestructive
-		}
-		return resource.ClassLive
+// classifyPool says what a change of a node pool does.
+func (b *builder) classifyPool(c *resource.Change) {
+	switch c.Action {
+	case resource.Create:
+		c.Class = resource.ClassLive
+		return
+	case resource.Replace:
+		c.Class = resource.ClassReplacePool
+		return
 	}
-	_, keep := keepKinds[c.ID.Kind]
-	carries := workloads[c.ID.Kind] && (c.Component.Name == hubComponent || c.Component.Name == proxyComponent)
-	if keep || carries && b.sessionsIn(c.ID) > 0 {
-		return resource.ClassDestructive
+	c.Class = poolClass(c.Fields)
+	if carriers := b.carriers(c.ID); Disturbs(*c) && len(carriers) > 0 {
+		c.Notes = append(c.Notes, carriedNote(carriers))
 	}
-	return resource.ClassLive
 }
+
+func isConfig(kind string) bool { return kind == "Secret" || kind == "ConfigMap" }
 
 // workloadClass tells a change of the pods from one beside them.
 func (b *builder) workloadClass(c *resource.Change) resource.Class {
-	switch {
-	case len(c.Fields) == 0 && c.Action == resource.Update:
+	if len(c.Fields) == 0 && c.Action == resource.Update {
 		c.Notes = append(c.Notes, "only its ownership changes")
 		return resource.ClassNoop
-	case c.Action != resource.Replace && !touchesTemplate(c):
-		return resource.ClassLive
+	}
+	class := scaleClass(c)
+	if fields := ruleless(c); len(fields) > 0 && c.Action == resource.Update {
+		class = max(class, unknown(c, fields))
+	}
+	if c.Action != resource.Replace && !touchesTemplate(c) {
+		return class
+	}
+	if was, is := databaseFrom(c.Before), databaseFrom(c.After); c.Component.Name == hubComponent && was != is && c.Action == resource.Update {
+		c.Notes = append(c.Notes, otherDatabase(was, is))
+		return resource.ClassDestructive
 	}
 	if m, migrates := b.migrationOf(c); migrates {
 		_, isFile := databaseClaim(c.Before)
 		if upgradesDB(c.After) || m.back && (isFile || upgradesDB(c.Before)) {
 			c.Notes = append(c.Notes, m.words())
-			return resource.ClassOneWay
+			return max(class, resource.ClassOneWay)
 		}
 		if m.sure {
 			c.Notes = append(c.Notes, fmt.Sprintf("JupyterHub %s does not start with the database of %s, and the hub does not upgrade it (hub.db.upgrade)", m.to, m.from))
 		}
 	}
-	return restartClass(c.Component)
+	return max(class, restartClass(c.Component))
 }
 
 func touchesTemplate(c *resource.Change) bool {
@@ -140,12 +149,12 @@ func touchesTemplate(c *resource.Change) bool {
 }
 
 func restartClass(c resource.Component) resource.Class {
-	switch c.Name {
-	case hubComponent:
+	switch {
+	case c.Name == hubComponent:
 		return resource.ClassHub
-	case proxyComponent:
+	case interrupts(c):
 		return resource.ClassProxy
-	case binderComponent:
+	case c.Name == binderComponent:
 		return resource.ClassBinder
 	}
 	return resource.ClassRestart
@@ -182,6 +191,10 @@ func configClass(c *resource.Change, restarted map[reference]bool) resource.Clas
 	}
 	if changed := changedSections(before, after); len(changed) == 1 && changed[0] == "singleuser" {
 		c.Notes = append(c.Notes, "running servers keep their settings: only new ones get these")
+	}
+	if keys := databaseKeys(before, after); len(keys) > 0 {
+		c.Notes = append(c.Notes, otherDatabase(strings.Join(keys, ", ")+" was another", "its new value"))
+		return resource.ClassDestructive
 	}
 	if was, is := prefix(before), prefix(after); was != "" && is != "" && was != is {
 		c.Notes = append(c.Notes, fmt.Sprintf("image prefix %s → %s: every repository is built again; undo is to go back to the old prefix", was, is))

@@ -21,32 +21,62 @@ var launchGaps = map[resource.Class]time.Duration{
 // impact says what c does to people: the static table, with live counts and
 // measured times.
 func (b *builder) impact(c resource.Change) resource.Impact {
-	impact := resource.Impact{OneWay: c.Class == resource.ClassOneWay}
+	impact := resource.Impact{OneWay: c.Class == resource.ClassOneWay, Unknown: c.Impact.Unknown}
+	if isPool(c.ID) {
+		return b.poolImpact(c, impact)
+	}
 	var basis []string
 	users := b.sessionsIn(c.ID)
 	switch c.Class {
-	case resource.ClassProxy:
-		impact.SessionsInterrupted = users
-		basis = append(basis, counted(users))
-	case resource.ClassNodeRolling, resource.ClassDestructive:
-		if isPool(c.ID) {
-			users = b.sessionsOn(c.ID)
-			impact.SessionsLost = users
-		} else {
-			impact.SessionsInterrupted = users
+	case resource.ClassOutage:
+		impact.LaunchesStop = stopsLaunches(c)
+		if c.Component.Name == hubComponent || c.Component.Name == binderComponent { // sessions go on
+			break
 		}
+		fallthrough
+	case resource.ClassProxy, resource.ClassDestructive:
+		impact.SessionsInterrupted = users
+		impact.LaunchesStop = impact.LaunchesStop || c.Action == resource.Delete && stopsLaunches(c)
 		basis = append(basis, counted(users))
 	}
-	if !workloads[c.ID.Kind] {
+	if !workloads[c.ID.Kind] && c.Class != resource.ClassProxy && !impact.Unknown || c.Action == resource.Delete || impact.LaunchesStop {
 		impact.Basis = strings.Join(basis, "; ")
 		return impact
 	}
-	if c.Class >= resource.ClassRestart && c.Action != resource.Create {
+	if c.Class >= resource.ClassRestart && c.Action != resource.Create && workloads[c.ID.Kind] {
 		impact.PodsRestarted = b.replicas(c)
 	}
 	if gap, from := b.launchGap(c.Class, impact.PodsRestarted); from != "" {
 		impact.LaunchGap = gap
 		basis = append(basis, from)
+	}
+	impact.Basis = strings.Join(basis, "; ")
+	return impact
+}
+
+// stopsLaunches reports whether nobody can launch while what a change takes away is
+// away.
+func stopsLaunches(c resource.Change) bool {
+	return essential(c.Component) || routes[c.ID.Kind]
+}
+
+// poolImpact says what a change of a node pool does to the people on its nodes, and to
+// those of the hubs that run there.
+func (b *builder) poolImpact(c resource.Change, impact resource.Impact) resource.Impact {
+	if !Disturbs(c) {
+		return impact
+	}
+	impact.SessionsLost = b.sessionsOn(c.ID)
+	for _, namespace := range b.carried(c.ID) {
+		impact.SessionsInterrupted += b.Census[c.ID.Cluster].PerNamespace[namespace]
+	}
+	basis := []string{counted(impact.SessionsLost + impact.SessionsInterrupted)}
+	for _, d := range b.carriers(c.ID) {
+		pods := b.replicas(resource.Change{ID: d.ID})
+		impact.PodsRestarted += pods
+		if gap, from := b.launchGap(restartClass(d.Component), pods); gap > impact.LaunchGap {
+			impact.LaunchGap, basis = gap, append(basis[:1], from)
+		}
 	}
 	impact.Basis = strings.Join(basis, "; ")
 	return impact
@@ -123,6 +153,7 @@ func sum(changes []resource.Change) resource.Impact {
 		total.LaunchGap = max(total.LaunchGap, i.LaunchGap)
 		total.PodsRestarted += i.PodsRestarted
 		total.OneWay = total.OneWay || i.OneWay
+		total.LaunchesStop, total.Unknown = total.LaunchesStop || i.LaunchesStop, total.Unknown || i.Unknown
 	}
 	return total
 }

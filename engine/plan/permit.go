@@ -31,12 +31,18 @@ func (b *builder) permit(changes []resource.Change) []resource.Change {
 			b.plan.Refused = append(b.plan.Refused, Refused{ID: c.ID, Address: c.Address, Reason: reason, Origin: c.Origin})
 		}
 	}
+	b.undeclared()
 	return permitted
 }
 
 // objection returns why c may not be made, or "".
 func (b *builder) objection(c *resource.Change) string {
+	if reason := b.losesClaims(c); reason != "" {
+		return reason
+	}
 	switch {
+	case c.Action == resource.Create:
+		return b.startsEmpty(c)
 	case c.Action == resource.Delete:
 		return b.keepReason(c)
 	case c.Action == resource.Replace && c.Before != nil:
@@ -59,15 +65,20 @@ func (b *builder) keepReason(c *resource.Change) string {
 	if reason, keep := keepKinds[c.ID.Kind]; keep && !itself {
 		return reason
 	}
+	if reason := b.keptSecret(c); reason != "" && !itself {
+		return reason
+	}
 	_, wanted := b.blocks[c.Address.Block()]
 	if isPool(c.ID) {
 		return b.keepPool(c, wanted)
 	}
-	users := b.sessionsOf(c.Address.Block())
-	if !b.Back && !wanted && c.Address.Kind == "hub" && users > 0 && !b.named(c.Address, c.ID) {
-		return fmt.Sprintf("%s on this hub: name %s to delete it all the same", servers(users), c.Address.Block())
+	if !b.removesHub(c) || b.named(c.Address, c.ID) {
+		return ""
 	}
-	return ""
+	if users := b.sessionsOf(c.Address.Block()); users > 0 {
+		return fmt.Sprintf("%s on this hub; %s", servers(users), deletedBy(c.Address.Block()))
+	}
+	return deletedBy(c.Address.Block())
 }
 
 // keepPool keeps a pool while user servers run on it.
@@ -77,6 +88,8 @@ func (b *builder) keepPool(c *resource.Change, wanted bool) string {
 		c.Notes = append(c.Notes, "old shape of "+c.Address.Block().String())
 	}
 	switch {
+	case b.Census[c.ID.Cluster].PoolsUnknown != "":
+		return "user servers on it cannot be counted: " + b.Census[c.ID.Cluster].PoolsUnknown
 	case users == 0:
 		return ""
 	case wanted:
@@ -92,7 +105,8 @@ func (b *builder) replaceReason(c *resource.Change) string {
 	if b.observed[c.ID].Desired.Protected {
 		return "protected, and cannot be changed in place: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
-	if _, keep := keepKinds[c.ID.Kind]; keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
+	_, keep := keepKinds[c.ID.Kind]
+	if keep = keep || c.ID.Kind == "Secret" && isRendered(c.Address); keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
 		return "would have to be deleted and made anew: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
 	return ""
@@ -101,8 +115,14 @@ func (b *builder) replaceReason(c *resource.Change) string {
 // rollingReason objects to a change that makes every node of a pool anew while
 // user servers run on them.
 func (b *builder) rollingReason(c *resource.Change) string {
+	if poolClass(c.Fields) < resource.ClassNodeRolling {
+		return ""
+	}
+	if unknown := b.Census[c.ID.Cluster].PoolsUnknown; unknown != "" {
+		return "would make its nodes anew, and user servers on them cannot be counted: " + unknown
+	}
 	users := b.sessionsOn(c.ID)
-	if users == 0 || b.named(c.Address, c.ID) || poolClass(c.Fields) < resource.ClassNodeRolling {
+	if users == 0 || b.named(c.Address, c.ID) {
 		return ""
 	}
 	return fmt.Sprintf("would make its nodes anew with %s on them", servers(users))

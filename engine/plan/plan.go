@@ -31,9 +31,10 @@ type Plan struct {
 	Scope         Scope                 `json:"scope,omitzero"` // what it was asked to be about
 	Clusters      []Cluster             `json:"clusters"`
 	Waves         []Wave                `json:"waves"`
-	Takeovers     []Takeover            `json:"takeovers,omitempty"` // objects of others that become the config's
-	Drift         []Drift               `json:"drift,omitempty"`     // fields that someone else wrote
-	Kept          []Kept                `json:"kept,omitempty"`      // wanted no more, and yet not deleted
+	Takeovers     []Takeover            `json:"takeovers,omitempty"`  // objects of others that become the config's
+	Drift         []Drift               `json:"drift,omitempty"`      // fields that someone else wrote
+	Kept          []Kept                `json:"kept,omitempty"`       // wanted no more, and yet not deleted
+	Undeclared    []Undeclared          `json:"undeclared,omitempty"` // hubs that stay although no block asks for them
 	Unreadable    []resource.Unreadable `json:"unreadable,omitempty"`
 	Refused       []Refused             `json:"refused,omitempty"` // objects that may not be written
 	Warnings      []string              `json:"warnings,omitempty"`
@@ -175,6 +176,14 @@ type Kept struct {
 	ID      resource.ID      `json:"id"`
 	Address resource.Address `json:"address"`
 	Reason  string           `json:"reason"` // "persistent volume claims are deleted only by name"
+}
+
+// Undeclared is a hub that no block of the config asks for any more, and that nobody
+// named for deletion.
+type Undeclared struct {
+	Address  resource.Address `json:"address"`
+	Objects  int              `json:"objects"`
+	Sessions int              `json:"sessions"` // user servers on it, when the plan was made
 }
 
 // Refused is a desired object that may not be written.

@@ -90,8 +90,10 @@ type Impact struct {
 	SessionsInterrupted int           `json:"sessions_interrupted"`
 	LaunchGap           time.Duration `json:"launch_gap_ns"` // new launches fail or wait for so long
 	PodsRestarted       int           `json:"pods_restarted"`
+	LaunchesStop        bool          `json:"launches_stop,omitempty"` // until somebody brings back what went
 	OneWay              bool          `json:"one_way,omitempty"`
-	Basis               string        `json:"basis,omitempty"` // "412 sessions counted; gap measured in run 7 times"
+	Unknown             bool          `json:"unknown,omitempty"` // no rule says what it does: it counts as a restart
+	Basis               string        `json:"basis,omitempty"`   // "412 sessions counted; gap measured in run 7 times"
 }
 
 // Unchecked is how a note begins that tells of a change which the server was not asked

@@ -63,7 +63,9 @@ func (t toll) pains() string {
 	if t.SessionsInterrupted > 0 {
 		parts = append(parts, count(t.SessionsInterrupted, "session")+" interrupted")
 	}
-	if t.LaunchGap > 0 {
+	if t.LaunchesStop {
+		parts = append(parts, "launches stop")
+	} else if t.LaunchGap > 0 {
 		parts = append(parts, "launches pause "+t.paused())
 	}
 	return strings.Join(parts, ", ")

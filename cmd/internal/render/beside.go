@@ -19,8 +19,14 @@ func (s Style) beside(b *strings.Builder, n secrets, p *plan.Plan) {
 	}
 	if len(p.Kept) > 0 {
 		s.section(b, "Kept", were(len(p.Kept), "object")+" wanted no more, and not deleted")
-		for _, k := range p.Kept {
-			s.item(b, named(k.Address.String(), k.ID.String()), k.Reason)
+		for _, k := range keptLines(p) {
+			s.item(b, k.name, k.reason)
+		}
+	}
+	if len(p.Undeclared) > 0 {
+		s.section(b, "Undeclared", undeclared(p))
+		for _, line := range undeclaredLines(p) {
+			s.item(b, line, "")
 		}
 	}
 	if len(p.LeftOut) > 0 {
@@ -51,6 +57,40 @@ func (s Style) beside(b *strings.Builder, n secrets, p *plan.Plan) {
 			s.item(b, named(r.Address.String(), r.ID.String()), reason)
 		}
 	}
+}
+
+// A keptLine is what is kept for one reason, of one block where it is much.
+type keptLine struct{ name, reason string }
+
+// keptLines gathers what a plan keeps: of objects of one block that stay for the same
+// reason there is one line.
+func keptLines(p *plan.Plan) []keptLine {
+	type key struct {
+		block  resource.Address
+		reason string
+	}
+	groups := make(map[key][]plan.Kept)
+	var order []key
+	for _, k := range p.Kept {
+		at := key{k.Address.Block(), k.Reason}
+		if len(groups[at]) == 0 {
+			order = append(order, at)
+		}
+		groups[at] = append(groups[at], k)
+	}
+	var lines []keptLine
+	for _, at := range order {
+		group := groups[at]
+		name := named(group[0].Address.String(), group[0].ID.String())
+		if len(group) > 2 {
+			name = fmt.Sprintf("%s (%d objects)", at.block, len(group))
+		} else if len(group) == 2 {
+			lines = append(lines, keptLine{name, at.reason})
+			name = named(group[1].Address.String(), group[1].ID.String())
+		}
+		lines = append(lines, keptLine{name, at.reason})
+	}
+	return lines
 }
 
 // named prefers the address; an object without one goes by its identity.

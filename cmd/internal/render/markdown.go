@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"hubcap/engine/plan"
-	"hubcap/engine/resource"
 )
 
 // mostMarkdown keeps a comment below what GitHub takes (65,536 characters).
@@ -34,7 +33,7 @@ func markdownHead(p *plan.Plan) string {
 	fmt.Fprintf(&b, "<!-- hubcap:plan config=%s -->\n", strings.NewReplacer("--", "", ">", "", "\n", "").Replace(clean(cut(p.Config, 100))))
 	fmt.Fprintf(&b, "### %s\n\n", verdict(p))
 	t := total(p)
-	if t.SessionsLost > 0 || t.OneWay || hasClass(p, resource.ClassDestructive) {
+	if t.SessionsLost > 0 || t.OneWay || slices.ContainsFunc(p.Steps(), ends) {
 		b.WriteString("> [!CAUTION]\n> " + md(Impact(p)) + "\n")
 		if worst, hurts := worstStep(p); hurts {
 			b.WriteString("> Worst moment: " + md(worst) + "\n")
@@ -73,6 +72,7 @@ func markdownHead(p *plan.Plan) string {
 	}
 	moves, faults, verdicts := versionLines(p)
 	list("Refused", refused)
+	list("Hubs that are no longer declared", undeclaredLines(p))
 	list("Policies", verdicts)
 	list("Guards, as things stood", heldLines(p))
 	list("Unreadable: this plan is incomplete", unreadable)
@@ -94,6 +94,8 @@ func verdict(p *plan.Plan) string {
 		return "⛔ denied by " + md(p.Denied()[0].Name)
 	case len(p.Unreadable) > 0:
 		return "⛔ incomplete: " + count(len(p.Unreadable), "thing") + " could not be read"
+	case p.Empty() && len(p.Undeclared) > 0:
+		return "⚠ no change, " + undeclared(p)
 	case p.Empty():
 		return "✅ no change"
 	case t.SessionsLost > 0:
@@ -102,14 +104,36 @@ func verdict(p *plan.Plan) string {
 		return "⚠ " + steps + ", one-way"
 	case t.SessionsInterrupted > 0:
 		return fmt.Sprintf("⚠ %s, %s interrupted", steps, count(t.SessionsInterrupted, "session"))
+	case t.LaunchesStop:
+		return "⚠ " + steps + ", launches stop"
+	case slices.ContainsFunc(p.Steps(), ends):
+		return "⚠ " + steps + ", one of them takes away what people use"
 	case t.LaunchGap > 0:
 		return fmt.Sprintf("⚠ %s, launches pause %s", steps, t.paused())
+	case len(p.Undeclared) > 0:
+		return "⚠ " + steps + ", " + undeclared(p)
+	case t.Unknown:
+		return "⚠ " + steps + ", with changes that no rule is about"
 	}
 	return "✅ " + steps + ", nobody is disturbed"
 }
 
-func hasClass(p *plan.Plan, class resource.Class) bool {
-	return slices.ContainsFunc(p.Steps(), func(s plan.Step) bool { return s.Class == class })
+// undeclared says how many hubs stay that no block asks for.
+func undeclared(p *plan.Plan) string {
+	if len(p.Undeclared) == 1 {
+		return "1 hub is no longer declared"
+	}
+	return fmt.Sprintf("%d hubs are no longer declared", len(p.Undeclared))
+}
+
+// undeclaredLines tell of each hub that stays although no block asks for it.
+func undeclaredLines(p *plan.Plan) []string {
+	var lines []string
+	for _, u := range p.Undeclared {
+		lines = append(lines, fmt.Sprintf("%s stays, with %s and %s on it: to rename it write moved { from = %s, to = … }, to delete it removed { from = %s } or --dangerous-delete",
+			u.Address, count(u.Objects, "object"), count(u.Sessions, "session"), u.Address, u.Address))
+	}
+	return lines
 }
 
 // worstFirst orders steps by harm; equal ones stay in the order in which they run.
@@ -182,8 +206,8 @@ func (n secrets) markdownBeside(p *plan.Plan, room int) (string, int) {
 	}
 	if len(p.Kept) > 0 {
 		var body strings.Builder
-		for _, k := range p.Kept {
-			Style{Width: 100}.item(&body, named(k.Address.String(), k.ID.String()), k.Reason)
+		for _, k := range keptLines(p) {
+			Style{Width: 100}.item(&body, k.name, k.reason)
 		}
 		b.WriteString(folded("Kept: "+were(len(p.Kept), "object")+" wanted no more, and not deleted", body.String(), room/4))
 	}

@@ -180,10 +180,24 @@ func effect(step plan.Step) string {
 	if step.Impact.OneWay && step.Class != resource.ClassOneWay {
 		word += ", one-way"
 	}
-	if step.Impact.SessionsLost > 0 || step.Impact.SessionsInterrupted > 0 {
+	if step.Impact.SessionsLost > 0 || step.Impact.SessionsInterrupted > 0 || step.Impact.LaunchesStop || ends(step) {
 		word = "! " + word
 	}
 	return word
+}
+
+// ends reports whether a step takes something away that people use, whether anybody is
+// there or not.
+func ends(step plan.Step) bool {
+	return step.Class == resource.ClassOutage || step.Class == resource.ClassDestructive
+}
+
+// relies says on how many people a step relies.
+func relies(bound *plan.SessionBound) string {
+	if bound.Max == 0 {
+		return "relies on nobody being there (" + clean(bound.String()) + ")"
+	}
+	return fmt.Sprintf("relies on at most %s (%s)", count(bound.Max, "session"), clean(bound.String()))
 }
 
 func notes(step plan.Step) []string {
@@ -193,6 +207,12 @@ func notes(step plan.Step) []string {
 	}
 	if cut := step.Impact.SessionsInterrupted; cut > 0 {
 		out = append(out, "! "+count(cut, "session")+" interrupted")
+	}
+	if step.Impact.LaunchesStop {
+		out = append(out, "! launches stop until it is back")
+	}
+	if step.Relies != nil {
+		out = append(out, relies(step.Relies))
 	}
 	for _, c := range step.Changes {
 		if c.Replaces != nil {
@@ -215,9 +235,12 @@ func Impact(p *plan.Plan) string {
 		fmt.Sprintf("sessions lost %d", t.SessionsLost),
 		fmt.Sprintf("interrupted %d", t.SessionsInterrupted),
 	}
-	if t.LaunchGap == 0 {
+	switch {
+	case t.LaunchesStop:
+		parts = append(parts, "launches stop")
+	case t.LaunchGap == 0:
 		parts = append(parts, "launches go on")
-	} else {
+	default:
 		parts = append(parts, "new launches pause "+t.paused()+t.times())
 	}
 	if t.PodsRestarted > 0 {
@@ -225,6 +248,9 @@ func Impact(p *plan.Plan) string {
 	}
 	if t.OneWay {
 		parts = append(parts, "one-way: cannot be undone")
+	}
+	if t.Unknown {
+		parts = append(parts, "some of it without a rule: counted as restarts")
 	}
 	return strings.Join(parts, " · ")
 }
@@ -270,21 +296,26 @@ func worstStep(p *plan.Plan) (string, bool) {
 		return "", false
 	}
 	hurt := func(i resource.Impact) int { return i.SessionsLost*1000 + i.SessionsInterrupted }
+	stops := func(i resource.Impact) int { return map[bool]int{true: 1}[i.LaunchesStop] }
 	worst := 0
 	for i, step := range steps {
 		if cmp.Or(cmp.Compare(hurt(step.Impact), hurt(steps[worst].Impact)),
+			cmp.Compare(stops(step.Impact), stops(steps[worst].Impact)),
 			cmp.Compare(step.Impact.LaunchGap, steps[worst].Impact.LaunchGap)) > 0 {
 			worst = i
 		}
 	}
 	i := steps[worst].Impact
-	if hurt(i) == 0 && i.LaunchGap == 0 {
+	if hurt(i) == 0 && i.LaunchGap == 0 && !i.LaunchesStop {
 		return "", false
 	}
 	line := fmt.Sprintf("step %d, %s:", worst+1, clean(steps[worst].Component.String()))
-	if hurt(i) > 0 {
+	switch {
+	case hurt(i) > 0:
 		line += fmt.Sprintf(" %s lost, %d interrupted", count(i.SessionsLost, "session"), i.SessionsInterrupted)
-	} else {
+	case i.LaunchesStop:
+		line += " launches stop"
+	default:
 		line += " launches pause ≈ " + span(i.LaunchGap)
 	}
 	return line, true

@@ -27,6 +27,7 @@ func (t *toll) add(block string, i resource.Impact) {
 	t.SessionsInterrupted += i.SessionsInterrupted
 	t.PodsRestarted += i.PodsRestarted
 	t.OneWay = t.OneWay || i.OneWay
+	t.LaunchesStop, t.Unknown = t.LaunchesStop || i.LaunchesStop, t.Unknown || i.Unknown
 	if i.LaunchGap == 0 {
 		return
 	}

@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hubcap/engine/resource"
+)
+
+// isRendered reports whether an object is a chart's: the author does not have what is
+// in it anywhere else.
+func isRendered(address resource.Address) bool {
+	return address.Kind == "hub" || address.Kind == "chart"
+}
+
+// keptSecret returns why a Secret stays: what a chart drew at random is nowhere else,
+// and may be the only key to a database that stays, too.
+func (b *builder) keptSecret(c *resource.Change) string {
+	if c.ID.Kind != "Secret" || !isRendered(c.Address) || resource.HookMark(c.Before) != "" {
+		return ""
+	}
+	if b.Back && !b.keepsClaim(c.Address.Block()) {
+		return "" // the run made it, and nothing stays that it would be a key to
+	}
+	return "secrets of a chart are deleted only by name: they may be the only keys to what is kept"
+}
+
+// keepsClaim reports whether a volume claim of a block stays behind.
+func (b *builder) keepsClaim(block resource.Address) bool {
+	for id, l := range b.orphans {
+		if id.Kind == "PersistentVolumeClaim" && l.Address.Block() == block {
+			return true
+		}
+	}
+	return false
+}
+
+// removesHub reports whether deleting an object is part of removing a hub: its block
+// is gone, or what it consists of is to go although the block is there.
+func (b *builder) removesHub(c *resource.Change) bool {
+	block := c.Address.Block()
+	if b.Back || block.Kind != "hub" || resource.HookMark(c.Before) != "" {
+		return false
+	}
+	_, wanted := b.blocks[block]
+	return !wanted || b.replaced(block) && (essential(c.Component) || routes[c.ID.Kind])
+}
+
+// replaced reports whether a hub of a block goes while another comes under another
+// name, in another namespace or of another release: that one starts empty.
+func (b *builder) replaced(block resource.Address) bool { return b.successor(block) != nil }
+
+// successor returns the hub that comes in the place of one that goes, nil when none
+// does.
+func (b *builder) successor(block resource.Address) *resource.Desired {
+	goes := false
+	for id, l := range b.orphans {
+		goes = goes || l.Component == resource.Component{Block: block, Name: hubComponent} && workloads[id.Kind]
+	}
+	if !goes || block.Kind != "hub" {
+		return nil
+	}
+	for _, o := range b.Reading.Observations {
+		d := o.Desired
+		if o.Live == nil && d.Component == (resource.Component{Block: block, Name: hubComponent}) && workloads[d.ID.Kind] && d.Hook == nil {
+			return &d
+		}
+	}
+	return nil
+}
+
+// startsEmpty returns why a hub may not be made, or "": another one of the same block
+// lives, and its database would stay behind.
+func (b *builder) startsEmpty(c *resource.Change) string {
+	block := c.Address.Block()
+	if c.Action != resource.Create || b.Back || !workloads[c.ID.Kind] || c.Component.Name != hubComponent || c.Hook != nil || !b.replaced(block) {
+		return ""
+	}
+	var old []string
+	for id, l := range b.orphans {
+		if l.Component == c.Component && (workloads[id.Kind] || id.Kind == "PersistentVolumeClaim") {
+			old = append(old, id.String())
+		}
+	}
+	text := fmt.Sprintf("an empty hub in the place of %s: its users, tokens and running servers are not known to it", strings.Join(sortedSet(old), ", "))
+	if b.named(c.Address, c.ID) {
+		c.Notes = append(c.Notes, text)
+		return ""
+	}
+	return text + fmt.Sprintf("; keep its name, namespace and release, or name %s (--dangerous-delete, or a removed block)", block)
+}
+
+// undeclared notes the hubs that no block asks for and that stay.
+func (b *builder) undeclared() {
+	at := make(map[resource.Address]int)
+	for _, k := range b.plan.Kept {
+		block := k.Address.Block()
+		if _, wanted := b.blocks[block]; wanted || block.Kind != "hub" || b.Back || b.named(k.Address, k.ID) {
+			continue
+		}
+		i, known := at[block]
+		if !known {
+			i = len(b.plan.Undeclared)
+			at[block] = i
+			b.plan.Undeclared = append(b.plan.Undeclared, Undeclared{Address: block, Sessions: b.sessionsOf(block)})
+		}
+		b.plan.Undeclared[i].Objects++
+	}
+	// What is left of a hub that was deleted by name is no hub any more.
+	b.plan.Undeclared = slices.DeleteFunc(b.plan.Undeclared, func(u Undeclared) bool { return !b.runs(u.Address) })
+	slices.SortFunc(b.plan.Undeclared, func(x, y Undeclared) int { return cmp.Compare(x.Address.String(), y.Address.String()) })
+}
+
+// runs reports whether anything of a block that is gone runs pods.
+func (b *builder) runs(block resource.Address) bool {
+	for id, l := range b.orphans {
+		if workloads[id.Kind] && l.Address.Block() == block {
+			return true
+		}
+	}
+	return false
+}
+
+// deletedBy says how a deletion is asked for.
+func deletedBy(block resource.Address) string {
+	return fmt.Sprintf("hubs are deleted only by name: --dangerous-delete '%s', or removed { from = %s } in the config", block, block)
+}
+
+// losesClaims returns why a StatefulSet may not be changed so, or "": the controller
+// would delete the volume claims of its pods.
+func (b *builder) losesClaims(c *resource.Change) string {
+	if c.ID.Kind != "StatefulSet" || c.Before == nil {
+		return ""
+	}
+	live := c.Before
+	if o, wanted := b.observed[c.ID]; wanted && o.Live != nil {
+		live = o.Live.Object
+	}
+	policy := func(o resource.Object, key string) bool {
+		return o.Text("spec", "persistentVolumeClaimRetentionPolicy", key) == "Delete"
+	}
+	const how = "set it to Retain first"
+	switch {
+	case c.Action != resource.Update && policy(live, "whenDeleted"):
+		return "its volume claims would go with it (persistentVolumeClaimRetentionPolicy.whenDeleted is Delete): " + how
+	case c.Action == resource.Update && policy(live, "whenScaled") && policy(c.After, "whenScaled") && lowersReplicas(c):
+		return "the volume claims of the pods that go would go with them (persistentVolumeClaimRetentionPolicy.whenScaled is Delete): " + how
+	}
+	return ""
+}
+
+// replicasOf returns how many replicas are asked for; where none are, it is one.
+func replicasOf(o resource.Object) float64 {
+	v, has := o.Value("spec", "replicas")
+	if !has || v == nil {
+		return 1
+	}
+	return number(v)
+}
+
+func lowersReplicas(c *resource.Change) bool {
+	changes := slices.ContainsFunc(c.Fields, func(f resource.Field) bool { return f.Path == "spec.replicas" && f.After != nil })
+	return changes && replicasOf(c.After) < replicasOf(c.Before)
+}
+
+// deleteClass says what the deletion of an object does.
+func (b *builder) deleteClass(c *resource.Change) resource.Class {
+	_, keep := keepKinds[c.ID.Kind]
+	switch {
+	case isPool(c.ID) && b.sessionsOn(c.ID) > 0:
+		return resource.ClassDestructive
+	case isPool(c.ID) && len(b.carriers(c.ID)) > 0:
+		c.Notes = append(c.Notes, carriedNote(b.carriers(c.ID)))
+		return resource.ClassNodeRolling
+	case isPool(c.ID), resource.HookMark(c.Before) != "":
+		return resource.ClassLive
+	case b.removesHub(c) && workloads[c.ID.Kind] && c.Component.Name == hubComponent:
+		c.Notes = append(c.Notes, "removes the hub; its volume claims and secrets stay")
+		return resource.ClassDestructive
+	case keep, b.removesHub(c) && (workloads[c.ID.Kind] || routes[c.ID.Kind] || c.ID.Kind == "Service"):
+		return resource.ClassDestructive
+	case c.ID.Kind == "Secret" && isRendered(c.Address):
+		return resource.ClassDestructive
+	case idle[c.Component.Name] && !routes[c.ID.Kind], c.ID.Kind == "Job", c.ID.Kind == "CronJob", c.ID.Kind == "Pod":
+		return resource.ClassLive
+	case workloads[c.ID.Kind], routes[c.ID.Kind], c.ID.Kind == "Service":
+		return resource.ClassOutage
+	case len(inPlace[c.ID.Kind])+len(forNewPods[c.ID.Kind]) > 0:
+		return resource.ClassLive
+	}
+	c.Impact.Unknown = true
+	c.Notes = append(c.Notes, fmt.Sprintf("no rule says what the end of a %s does: counted as a restart", c.ID.Kind))
+	return unknownClass(c.Component, c.ID.Kind)
+}
+
+// scaleClass says what another number of replicas does.
+func scaleClass(c *resource.Change) resource.Class {
+	if c.Action != resource.Update || !lowersReplicas(c) {
+		return resource.ClassLive
+	}
+	switch {
+	case replicasOf(c.After) > 0 && interrupts(c.Component):
+		return resource.ClassProxy
+	case replicasOf(c.After) > 0, idle[c.Component.Name]:
+		return resource.ClassLive
+	}
+	c.Notes = append(c.Notes, "is scaled to zero")
+	return resource.ClassOutage
+}
