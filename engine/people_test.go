@@ -13,6 +13,7 @@ import (
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 	"hubcap/providers/memory"
+	"hubcap/schema"
 )
 
 // onPool is a world with n user servers on the pool spare.
@@ -127,5 +128,68 @@ func TestGoneHubIsCounted(t *testing.T) {
 	w.Seat(inHub(9))
 	if o, err := e.Apply(t.Context(), p); !errors.Is(err, engine.ErrStale) || o.Run != "" {
 		t.Errorf("apply = %+v, %v; want the plan to be stale", o, err)
+	}
+}
+
+// TestMoved checks that a block that is renamed keeps its objects: only their marks
+// change, and nobody has to name anything.
+func TestMoved(t *testing.T) {
+	w := memory.New("prod", "default")
+	hub := func(name string) []resource.Desired {
+		all := first()[2:]
+		for i := range all {
+			d := &all[i]
+			d.Address.Name, d.Component.Block.Name = name, name
+			d.Object.Set(d.Address.String(), "metadata", "annotations", "hubcap.dev/address")
+		}
+		return all
+	}
+	apply(t, newEngine(w, func() []resource.Desired { return hub("chem") }))
+	before := w.IDs()
+	w.Seat(inHub(40))
+	e := newEngine(w, func() []resource.Desired { return hub("chemistry") })
+	e.Config.Moved = []schema.Moved{{From: resource.ParseAddress("hub.chem"), To: resource.ParseAddress("hub.chemistry")}}
+	p := mustPlan(t, e)
+	for _, s := range p.Steps() {
+		for _, c := range s.Changes {
+			was := "was " + strings.Replace(c.Address.String(), "chemistry", "chem", 1)
+			if s.Class != resource.ClassLive || c.Action != resource.Update || !slices.Contains(c.Notes, was) {
+				t.Errorf("%s: %s, %s, notes %q; want its marks changed", c.Address, s.Class, c.Action, c.Notes)
+			}
+		}
+	}
+	if o, err := e.Apply(t.Context(), p); err != nil || o.Outcome != journal.Succeeded || !slices.Equal(before, w.IDs()) {
+		t.Errorf("apply = %+v, %v; want the same objects", o, err)
+	}
+	// Where its namespace goes along with the key, another hub would start.
+	elsewhere := func() []resource.Desired {
+		all := hub("chemistry")
+		for i := range all {
+			all[i].ID.Namespace = "chemistry"
+		}
+		return all
+	}
+	e = newEngine(w, elsewhere)
+	if p := mustPlan(t, e); len(p.Refused) != 1 || !strings.Contains(p.Refused[0].Reason, "an empty hub in the place of") {
+		t.Errorf("in another namespace: refused %v", p.Refused)
+	}
+}
+
+// TestRemoved checks that a removed block names a hub for deletion, as a person would.
+func TestRemoved(t *testing.T) {
+	w := settled(t)
+	e := newEngine(w, func() []resource.Desired { return first()[:2] })
+	if p := mustPlan(t, e); !p.Empty() || len(p.Undeclared) != 1 {
+		t.Fatalf("without a removed block: steps %v, undeclared %v", stepIDs(p), p.Undeclared)
+	}
+	e.Config.Removed = []schema.Removed{{From: resource.ParseAddress("hub.prod")}}
+	apply(t, e)
+	for _, left := range w.IDs() {
+		if left.Namespace == "prod" && left != id("Secret", "hub") {
+			t.Errorf("left of the hub: %s", left)
+		}
+	}
+	if p := mustPlan(t, e); !p.Empty() || len(p.Undeclared) != 0 || len(p.Kept) != 1 {
+		t.Errorf("after it: steps %v, undeclared %v, kept %v; want the Secret kept", stepIDs(p), p.Undeclared, p.Kept)
 	}
 }

@@ -26,7 +26,7 @@ func randomly(r *rand.Rand) []resource.Desired {
 	var all []resource.Desired
 	for i := range 16 {
 		kind := kinds[i%len(kinds)]
-		block := resource.Address{Kind: "hub", Name: []string{"a", "b"}[i%2]}
+		block := resource.Address{Kind: "manifest", Name: []string{"a", "b"}[i%2]} // a hub would go by its name only
 		d := resource.Desired{
 			ID: id(kind, fmt.Sprint("o", i)), Address: block, Component: resource.Component{Block: block, Name: components[i/4]},
 			Presence: resource.Managed, Origin: resource.Range{File: "x.hcl", Line: i % 2},

@@ -52,7 +52,7 @@ func init() {
 }
 
 func blockTypes() []string {
-	return append(sortedKeys(kinds), "hubcap", "variable", "locals", "output", "module")
+	return append(sortedKeys(kinds), "hubcap", "variable", "locals", "output", "module", "moved", "removed")
 }
 
 // blockInstances decodes a block once for every key of its for_each, and returns

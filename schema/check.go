@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.resolveOrders()
 	l.checkRollouts()
 	l.checkGuards()
+	l.checkMoves()
 }
 
 // once reports the second block with the same key.

@@ -36,6 +36,8 @@ type Config struct {
 	Notifies    []Notify
 	Policies    []Policy
 	KnownBad    []KnownBad
+	Moved       []Moved
+	Removed     []Removed
 
 	Given []string // names of the root's variables that got a value from outside of the directory, sorted
 
@@ -136,6 +138,7 @@ type NodePool struct {
 	Block
 	Cluster          resource.Address
 	Like             resource.Address // zero when not cloned
+	MovedFrom        resource.Address // its first address, see Moved; zero: this one
 	PoolName         string           // pinned live name; empty: block name and shape digest
 	MachineType      string
 	ImageType        string

@@ -26,6 +26,7 @@ type module struct {
 	order     []*node             // as written
 	byKind    map[string][]string // names, in the order of the files
 	settings  []*hclsyntax.Block  // hubcap
+	moves     []*hclsyntax.Block  // moved and removed
 	functions map[string]function.Function
 	call      *call // nil for the root
 }

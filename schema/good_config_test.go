@@ -477,6 +477,15 @@ known_bad "leak" {
   link     = "https://example.org/incident"
 }
 
+moved {
+  from = manifest.old
+  to   = manifest.priority
+}
+
+removed {
+  from = hub.gone["a"]
+}
+
 output "where" {
   description = "namespaces"
   value       = [for h in hub.prod : h.namespace]

@@ -47,6 +47,7 @@ func Load(dir string, opts Options) (*Config, hcl.Diagnostics) {
 func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 	if src := l.open(osSource(dir), nil); src != nil && !l.diags.HasErrors() {
 		root := l.instantiate(src, nil)
+		l.readMoves(root)
 		l.readVariables(root)
 		l.evaluateAll(root)
 		l.gather(root)

@@ -29,6 +29,9 @@ func (l *loader) declare(m *module, block *hclsyntax.Block) {
 	case "hubcap":
 		m.settings = append(m.settings, block)
 		return
+	case "moved", "removed":
+		m.moves = append(m.moves, block)
+		return
 	}
 	root := block.Type
 	if root == "variable" {
@@ -96,6 +99,7 @@ func (l *loader) moduleInstances(n *node) cty.Value {
 	for _, keyed := range scopes {
 		child := l.instantiate(src, &call{scope: keyed.scope, inputs: inputs, header: n.header()})
 		child.address = n.path() + instanceKey(keyed.key)
+		l.readMoves(child)
 		n.children = append(n.children, child)
 		if keyed.key != nil {
 			if strings.Contains(*keyed.key, ".") {

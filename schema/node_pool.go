@@ -32,6 +32,9 @@ var taintEffects = map[string]string{
 // is like.
 func decodeNodePool(b *body, header Block) entry {
 	p := &NodePool{Block: header}
+	if first := b.l.config.MovedFrom(header.Address); first != header.Address {
+		p.MovedFrom = first
+	}
 	like := b.ref("like", "node_pool")
 	p.PoolName = b.checked("name", "Invalid node pool name", matches(gkeName,
 		`is not the name of a node pool: write at most 40 lower case letters, digits and "-", and a letter first.`))

@@ -24,8 +24,11 @@ func (p *NodePool) LiveName() string {
 	if p.PoolName != "" {
 		return p.PoolName
 	}
-	shape := p.fixedShape()
-	full := strings.TrimPrefix(p.Address.Module+"-"+p.Address.Name, "-")
+	shape, address := p.fixedShape(), p.Address
+	if !p.MovedFrom.IsZero() {
+		address = p.MovedFrom // under another name it would be another pool
+	}
+	full := strings.TrimPrefix(address.Module+"-"+address.Name, "-")
 	name := sanitisePoolName(strings.ReplaceAll(full, "module.", ""))
 	if name == "" || name[0] < 'a' || name[0] > 'z' {
 		name = strings.TrimSuffix(defaultPoolPrefix+"-"+name, "-")
@@ -34,7 +37,7 @@ func (p *NodePool) LiveName() string {
 		name = strings.TrimRight(name[:room], "-")
 	}
 	if name != full {
-		shape["address"] = p.Address.String() // what was lost must still tell
+		shape["address"] = address.String() // what was lost must still tell
 	}
 	text, err := json.Marshal(shape)
 	if err != nil {

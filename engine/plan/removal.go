@@ -18,7 +18,7 @@ func isRendered(address resource.Address) bool {
 // keptSecret returns why a Secret stays: what a chart drew at random is nowhere else,
 // and may be the only key to a database that stays, too.
 func (b *builder) keptSecret(c *resource.Change) string {
-	if c.ID.Kind != "Secret" || !isRendered(c.Address) || resource.HookMark(c.Before) != "" {
+	if c.ID.Kind != "Secret" || !isRendered(c.Address) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) {
 		return ""
 	}
 	if b.Back && !b.keepsClaim(c.Address.Block()) {
@@ -41,7 +41,7 @@ func (b *builder) keepsClaim(block resource.Address) bool {
 // is gone, or what it consists of is to go although the block is there.
 func (b *builder) removesHub(c *resource.Change) bool {
 	block := c.Address.Block()
-	if b.Back || block.Kind != "hub" || resource.HookMark(c.Before) != "" {
+	if b.Back || block.Kind != "hub" || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
 		return false
 	}
 	_, wanted := b.blocks[block]
@@ -181,7 +181,7 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassDestructive
 	case keep, b.removesHub(c) && (workloads[c.ID.Kind] || routes[c.ID.Kind] || c.ID.Kind == "Service"):
 		return resource.ClassDestructive
-	case c.ID.Kind == "Secret" && isRendered(c.Address):
+	case c.ID.Kind == "Secret" && isRendered(c.Address) && !resource.IsRecord(c.Before):
 		return resource.ClassDestructive
 	case idle[c.Component.Name] && !routes[c.ID.Kind], c.ID.Kind == "Job", c.ID.Kind == "CronJob", c.ID.Kind == "Pod":
 		return resource.ClassLive
