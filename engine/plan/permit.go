@@ -76,9 +76,9 @@ func (b *builder) keepReason(c *resource.Change) string {
 		return ""
 	}
 	if users := b.sessionsOf(c.Address.Block()); users > 0 {
-		return fmt.Sprintf("%s on this hub; %s", servers(users), deletedBy(c.Address.Block()))
+		return fmt.Sprintf("%s on this hub; %s", servers(users), b.deletedBy(c.Address.Block()))
 	}
-	return deletedBy(c.Address.Block())
+	return b.deletedBy(c.Address.Block())
 }
 
 // keepPool keeps a pool while user servers run on it.

@@ -45,7 +45,7 @@ func (b *builder) removesHub(c *resource.Change) bool {
 		return false
 	}
 	_, wanted := b.blocks[block]
-	return !wanted || b.replaced(block) && (essential(c.Component) || routes[c.ID.Kind])
+	return !wanted || b.replaced(block)
 }
 
 // replaced reports whether a hub of a block goes while another comes under another
@@ -89,7 +89,7 @@ func (b *builder) startsEmpty(c *resource.Change) string {
 		c.Notes = append(c.Notes, text)
 		return ""
 	}
-	return text + fmt.Sprintf("; keep its name, namespace and release, or name %s (--dangerous-delete, or a removed block)", block)
+	return text + fmt.Sprintf("; keep its name, namespace and release, or name it: --dangerous-delete '%s'", block)
 }
 
 // undeclared notes the hubs that no block asks for and that stay.
@@ -123,9 +123,13 @@ func (b *builder) runs(block resource.Address) bool {
 	return false
 }
 
-// deletedBy says how a deletion is asked for.
-func deletedBy(block resource.Address) string {
-	return fmt.Sprintf("hubs are deleted only by name: --dangerous-delete '%s', or removed { from = %s } in the config", block, block)
+// deletedBy says how a hub is deleted.
+func (b *builder) deletedBy(block resource.Address) string {
+	text := fmt.Sprintf("hubs are deleted only by name: --dangerous-delete '%s'", block)
+	if _, wanted := b.blocks[block]; !wanted {
+		text += fmt.Sprintf(", or removed { from = %s } in the config", block)
+	}
+	return text
 }
 
 // losesClaims returns why a StatefulSet may not be changed so, or "": the controller
