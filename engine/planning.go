@@ -124,7 +124,7 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	known := trusted(runs)
 	in.Measured, in.Rejected = journal.Measured(known), journal.Rejected(known)
 	e.move(&reading)
-	in.Delete = append(slices.Clone(in.Delete), e.removed(reading)...)
+	in.Removed = e.removed(reading)
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)

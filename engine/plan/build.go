@@ -263,7 +263,7 @@ func (b *builder) selected(changes []resource.Change) []resource.Change {
 // named reports whether address, or its block, or the object itself was named
 // for deletion: people's work goes by its whole name, never with all instances.
 func (b *builder) named(address resource.Address, id resource.ID) bool {
-	return slices.ContainsFunc(b.Delete, func(name string) bool {
+	return slices.Contains(b.Removed, address.Block().String()) || slices.ContainsFunc(b.Delete, func(name string) bool {
 		return name == address.String() || name == address.Block().String() || name == id.String()
 	})
 }

@@ -41,6 +41,7 @@ var comparisons = map[string]comparison{
 	"clusters[].where":      notCompared, // a context has another name elsewhere
 	"clusters[].sessions":   notCompared,
 	"kept":                  notCompared, // goes by who is there; no file makes a plan keep less
+	"undeclared":            notCompared, // likewise
 	"warnings":              notCompared,
 	"left_out":              notCompared,
 	"unchanged":             notCompared,

@@ -27,6 +27,7 @@ type Input struct {
 	Except   []string
 	Delete   []string             // addresses that may be deleted although people's work is on them
 	Without  []resource.Component // left out besides: what a saved plan does not have
+	Removed  []string             // blocks that the config itself says may be deleted
 	Outputs  map[string]any
 	Charts   []resource.Chart // that the objects come from
 	Faults   []resource.Fault // of the charts' versions
