@@ -102,10 +102,48 @@ func Compare(file, now *Plan, m Mask) (*Difference, error) {
 		t["verdicts"] = withoutRejections(t["verdicts"]) // they come from the journal, and hold whatever the file says
 	}
 	c := &comparer{}
+	c.moved(before, made)
 	for _, key := range documentKeys(before, made) {
 		c.compare(spot{key, key}, before[key], made[key])
 	}
 	return c.first, nil
+}
+
+// moved compares what the changes expect to find, before what follows from it.
+func (c *comparer) moved(file, now map[string]any) {
+	is, planned := changesOf(now), changesOf(file)
+	for _, key := range slices.Sorted(maps.Keys(planned)) {
+		was := planned[key]
+		if one := is[key]; one.change != nil {
+			c.writers = managers(one.change)
+			c.compare(spot{changePath + ".before", fmt.Sprintf("step %v: %v: before", was.step, was.change["address"])}, was.change["before"], one.change["before"])
+		}
+	}
+	c.writers = nil
+}
+
+// A changeIn is a change of a document, and the step that it is in.
+type changeIn struct {
+	step   any
+	change map[string]any
+}
+
+func changesOf(document map[string]any) map[string]changeIn {
+	all := make(map[string]changeIn)
+	waves, _ := document["waves"].([]any)
+	for _, w := range waves {
+		wave, _ := w.(map[string]any)
+		steps, _ := wave["steps"].([]any)
+		for _, s := range steps {
+			step, _ := s.(map[string]any)
+			changes, _ := step["changes"].([]any)
+			for _, one := range changes {
+				change, _ := one.(map[string]any)
+				all[fmt.Sprint(change["id"], change["action"], step["hook"])] = changeIn{step["id"], change}
+			}
+		}
+	}
+	return all
 }
 
 // sameChanges compares which objects two plans change, to say it plainly.
