@@ -66,6 +66,9 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 		c.Action, c.Before = resource.Update, o.Before
 		c.Fields = withoutMemory(Fields(o.Before, o.Preview))
 	}
+	if c.Before != nil {
+		c.Defaults = o.Defaults
+	}
 	return c, true
 }
 

@@ -154,6 +154,18 @@ func TestBeforeTakeover(t *testing.T) {
 	}
 }
 
+// What nobody owned of a pre-image is no part of what is wanted again.
+func TestBeforeDefaults(t *testing.T) {
+	const defaults = `{"f:spec":{"f:replicas":{}}}`
+	p := &plan.Plan{Waves: []plan.Wave{{Steps: []plan.Step{{ID: "1", Changes: []resource.Change{
+		{ID: id("a"), Action: resource.Update, Before: resource.Object{"a": "1"}, Defaults: defaults, After: resource.Object{"a": "2"}},
+	}}}}}}
+	before, _ := Before(p, []Entry{entry(Intended, "1", "a")})
+	if len(before) != 1 || before[0].Defaults != defaults {
+		t.Errorf("before: %+v, want its defaults", before)
+	}
+}
+
 // What gates saw before a step is no state of it.
 func TestBeforehandIsNoState(t *testing.T) {
 	entries := []Entry{entry(Applying, "1", ""), {Mark: Beforehand, Step: "1", Samples: []Sample{{Gate: "x", Verdict: "fail"}, {Gate: "y", Verdict: "pass"}}}}

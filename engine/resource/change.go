@@ -122,6 +122,10 @@ type Change struct {
 	// the object did not exist.
 	Before Object `json:"before,omitempty"`
 
+	// Defaults names the fields of Before that nobody owned, as managed fields do; empty:
+	// none. The server filled them in, and on the way back they are left to it.
+	Defaults string `json:"defaults,omitempty"`
+
 	// After is the object as it will be written; nil when Action is Delete.
 	After Object `json:"after,omitempty"`
 

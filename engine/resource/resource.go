@@ -169,6 +169,10 @@ type Desired struct {
 	Release   *Release  // Helm release whose object this may be, and is taken over then; nil: of none
 	Adopt     bool      // may be taken over from whoever made it, but for other releases and configs
 	GivesBack *Takeover // wanted as it was before this take-over: not hubcap's
+
+	// Defaults names the fields of Object, which is a pre-image, that nobody owned: see
+	// Change. They are left to the server where it fills in the same.
+	Defaults string
 }
 
 // Applied is what hubcap wrote beside an object the last time it wrote it.
@@ -229,6 +233,9 @@ type Observation struct {
 	// Before is the part of the live object that hubcap owns or is about to own:
 	// wanting it again is what rolling back means. nil when it does not exist.
 	Before Object
+
+	// Defaults names the fields of Before that nobody owns, see Change.
+	Defaults string
 
 	// Preview is the same part as it would be after the write (a server-side dry
 	// run, where there is one).

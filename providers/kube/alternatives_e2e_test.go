@@ -53,7 +53,7 @@ spec:
 			}
 			b.settled(b.desire("web", test.is))
 			back := b.desire("web", test.was)
-			back[0].Object = changes[0].Before
+			back[0].Object, back[0].Defaults = changes[0].Before, changes[0].Defaults
 			b.apply(back)
 			if test.hand == "" {
 				b.settled(b.desire("web", test.was))

@@ -27,6 +27,8 @@ type comparison struct {
 	arms   *fieldpath.Set // those of them that may not be beside what is wanted; nil: there are none
 	fields *fieldpath.Set // all three together
 
+	answer *unstructured.Unstructured // to the dry run; nil: the server was not asked, or refused
+
 	veiled resource.Object // live, with what is sensitive marked; nil until it is asked for
 }
 
@@ -87,6 +89,7 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 		c.fields = c.held().Union(fieldpath.SetFromValue(valueOf(c.plain)).Difference(unowned))
 	}
 	o.Before = c.part(c.live)
+	o.Defaults = defaults(c.live, c.fields.Difference(c.held()))
 	o.Foreign = c.foreign(o.Live.Applied)
 	o.Notes = append(o.Notes, c.overruled()...)
 	return o, c.preview(ctx, o)

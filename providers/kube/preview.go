@@ -76,6 +76,7 @@ func (c *comparison) observeNew(ctx context.Context, o *resource.Observation) er
 	}
 	result, err := c.dryRun(ctx)
 	if err == nil {
+		c.answer = result
 		if wants, err := c.p.Client.types.fieldSet(c.plain); err == nil {
 			c.fields = wants
 			o.Preview = c.part(result)
@@ -102,6 +103,7 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	if err != nil {
 		return c.rejected(o, err)
 	}
+	c.answer = result
 	becomes, _ := ownedBy(result, c.p.manager())
 	if c.arms != nil {
 		becomes = c.wants

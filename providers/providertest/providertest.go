@@ -282,7 +282,7 @@ func undone(t *testing.T, w World) {
 	w.apply(t, w.Wanted)
 	c := w.apply(t, w.Other)
 	before := w.Wanted
-	before.Object = c.Before
+	before.Object, before.Defaults = c.Before, c.Defaults
 	w.apply(t, before)
 	w.settled(t, before)
 	w.settled(t, w.Wanted)
@@ -292,7 +292,7 @@ func revived(t *testing.T, w World) {
 	w.apply(t, w.Wanted)
 	c := w.apply(t)
 	before := w.Wanted
-	before.Object = c.Before
+	before.Object, before.Defaults = c.Before, c.Defaults
 	w.apply(t, before)
 	w.settled(t, w.Wanted)
 }
@@ -310,7 +310,7 @@ func recreated(t *testing.T, w World) {
 	w.ready(t, c)
 	w.settled(t, w.Anew)
 	before := w.Wanted
-	before.Object = c.Before
+	before.Object, before.Defaults = c.Before, c.Defaults
 	back := w.change(t, before)
 	w.Gone(t)
 	if _, err := w.Provider.Write(t.Context(), back, w.look(t, back, run.AtBefore)); err != nil {
