@@ -187,6 +187,7 @@ func adoptUmbrella(t *testing.T) {
 	}
 	a.running()
 	a.run(admin, 0, "helm list -n staging")
+	a.unbound()
 	a.run(reader, 0, "hubcap import -n staging --chart staging=./mybinder --out hubcap --secrets-file secrets/staging.vars").has(t, "hub.staging plans to nothing")
 	a.run(reader, 0, "cat hubcap/cluster.hcl")
 	a.run(reader, 0, "cat "+a.hub)
@@ -208,6 +209,17 @@ func adoptUmbrella(t *testing.T) {
 	a.helmAgain(" --set federationRedirect.hosts.staging.weight=50")
 	a.unsaid()
 	a.shows(adoptGuide, "An umbrella chart: mybinder.org")
+}
+
+// unbound holds that who may not read the Secrets of the hub's namespace is told so,
+// and not that there is no release.
+func (a *adoption) unbound() {
+	a.t.Helper()
+	r := a.try(reader, "hubcap import -n "+a.namespace+" --chart "+a.namespace+"=./mybinder")
+	r.has(a.t, "could not read Helm releases in namespace "+a.namespace, "forbidden")
+	if r.code != 3 {
+		a.t.Errorf("without the right to read Secrets import ends with %d, want 3", r.code)
+	}
 }
 
 // asFiles is the hub with the values files that Helm was given, in place of what

@@ -217,15 +217,15 @@ func (w *world) run(name string, part func(t *testing.T)) bool {
 }
 
 // bindReader lets the reader read Secrets where hubs are: in all namespaces but those
-// of the system and of the journals that a test keeps apart.
-func (w *world) bindReader() {
-	w.t.Helper()
-	namespaces, err := site.admin.CoreV1().Namespaces().List(contextOf(w.t), metav1.ListOptions{})
+// of the system, of the journals that a test keeps apart, and the one that is closed.
+func bindReader(t *testing.T, closed string) {
+	t.Helper()
+	namespaces, err := site.admin.CoreV1().Namespaces().List(contextOf(t), metav1.ListOptions{})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, n := range namespaces.Items {
-		if n.Name == "hubcap" || n.Name == w.closed || strings.HasPrefix(n.Name, "kube-") || strings.HasSuffix(n.Name, "-runs") {
+		if n.Name == "hubcap" || n.Name == closed || strings.HasPrefix(n.Name, "kube-") || strings.HasSuffix(n.Name, "-runs") {
 			continue
 		}
 		binding := &rbacv1.RoleBinding{
@@ -233,9 +233,9 @@ func (w *world) bindReader() {
 			RoleRef:    rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "hubcap-read-secrets"},
 			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: string(reader), Namespace: "hubcap"}},
 		}
-		_, err := site.admin.RbacV1().RoleBindings(n.Name).Create(contextOf(w.t), binding, metav1.CreateOptions{})
+		_, err := site.admin.RbacV1().RoleBindings(n.Name).Create(contextOf(t), binding, metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (r result) has(t *testing.T, texts ...string) {
 func (w *world) hubcap(who role, want int, args ...string) result {
 	w.t.Helper()
 	if who == reader {
-		w.bindReader()
+		bindReader(w.t, w.closed)
 	}
 	began := time.Now()
 	r := w.begin(who, args...).wait()
@@ -430,7 +430,8 @@ func (w *world) kubeconfig(who role) string {
 		ca = []byte(read(w.t, site.config.CAFile))
 	}
 	if w.proxy != nil {
-		server, ca = w.proxy.server.URL, w.proxy.ca()
+		// The cluster's own authority stays beside the proxy's: it tells which cluster this is.
+		server, ca = w.proxy.server.URL, append(w.proxy.ca(), ca...)
 	}
 	return w.kubeconfigOf(string(who), server, ca, site.tokens[who])
 }

@@ -40,6 +40,9 @@ func newTerminal(t *testing.T) *terminal {
 // code.
 func (m *terminal) run(who role, want int, line string) result {
 	m.t.Helper()
+	if who == reader {
+		bindReader(m.t, "")
+	}
 	r := m.try(who, line)
 	if r.code != want {
 		m.t.Fatalf("$ %s\nexit code %d, want %d:\n%s%s", line, r.code, want, r.out, r.err)

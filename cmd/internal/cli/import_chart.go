@@ -76,7 +76,8 @@ func (i *importing) choose(ctx context.Context) error {
 		i.uses[key] = u
 	}
 	for _, release := range slices.Sorted(maps.Keys(given)) {
-		if !met[release] {
+		// What could not be read may be the release.
+		if !met[release] && len(i.found.unreadable) == 0 {
 			return usage("--chart %s=%s: no such release was read", release, given[release])
 		}
 	}
