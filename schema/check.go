@@ -20,7 +20,6 @@ func (l *loader) check() {
 	for i := range c.NodePools {
 		pools[c.NodePools[i].Address] = &c.NodePools[i]
 	}
-	l.checkName()
 	l.checkClusters()
 	l.checkReleases()
 	l.checkPools(hubs, pools)

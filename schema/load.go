@@ -51,6 +51,7 @@ func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 		l.readVariables(root)
 		l.evaluateAll(root)
 		l.gather(root)
+		l.checkName(src)
 		l.check()
 	}
 	l.config.Settings.fillDefaults()

@@ -12,6 +12,7 @@ func TestPoolNameOfReference(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"main.hcl": `
+hubcap { name = "field" }
 cluster "c" {
   project  = "field-project"
   location = "us-central1-a"

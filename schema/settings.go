@@ -42,7 +42,7 @@ func (l *loader) settings(m *module, block *hclsyntax.Block) {
 
 // checkName reports a config without a name of its own: what two of them make on one
 // cluster would be each other's to delete.
-func (l *loader) checkName() {
+func (l *loader) checkName(root *source) {
 	s := l.config.Settings
 	if s.Name != "" || s.Attrs["name"].Filename != "" || len(l.config.Files) == 0 {
 		return
@@ -50,6 +50,9 @@ func (l *loader) checkName() {
 	at := s.Range
 	if at.Filename == "" {
 		first := slices.Min(slices.Collect(maps.Keys(l.config.Files)))
+		if len(root.blocks) > 0 { // the files of modules are among all
+			first = root.blocks[0].DefRange().Filename
+		}
 		at = hcl.Range{Filename: first, Start: hcl.InitialPos, End: hcl.InitialPos}
 	}
 	l.errorAt(at, "Missing name of the config",
