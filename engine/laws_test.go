@@ -227,7 +227,8 @@ func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at
 }
 
 // TestPlanOnlyReads holds promises P3 and P9: a plan writes nothing, takes no
-// lock, and asks as much of the cluster for many objects as for few.
+// lock, and asks as much of the cluster for many objects as for few. Whose the name of
+// the config is it asks once.
 func TestPlanOnlyReads(t *testing.T) {
 	calls := func(n int) map[string]int {
 		w := memory.New("prod", "default")
@@ -250,7 +251,7 @@ func TestPlanOnlyReads(t *testing.T) {
 		return count
 	}
 	few := calls(1)
-	want := map[string]int{"read": 1, "count": 1, "key": 1, "runs": 1}
+	want := map[string]int{"read": 1, "count": 1, "key": 1, "runs": 1, "origin": 1}
 	if diff := cmp.Diff(want, few); diff != "" {
 		t.Errorf("calls of a plan (-want +got):\n%s", diff)
 	}

@@ -109,6 +109,9 @@ func TestRevisionsSettle(t *testing.T) {
 	settles(asking(t, w, "y"), "false 2 y", "tell:2", false)
 	settles(asking(t, w, "z"), "false 3 z", "tell:3", false)
 	undo(t, asking(t, w, "z"))
+	if p := mustPlan(t, asking(t, w, "z")); len(p.Denied()) != 1 { // the object, and not the number beside it
+		t.Errorf("plan of what was undone: verdicts %+v, want it denied once", p.Verdicts)
+	}
 	e := asking(t, w, "y")
 	if p := mustPlan(t, e); !p.Empty() {
 		t.Errorf("plan of what was before the undone run has steps %v", stepIDs(p))

@@ -51,14 +51,16 @@ func (s Step) Digest(m Mask) string {
 }
 
 // reject notes which steps want what was rolled back before. Whoever wants it
-// again has to say so, see [Plan.Retry].
+// again has to say so, see [Plan.Retry]. hubcap's own records are not asked: that the
+// next revision of a release has the number of the one that was rolled back says
+// nothing of what it holds.
 func (b *builder) reject() {
 	if len(b.Rejected) == 0 || b.Back {
 		return
 	}
 	for _, s := range b.plan.Steps() {
 		r, was := b.Rejected[s.Digest(b.Mask)]
-		if !was || s.Hook != "" { // a hook that is owed runs again
+		if !was || s.Hook != "" || records(s) { // a hook that is owed runs again
 			continue
 		}
 		by := "run " + r.Run
@@ -72,6 +74,11 @@ func (b *builder) reject() {
 			Reason: "change it, or try it again with --retry",
 		})
 	}
+}
+
+// records reports whether all that a step changes are hubcap's own records.
+func records(s Step) bool {
+	return !slices.ContainsFunc(s.Changes, func(c resource.Change) bool { return !resource.IsRecord(c.After) })
 }
 
 func firstLine(text string) string {
