@@ -16,15 +16,23 @@ type Pause struct {
 }
 
 // A toll is impacts added up. Hubs pause beside one another, and people wait for one
-// of them: so the launch gap of the sum is the longest that one block has.
+// of them: so the launch gap of the sum is the longest that one block has. Sessions
+// are people: those whom several steps of one block interrupt are counted once.
 type toll struct {
 	resource.Impact
-	pauses []Pause // of the blocks that have any, in the order of the steps
+	pauses      []Pause        // of the blocks that have any, in the order of the steps
+	interrupted map[string]int // sessions, by block
 }
 
 func (t *toll) add(block string, i resource.Impact) {
 	t.SessionsLost += i.SessionsLost
-	t.SessionsInterrupted += i.SessionsInterrupted
+	if more := i.SessionsInterrupted - t.interrupted[block]; more > 0 {
+		if t.interrupted == nil {
+			t.interrupted = make(map[string]int)
+		}
+		t.interrupted[block] += more
+		t.SessionsInterrupted += more
+	}
 	t.PodsRestarted += i.PodsRestarted
 	t.OneWay = t.OneWay || i.OneWay
 	t.LaunchesStop, t.Unknown = t.LaunchesStop || i.LaunchesStop, t.Unknown || i.Unknown
