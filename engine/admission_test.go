@@ -122,7 +122,7 @@ func TestCrashAdmission(t *testing.T) {
 		for _, r := range remedies {
 			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
 				for n := 1; crashAdmitted(t, r, n, at); n += stride() {
-					count++
+					count += stride()
 				}
 			}
 		}
@@ -164,7 +164,7 @@ func TestFaultsAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		points := 0
 		for _, kind := range []fault{refused, lost, moved} {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				w := settledAdmitted(t)
 				e := newEngine(w, next)
 				p := mustPlan(t, e)
@@ -174,7 +174,7 @@ func TestFaultsAdmission(t *testing.T) {
 				if f.calls < n {
 					break
 				}
-				points++
+				points += stride()
 				where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
 				whole := newEngine(w, next)
 				if o.Outcome == journal.WasHeld || o.Outcome == journal.WasInterrupted {

@@ -67,7 +67,7 @@ func TestCrashInRollback(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; crashInRollback(t, n, at); n++ {
+			for n := 1; crashInRollback(t, n, at); n += stride() {
 			}
 		}
 	})

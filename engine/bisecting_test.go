@@ -141,7 +141,7 @@ func TestCrashInBisect(t *testing.T) {
 		count := 0
 		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
 			for n := 1; crashInBisect(t, n, at); n += stride() {
-				count++
+				count += stride()
 			}
 		}
 		t.Logf("%d crashes survived", count)

@@ -152,21 +152,21 @@ func TestFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		points, met := 0, map[string]int{}
 		for kind := range maps.Keys(faults) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				outcome, reached := withFaults(t, map[int]fault{n: kind})
 				if !reached {
 					break
 				}
-				points++
+				points += stride()
 				met[outcome]++
 			}
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		calls := points / len(faults)
-		for range 400 {
+		for range 400 / stride() {
 			pair := map[int]fault{1 + random.IntN(calls): fault(1 + random.IntN(len(faults))), 1 + random.IntN(calls): fault(1 + random.IntN(len(faults)))}
 			outcome, _ := withFaults(t, pair)
-			points++
+			points += stride()
 			met[outcome]++
 		}
 		t.Logf("%d points with faults, all of them held: %v", points, met)

@@ -186,13 +186,13 @@ func TestCrashInRemoval(t *testing.T) {
 			t.Parallel()
 			count := 0
 			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; ; n++ {
+				for n := 1; ; n += stride() {
 					died := false
 					synctest.Test(t, func(t *testing.T) { died = crashInRemoval(t, remedy, n, at) })
 					if !died {
 						break
 					}
-					count++
+					count += stride()
 				}
 			}
 			if t.Logf("%d crashes survived", count); count < 50 {

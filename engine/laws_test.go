@@ -126,11 +126,11 @@ func survive(t *testing.T) {
 	count := 0
 	for _, r := range remedies {
 		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				if !crash(t, r, n, at) {
 					break
 				}
-				count++
+				count += stride()
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func TestCrashInUndo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, again := range []func(*testing.T, *engine.Engine){resume, undo} {
 			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashInUndo(t, again, n, at); n++ {
+				for n := 1; crashInUndo(t, again, n, at); n += stride() {
 				}
 			}
 		}

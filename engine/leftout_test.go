@@ -174,7 +174,7 @@ func TestCrashLeftOut(t *testing.T) {
 				if !died {
 					break
 				}
-				if count++; last == nil {
+				if count += stride(); last == nil {
 					continue
 				}
 				if journal.Resumable(last.Entries) {

@@ -294,7 +294,7 @@ func TestTruncatedJournal(t *testing.T) {
 		for _, died := range []int{2, 5, 7, 1000} { // appends, 1000: none of it is lost
 			for _, r := range remedies {
 				for cut := 1; truncated(t, r, died, cut); cut += stride() {
-					count++
+					count += stride()
 				}
 			}
 		}

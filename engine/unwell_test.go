@@ -36,8 +36,8 @@ func TestCrashUnwell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count := 0
 		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; crashUnwell(t, n, at); n++ {
-				count++
+			for n := 1; crashUnwell(t, n, at); n += stride() {
+				count += stride()
 			}
 		}
 		t.Logf("%d crashes survived", count)
@@ -75,7 +75,7 @@ func TestFaultsUnwell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		points, met := 0, map[journal.Outcome]int{}
 		for kind := range faults {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				w, anew := unwell(t)
 				e := anew()
 				p := mustPlan(t, e)
@@ -85,8 +85,8 @@ func TestFaultsUnwell(t *testing.T) {
 				if f.calls < n {
 					break
 				}
-				points++
-				met[o.Outcome]++
+				points += stride()
+				met[o.Outcome] += stride()
 				where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
 				switch o.Outcome {
 				case journal.Refused, "":

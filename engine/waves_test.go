@@ -202,7 +202,7 @@ func TestCrashInWideRollback(t *testing.T) {
 	for _, rollback := range []string{"wave", "run"} {
 		synctest.Test(t, func(t *testing.T) {
 			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashInWideRollback(t, rollback, n, at); n += 2 { // every other call, for the time it takes
+				for n := 1; crashInWideRollback(t, rollback, n, at); n += stride() {
 				}
 			}
 		})

@@ -107,14 +107,14 @@ func newEngine(w *memory.World, desired func() []resource.Desired) *engine.Engin
 	return e
 }
 
-// stride is how far the larger crash matrices step from one call to the next: every
-// call where HUBCAP_MATRIX is set, as "make test" does; every third otherwise, so
+// stride is how far the crash and fault matrices step from one call to the next: every
+// call where HUBCAP_MATRIX is set, as "make test" does; every seventh otherwise, so
 // that the tests of every day stay short.
 func stride() int {
 	if os.Getenv("HUBCAP_MATRIX") != "" {
 		return 1
 	}
-	return 3
+	return 7
 }
 
 // clock is every engine's: runs follow one another.
