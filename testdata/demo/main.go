@@ -48,7 +48,11 @@ func demo(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	s := &stage{config: "examples/quickstart", state: dir}
+	// hubcap writes the lock file beside the config.
+	s := &stage{config: filepath.Join(dir, "quickstart"), state: dir}
+	if err := os.CopyFS(s.config, os.DirFS("examples/quickstart")); err != nil {
+		return err
+	}
 	say("Starting a real Kubernetes control plane on loopback (etcd, kube-apiserver, scheduler, …)")
 	stopSandbox, err := s.start(ctx, filepath.Join(dir, "sandbox"))
 	if err != nil {
