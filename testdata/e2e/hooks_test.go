@@ -249,7 +249,11 @@ func TestHooks(t *testing.T) {
 	})
 	w.run("removed", func(t *testing.T) {
 		w.hubcap(reader, 0, "plan", "--var=gone=true").has(t, "hook pre-delete: Job/dump")
-		apply(0, "--var=gone=true")
+		// What is in a Secret of a chart may be nowhere else: it goes by name.
+		apply(0, "--var=gone=true").has(t, "Secret/pull", "secrets of a chart are deleted only by name")
+		w.are("", "secrets/pull")
+		w.rests("--var=gone=true")
+		apply(0, "--var=gone=true", "--dangerous-delete", `chart.web["a"]/Secret/pull`)
 		w.are("")
 		w.rests("--var=gone=true")
 	})
