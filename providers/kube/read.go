@@ -141,6 +141,9 @@ func (s *survey) observe(ctx context.Context, i int, k *kind) (*resource.Observa
 	if k == nil {
 		return s.observeUnknown(d, s.unknown[i])
 	}
+	if why := s.ending(i); why != "" {
+		return &resource.Observation{Desired: d, Refused: why}, nil
+	}
 	c := &comparison{
 		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i), lacksSeal: s.lacksSeal(i),
 	}
