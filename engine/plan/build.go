@@ -59,8 +59,9 @@ type builder struct {
 	plan     *Plan
 	observed map[resource.ID]resource.Observation
 	orphans  map[resource.ID]resource.Live
-	gone     map[resource.Address]int // see sessionsOf
-	said     []Verdict                // hubcap's own
+	gone     map[resource.Address]int  // see sessionsOf
+	hubs     map[resource.Address]bool // see isHub
+	said     []Verdict                 // hubcap's own
 	hooks    lineups
 	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
 }

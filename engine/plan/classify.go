@@ -62,7 +62,7 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		c.Class = resource.ClassAdopt
 	case isPool(c.ID):
 		b.classifyPool(c)
-	case c.Action == resource.Create && c.Component.Name == hubComponent && workloads[c.ID.Kind] && !b.Back && b.replaced(c.Address.Block()):
+	case c.Action == resource.Create && isHubWorkload(c) && !b.Back && b.replaced(c.Address.Block()):
 		c.Class = resource.ClassDestructive // see startsEmpty
 	case c.Action == resource.Create:
 		c.Class = resource.ClassLive

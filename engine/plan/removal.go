@@ -9,16 +9,16 @@ import (
 	"hubcap/engine/resource"
 )
 
-// isRendered reports whether an object is a chart's: the author does not have what is
-// in it anywhere else.
-func isRendered(address resource.Address) bool {
-	return address.Kind == "hub" || address.Kind == "chart"
+// isRendered reports whether an object is a chart's or a hub's: the author does not have
+// what is in it anywhere else.
+func (b *builder) isRendered(address resource.Address) bool {
+	return address.Kind == "chart" || b.isHub(address.Block())
 }
 
 // keptSecret returns why a Secret stays: what a chart drew at random is nowhere else,
 // and may be the only key to a database that stays, too.
 func (b *builder) keptSecret(c *resource.Change) string {
-	if c.ID.Kind != "Secret" || !isRendered(c.Address) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) {
+	if c.ID.Kind != "Secret" || !b.isRendered(c.Address) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) {
 		return ""
 	}
 	if b.Back && !b.keepsClaim(c.Address.Block()) {
@@ -41,11 +41,11 @@ func (b *builder) keepsClaim(block resource.Address) bool {
 // is gone, or what it consists of is to go although the block is there.
 func (b *builder) removesHub(c *resource.Change) bool {
 	block := c.Address.Block()
-	if b.Back || block.Kind != "hub" || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
+	if b.Back || !b.isHub(block) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
 		return false
 	}
 	_, wanted := b.blocks[block]
-	return !wanted || b.replaced(block)
+	return !wanted || b.replaced(block) || b.hubGoes(c)
 }
 
 // replaced reports whether a hub of a block goes while another comes under another
@@ -57,14 +57,14 @@ func (b *builder) replaced(block resource.Address) bool { return b.successor(blo
 func (b *builder) successor(block resource.Address) *resource.Desired {
 	goes := false
 	for id, l := range b.orphans {
-		goes = goes || l.Component == resource.Component{Block: block, Name: hubComponent} && workloads[id.Kind]
+		goes = goes || l.Address.Block() == block && runsHub(l.Component, id, l.Object)
 	}
-	if !goes || block.Kind != "hub" {
+	if !goes {
 		return nil
 	}
 	for _, o := range b.Reading.Observations {
 		d := o.Desired
-		if o.Live == nil && d.Component == (resource.Component{Block: block, Name: hubComponent}) && workloads[d.ID.Kind] && d.Hook == nil {
+		if o.Live == nil && d.Address.Block() == block && d.Hook == nil && runsHub(d.Component, d.ID, d.Object) {
 			return &d
 		}
 	}
@@ -75,12 +75,12 @@ func (b *builder) successor(block resource.Address) *resource.Desired {
 // lives, and its database would stay behind.
 func (b *builder) startsEmpty(c *resource.Change) string {
 	block := c.Address.Block()
-	if c.Action != resource.Create || b.Back || !workloads[c.ID.Kind] || c.Component.Name != hubComponent || c.Hook != nil || !b.replaced(block) {
+	if c.Action != resource.Create || b.Back || c.Hook != nil || !isHubWorkload(c) || !b.replaced(block) {
 		return ""
 	}
 	var old []string
 	for id, l := range b.orphans {
-		if l.Component == c.Component && (workloads[id.Kind] || id.Kind == "PersistentVolumeClaim") {
+		if l.Address.Block() == block && (runsHub(l.Component, id, l.Object) || id.Kind == "PersistentVolumeClaim" && l.Component == c.Component) {
 			old = append(old, id.String())
 		}
 	}
@@ -97,7 +97,7 @@ func (b *builder) undeclared() {
 	at := make(map[resource.Address]int)
 	for _, k := range b.plan.Kept {
 		block := k.Address.Block()
-		if _, wanted := b.blocks[block]; wanted || block.Kind != "hub" || b.Back || b.named(k.Address, k.ID) {
+		if _, wanted := b.blocks[block]; wanted || !b.isHub(block) || b.Back || b.named(k.Address, k.ID) {
 			continue
 		}
 		i, known := at[block]
@@ -126,7 +126,7 @@ func (b *builder) runs(block resource.Address) bool {
 // deletedBy says how a hub is deleted.
 func (b *builder) deletedBy(block resource.Address) string {
 	text := fmt.Sprintf("hubs are deleted only by name: --dangerous-delete '%s'", block)
-	if _, wanted := b.blocks[block]; !wanted {
+	if _, wanted := b.blocks[block]; !wanted && block.Kind == "hub" {
 		text += fmt.Sprintf(", or removed { from = %s } in the config", block)
 	}
 	return text
@@ -180,12 +180,12 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassNodeRolling
 	case isPool(c.ID), resource.HookMark(c.Before) != "":
 		return resource.ClassLive
-	case b.removesHub(c) && workloads[c.ID.Kind] && c.Component.Name == hubComponent:
+	case b.removesHub(c) && isHubWorkload(c):
 		c.Notes = append(c.Notes, "removes the hub; its volume claims and secrets stay")
 		return resource.ClassDestructive
 	case keep, b.removesHub(c) && (workloads[c.ID.Kind] || routes[c.ID.Kind] || c.ID.Kind == "Service"):
 		return resource.ClassDestructive
-	case c.ID.Kind == "Secret" && isRendered(c.Address) && !resource.IsRecord(c.Before):
+	case c.ID.Kind == "Secret" && b.isRendered(c.Address) && !resource.IsRecord(c.Before):
 		return resource.ClassDestructive
 	case idle[c.Component.Name] && !routes[c.ID.Kind], c.ID.Kind == "Job", c.ID.Kind == "CronJob", c.ID.Kind == "Pod":
 		return resource.ClassLive
