@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hubcap/engine/plan"
 )
@@ -31,10 +32,33 @@ func (e *Engine) Open(ctx context.Context, document []byte, named ...string) (*p
 	if err := used(runs, file); err != nil {
 		return nil, err
 	}
+	if err := e.timely(file); err != nil {
+		return nil, err
+	}
 	if err := namedAgain(file.Scope.Delete, named); err != nil {
 		return nil, err
 	}
 	return e.renew(ctx, file)
+}
+
+// clockSkew is how far ahead of the clock here that of a plan file's maker may be.
+const clockSkew = 5 * time.Minute
+
+// timely refuses a file whose time the config at hand is not to be read at: nobody
+// knows what is still to come, and where something begins or ends between then and now
+// the config asks for something else by now. So a file chooses no time: each gives the
+// same plan.
+func (e *Engine) timely(file *plan.Plan) error {
+	now := e.now()
+	if file.Created.After(now.Add(clockSkew)) {
+		return fmt.Errorf("%w: it says that it was made at %s, which is still to come (it is %s): plan again",
+			ErrStale, file.Created.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	if m := e.Config.Between(file.Created, now); m != nil {
+		return fmt.Errorf("%w: %s: its %s, %s, lies between when the file was made (%s) and now: plan again",
+			ErrStale, m.Address, m.Attribute, m.Time.UTC().Format(time.RFC3339), file.Created.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // namedAgain reports a name that stands behind a plan file's deletions and was not

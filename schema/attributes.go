@@ -178,6 +178,7 @@ func (b *body) instant(name string) *time.Time {
 			return `is not a time with a zone. Write it as in "2026-11-30T18:00:00+01:00" or "2026-11-30T17:00:00Z".`
 		}
 		t = &parsed
+		b.moment(name, parsed)
 		return ""
 	})
 	return t

@@ -69,6 +69,7 @@ func (l *loader) blockInstances(n *node) cty.Value {
 		header := l.header(n, keyed.key, b)
 		decoded := kinds[n.kind].decode(b, header)
 		b.done()
+		l.settleMoments(header.Address)
 		l.bad[header.Address] = *b.bad
 		n.entries = append(n.entries, placed{address: header.Address, entry: decoded, expired: b.expired})
 		ref := reference(&target{address: header.Address, kind: n.kind, entry: decoded}, *b.bad)

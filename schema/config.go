@@ -38,6 +38,7 @@ type Config struct {
 	KnownBad    []KnownBad
 	Moved       []Moved
 	Removed     []Removed
+	Moments     []Moment
 
 	Given []string // names of the root's variables that got a value from outside of the directory, sorted
 

@@ -319,6 +319,7 @@ func (b *body) day(name, zone string) time.Time {
 		at = time.Date(year, month, dayOf, 0, 0, 0, 0, place)
 		return ""
 	})
+	b.moment(name, at)
 	return at
 }
 

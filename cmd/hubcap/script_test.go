@@ -77,6 +77,7 @@ func TestScript(t *testing.T) {
 			"nothing":     nothing,
 			"tidy":        tidy,
 			"tamper":      tamper,
+			"redate":      redate,
 		},
 	})
 }

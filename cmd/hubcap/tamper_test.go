@@ -1,6 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,4 +42,19 @@ func tamper(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("tamper %s: unknown", args[0])
 	}
 	keep(ts, w)
+}
+
+// redate gives a plan file another time, and the ID that fits: redate FILE TIME NEW
+func redate(ts *testscript.TestScript, _ bool, args []string) {
+	created := regexp.MustCompile(`(?m)^(  "created": )"[^"]*"`)
+	text := created.ReplaceAllString(ts.ReadFile(args[0]), `${1}"`+args[1]+`"`)
+	sum := sha256.New()
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, `  "id": `) {
+			sum.Write([]byte(line))
+		}
+	}
+	id := regexp.MustCompile(`(?m)^(  "id": )"[^"]*"`)
+	text = id.ReplaceAllString(text, `${1}"`+hex.EncodeToString(sum.Sum(nil))+`"`)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o644))
 }
