@@ -172,6 +172,12 @@ func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
 			return nil
 		}
 	}
+	if v, isSet := o.Value("metadata", "namespace"); isSet && v != nil {
+		if _, isPlain := v.(string); !isPlain { // it would be taken for none, and the block's be used
+			b.errorAt(at, "Incomplete object", "The namespace of an object in %s (%s) is not a plain text.", what, nameOf(o))
+			return nil
+		}
+	}
 	return []resource.Object{o}
 }
 
