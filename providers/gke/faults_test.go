@@ -422,6 +422,7 @@ func (w *world) killed(t *testing.T, c resource.Change, g target, done bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.ClusterUID, p.Seals, p.Records = w.ClusterUID, w.Seals, w.Records
 	s, err := p.Look(ctx, c)
 	if err == nil {
 		_, err = p.Write(ctx, c, s)

@@ -55,6 +55,11 @@ type Config struct {
 // A Provider reads and writes the node pools of one cluster. It is safe for
 // concurrent use; writes follow one another.
 type Provider struct {
+	// What seals need is set before the first call.
+	ClusterUID string  // of its kube-system
+	Seals      Seals   // nil: nothing is sealed, so no pool is ever taken for ours to delete
+	Records    Records // set where Seals is
+
 	c     Config
 	owner string        // c.Owner as a resource label holds it
 	turn  chan struct{} // holds one token: whose turn it is to write

@@ -23,6 +23,7 @@ type world struct {
 	*Provider
 	server *emulator.Server
 	ctx    context.Context
+	sealed *cabinet
 }
 
 // in runs f in a world of its own under a fake clock.
@@ -48,7 +49,9 @@ func in(t *testing.T, o emulator.Options, f func(t *testing.T, w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f(t, &world{Provider: p, server: s, ctx: t.Context()})
+		kept := newCabinet()
+		p.ClusterUID, p.Seals, p.Records = "cluster", kept, kept
+		f(t, &world{Provider: p, server: s, ctx: t.Context(), sealed: kept})
 	})
 }
 

@@ -59,7 +59,17 @@ func (p *Provider) Look(ctx context.Context, change resource.Change) (run.Sight,
 	if err != nil {
 		return run.Sight{}, fmt.Errorf("look at node pool %s: %w", change.ID.Name, err)
 	}
-	return p.sight(change, l), nil
+	s := p.sight(change, l)
+	if s.State == run.AtAfter && change.Seals && change.After != nil {
+		sealed, err := p.readSeals(ctx)
+		if err != nil || len(sealed.unread) > 0 {
+			return run.Sight{}, fmt.Errorf("look at node pool %s: its seal cannot be checked: %w", change.ID.Name, errors.Join(err, sealed.why()))
+		}
+		if sealed.lack(l) {
+			s.State = run.AtBefore
+		}
+	}
+	return s, nil
 }
 
 func (p *Provider) sight(change resource.Change, l *resource.Live) run.Sight {

@@ -14,13 +14,18 @@ import (
 
 // Read holds the desired node pools beside the cluster's live ones. It asks the
 // API once; a second time, for the operations, only when a pool was changed
-// behind hubcap's back. Objects of other kinds are passed over.
+// behind hubcap's back. Pools that bear our labels and are not known to be ours are
+// apart from the orphans. Objects of other kinds are passed over.
 func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resource.Reading, error) {
 	live, err := p.list(ctx)
 	if err != nil {
 		return resource.Reading{}, err
 	}
-	var reading resource.Reading
+	sealed, err := p.readSeals(ctx)
+	if err != nil {
+		return resource.Reading{}, err
+	}
+	reading := resource.Reading{Unreadable: sealed.unread}
 	wanted := map[string]bool{}
 	blocks := map[string]resource.Address{} // what a label cannot hold is known from the block, while there is one
 	for _, d := range desired {
@@ -29,7 +34,7 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 		}
 		wanted[d.ID.Name] = true
 		blocks[d.Object.Text("config", "resourceLabels", LabelBlock)] = d.Address.Block()
-		reading.Observations = append(reading.Observations, p.observe(d, live[d.ID.Name]))
+		reading.Observations = append(reading.Observations, p.observe(d, live[d.ID.Name], sealed))
 	}
 	for _, name := range names(live) {
 		if l := live[name]; !wanted[name] && l.Owner == p.c.Owner {
@@ -37,7 +42,7 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 				l.Address = block
 				l.Component = resource.Component{Block: block}
 			}
-			reading.Orphans = append(reading.Orphans, *l)
+			sealed.sort(&reading, l)
 		}
 	}
 	emptied(&reading)
@@ -162,7 +167,7 @@ func writable(o resource.Object) resource.Object {
 }
 
 // observe holds one desired pool beside the live one, which may be nil.
-func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Observation {
+func (p *Provider) observe(d resource.Desired, live *resource.Live, sealed *seals) resource.Observation {
 	o := resource.Observation{Desired: d, Live: live, Preview: d.Object.Copy()}
 	if live == nil {
 		return o
@@ -181,8 +186,11 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live) resource.Obs
 		o.Refused = fmt.Sprintf("node pool %s cannot be changed in place: %s; a pool of another name can be made beside it: leave its name to hubcap, or give it a new one",
 			live.ID.Name, strings.Join(o.Replace, ", "))
 	}
+	o.Seals = sealed.lack(live)
 	if len(differ) == 0 && len(owned) == 0 {
-		o.Same, o.Before, o.Preview = true, nil, nil
+		if !o.Seals {
+			o.Same, o.Before, o.Preview = true, nil, nil
+		}
 		return o
 	}
 	if slices.ContainsFunc(differ, func(l leaf) bool { return l.groupOf() == groupAutoscaling }) {

@@ -21,11 +21,12 @@ const (
 
 	noteKeys    = "hubcap-keys"    // which labels, taints and tags hubcap wrote; more of them are numbered
 	noteApplied = "hubcap-applied" // digest of what was last applied
+	noteSeal    = "hubcap-seal"    // nonce that the sealed record of the pool has, too
 )
 
 // isNote reports whether a resource label is one of the notes.
 func isNote(key string) bool {
-	return key == noteApplied || key == noteKeys || strings.HasPrefix(key, noteKeys+"-")
+	return key == noteApplied || key == noteSeal || key == noteKeys || strings.HasPrefix(key, noteKeys+"-")
 }
 
 // Resource labels hold lower case letters, digits, - and _, 63 of them at most.
@@ -56,7 +57,7 @@ func mark(l leaf) string {
 func marks(labels map[string]string) []string {
 	var found []string
 	for key, text := range labels {
-		if !isNote(key) || key == noteApplied {
+		if !isNote(key) || key == noteApplied || key == noteSeal {
 			continue
 		}
 		for ; len(text) >= digits; text = text[digits:] {
@@ -144,14 +145,17 @@ func labelTree(labels map[string]string) map[string]any {
 	return m
 }
 
-// withNotes returns labels with the notes replaced by those given; digest may be
-// empty for none.
-func withNotes(labels map[string]string, digests []string, digest string) map[string]string {
+// withNotes returns labels with the notes replaced by those given; digest and nonce
+// may be empty for none.
+func withNotes(labels map[string]string, digests []string, digest, nonce string) map[string]string {
 	with := maps.Clone(labels)
 	maps.DeleteFunc(with, func(key, _ string) bool { return isNote(key) })
 	maps.Copy(with, notes(digests))
 	if digest != "" {
 		with[noteApplied] = digest
+	}
+	if nonce != "" {
+		with[noteSeal] = nonce
 	}
 	return with
 }

@@ -153,7 +153,7 @@ func TestReadsRecordedPool(t *testing.T) {
 		},
 	}
 	d := resource.Desired{ID: live.ID, Object: want}
-	if o := p.observe(d, live); !o.Same {
+	if o := p.observe(d, live, &seals{p: p}); !o.Same {
 		t.Errorf("the recorded pool differs: %v", differing(leaves(want), leaves(live.Object)))
 	}
 	request, err := body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(live.Object)})

@@ -52,6 +52,7 @@ type write struct {
 	change resource.Change
 	name   string
 
+	nonce    string    // that the pool is to bear; see vouch
 	sent     []leaf    // what the last accepted call was to change
 	troubled time.Time // since when every call has failed; zero when the last one did not
 	pauses   *backoff
@@ -143,10 +144,19 @@ func (w *write) create(ctx context.Context) (stay, error) {
 		if s.State != run.AtAfter {
 			return again, fmt.Errorf("%w: %s", run.ErrMoved, s.Moved)
 		}
-		return finished, broken(np)
+		if err := w.vouch(ctx, labelsOf(l.Object)); err != nil {
+			return again, err
+		}
+		if err := broken(np); err != nil || labelsOf(l.Object)[noteSeal] == w.nonce {
+			return finished, err
+		}
+		return w.update(ctx)
 	}
 	if w.sent != nil {
 		return again, errors.New("GKE says that it is done, but the pool is not there")
+	}
+	if err := w.vouch(ctx, nil); err != nil {
+		return again, err
 	}
 	request, err := w.creation()
 	if err != nil {
@@ -193,9 +203,11 @@ func (w *write) creation() (*container.CreateNodePoolRequest, error) {
 	o := writable(w.change.After)
 	o["name"] = w.name
 	labels := labelsOf(o)
-	if len(marks(labels)) == 0 {
-		labels = withNotes(labels, marksOf(w.change.After), applied(w.change.After))
-	} // else it is a pre-image, which knows which of its entries were ours
+	known, digest := marks(labels), labels[noteApplied] // a pre-image knows which of its entries were ours
+	if len(known) == 0 {
+		known, digest = marksOf(w.change.After), applied(w.change.After)
+	}
+	labels = withNotes(labels, known, digest, w.nonce)
 	o.Set(labelTree(labels), "config", "resourceLabels")
 	complete(o)
 	return body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(o)})
@@ -218,7 +230,13 @@ func (w *write) update(ctx context.Context) (stay, error) {
 	if fixed := replacing(append(slices.Clone(differ), gone...), want, have); len(fixed) > 0 {
 		return again, fmt.Errorf("%s cannot be changed in place: a pool of another name is needed", strings.Join(fixed, ", "))
 	}
+	if err := w.vouch(ctx, labelsOf(l.Object)); err != nil {
+		return again, err
+	}
 	next := w.next(l.Object, differ, gone)
+	if next == nil && w.nonce == "" {
+		return finished, w.forget(ctx) // it is given back
+	}
 	if next == nil {
 		return finished, nil
 	}
@@ -301,7 +319,7 @@ func (w *write) labelling(live resource.Object, group []leaf, digests []string, 
 	for key, value := range entriesOf("config.resourceLabels", mergedMap(w.change.After, live, "resourceLabels", group)) {
 		labels[key] = value.(string)
 	}
-	all := labelTree(withNotes(labels, digests, digest))
+	all := labelTree(withNotes(labels, digests, digest, w.nonce))
 	return &call{covers: group, fields: resource.Object{"resourceLabels": map[string]any{"labels": all}}}
 }
 
@@ -347,8 +365,11 @@ func (w *write) send(ctx context.Context, c call, etag string) (*container.Opera
 // remove deletes the pool, if it is ours and nobody changed it.
 func (w *write) remove(ctx context.Context) (stay, error) {
 	l, _, err := w.get(ctx, w.name)
-	if errors.Is(err, errNoCluster) || err == nil && l == nil {
+	if errors.Is(err, errNoCluster) {
 		return finished, nil
+	}
+	if err == nil && l == nil {
+		return finished, w.forget(ctx)
 	}
 	if err != nil {
 		return again, err
@@ -362,6 +383,9 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 	if w.sent != nil {
 		return again, errors.New("GKE says that it is done, but the pool is still there")
 	}
+	if err := w.ours(ctx, l); err != nil {
+		return again, err
+	}
 	svc, err := w.service(ctx)
 	if err != nil {
 		return again, err
@@ -374,7 +398,7 @@ func (w *write) remove(ctx context.Context) (stay, error) {
 		return svc.Projects.Locations.Clusters.NodePools.Delete(w.pool(w.name)).Context(ctx).Do()
 	})
 	if err != nil && judge(err) == absent {
-		return finished, nil
+		return finished, w.forget(ctx)
 	}
 	return w.after(ctx, op, err)
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"hubcap/engine"
 )
@@ -42,27 +43,31 @@ func (r *Records) SetOrigin(ctx context.Context, config string, o engine.Origin)
 	if err != nil {
 		return fmt.Errorf("encode an origin: %w", err)
 	}
+	return r.put(ctx, originPrefix+config, "origin", map[string]string{originKey: string(text)})
+}
+
+// put makes a ConfigMap hold data, each key of it, whatever it held. It patches: the
+// shipped role grants no update.
+func (r *Records) put(ctx context.Context, name, record string, data map[string]string) error {
 	if err := r.ensureNamespace(ctx, r.namespace); err != nil {
 		return err
 	}
-	maps, name := r.client.CoreV1().ConfigMaps(r.namespace), originPrefix+config
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{labelRecord: record}}, "data": data})
+	if err != nil {
+		panic("records: a patch of texts is JSON")
+	}
+	maps := r.client.CoreV1().ConfigMaps(r.namespace)
 	for range maxSealRetries {
-		var cm *corev1.ConfigMap
-		cm, err = maps.Get(ctx, name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
+		_, err = maps.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+		if apierrors.IsNotFound(err) {
 			_, err = maps.Create(ctx, &corev1.ConfigMap{
-				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelRecord: "origin"}},
-				Data:       map[string]string{originKey: string(text)},
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelRecord: record}}, Data: data,
 			}, metav1.CreateOptions{})
-		case err == nil:
-			cm.Data = map[string]string{originKey: string(text)}
-			_, err = maps.Update(ctx, cm, metav1.UpdateOptions{})
 		}
 		if err == nil {
 			return nil
 		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
 			break
 		}
 	}

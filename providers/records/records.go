@@ -13,6 +13,7 @@
 //	Secret    hubcap-key               the key of the digests
 //	Secret    hubcap-seal              the key that signs what hubcap acts on later
 //	ConfigMap hubcap-seal              its public half
+//	ConfigMap hubcap-pool-DIGEST       that hubcap made a node pool, sealed
 //	Lease     hubcap                   the lock; in the namespace hubcap, wherever the rest is
 package records
 

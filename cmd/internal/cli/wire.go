@@ -108,6 +108,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 	s.monitoring.add(c, client)
 	routes, room := &router{objects: objects}, &kube.Room{Client: client}
 	if r.pools != nil {
+		r.pools.ClusterUID, r.pools.Seals, r.pools.Records = r.identity, kept, kept
 		routes.pools, room.Pools = r.pools, shapes(r.pools)
 	}
 	return &engine.Cluster{
