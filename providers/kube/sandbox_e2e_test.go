@@ -124,7 +124,9 @@ func benchAs(t testing.TB, kubeconfig, namespace string) *bench {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	b.p = &Provider{Client: client, Cluster: "prod", Owner: "config-" + namespace, FieldManager: "hubcap"}
+	b.p = &Provider{
+		Client: client, Cluster: "prod", Owner: "config-" + namespace, FieldManager: "hubcap", Identity: "sandbox", Seals: fakeSeals{},
+	}
 	return b
 }
 
