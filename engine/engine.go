@@ -42,6 +42,8 @@ type Cluster struct {
 	Keys    Keys         // nil: secrets leave no digests in plans
 	Images  ImageSecrets // nil: after-images with sensitive values are not kept
 	Seals   Seals        // nil: nothing is sealed, so nothing that asks for a seal is acted on
+	Sealer  Sealer       // set where Seals is
+	Rotator Rotator      // set where Seals is
 	Orders  Orders       // may be nil: then nobody can tell a run anything
 	Origins Origins      // nil: nothing is known of where configs come from
 	Journal Journal

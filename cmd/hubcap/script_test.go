@@ -78,6 +78,7 @@ func TestScript(t *testing.T) {
 			"tidy":        tidy,
 			"tamper":      tamper,
 			"redate":      redate,
+			"seals":       seals,
 		},
 	})
 }

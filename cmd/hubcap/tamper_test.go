@@ -58,3 +58,21 @@ func redate(ts *testscript.TestScript, _ bool, args []string) {
 	text = id.ReplaceAllString(text, `${1}"`+hex.EncodeToString(sum.Sum(nil))+`"`)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o644))
 }
+
+// seals does to the world's seals what may happen to them: seals lose drops the
+// key pair; seals strip KIND NAME takes the seal off an object; seals copy KIND NAME
+// OTHER makes a copy of one with all its marks.
+func seals(ts *testscript.TestScript, _ bool, args []string) {
+	w := open(ts)
+	switch args[0] {
+	case "lose":
+		w.LoseKey()
+	case "strip":
+		w.Unseal(object(args[1], args[2]))
+	case "copy":
+		w.Copy(object(args[1], args[2]), object(args[1], args[3]))
+	default:
+		ts.Fatalf("seals %s: unknown", args[0])
+	}
+	keep(ts, w)
+}

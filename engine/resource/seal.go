@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,25 @@ const (
 type Unsealed struct {
 	ID     ID
 	Reason string
+
+	Says    Component   // whose it says to be: anybody's word, for people
+	Record  string      // what hubcap would act on in it, such as "hooks"; empty: it is no record
+	Version string      // as it was read
+	Barred  string      // why not even a person's word makes it hubcap's; empty: it may be sealed
+	Under   seal.Public // set: it may be sealed only if this key's seal on it is valid
+}
+
+// ErrChanged says that an object is not as it was when a person was asked about it.
+var ErrChanged = errors.New("it was written since it was shown, or is gone")
+
+// BarredSeal returns why an object with the seal own, which is in doubt under key, may
+// not be sealed on a person's word: the present key would have sealed it as it is, if it
+// were hubcap's.
+func BarredSeal(own string, key seal.Public) string {
+	if !key.IsZero() && seal.KeyOf(own) == key.ID() {
+		return "this cluster's key sealed something else: it is a copy, or was changed since"
+	}
+	return ""
 }
 
 // Statement returns what the seal of o, which lies at id, is over. cluster is the

@@ -128,10 +128,23 @@ func (s *seals) lack(live *resource.Live) bool {
 	return s.p.Seals != nil && len(s.unread) == 0 && s.doubt(live.ID.Name, labelsOf(live.Object)) != ""
 }
 
+// barred returns why not even a person's word makes a pool ours that is in doubt.
+func (s *seals) barred(live *resource.Live) string {
+	if len(s.unread) > 0 {
+		return "its seal cannot be checked"
+	}
+	if labelsOf(live.Object)[noteSeal] == "" {
+		return "" // the record of a pool that was of this name
+	}
+	return resource.BarredSeal(parseRecord(s.records[s.p.place(live.ID.Name)]).Seal, s.key)
+}
+
 // sort tells a pool that is ours and wanted no more from one that only says so.
 func (s *seals) sort(reading *resource.Reading, live *resource.Live) {
 	if why := s.doubt(live.ID.Name, labelsOf(live.Object)); why != "" {
-		reading.Unsealed = append(reading.Unsealed, resource.Unsealed{ID: live.ID, Reason: why})
+		reading.Unsealed = append(reading.Unsealed, resource.Unsealed{
+			ID: live.ID, Reason: why, Says: live.Component, Version: live.Version, Barred: s.barred(live),
+		})
 		return
 	}
 	reading.Orphans = append(reading.Orphans, *live)

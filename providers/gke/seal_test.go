@@ -189,3 +189,56 @@ func TestSealIsWrittenOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestSealOnAWord: a pool that an older version made, and that nothing wants, is sealed
+// when a person says so, if it is as it was shown, and then it is an orphan as any. Its
+// notes stay as they are. What the present key sealed otherwise is never taken.
+func TestSealOnAWord(t *testing.T) {
+	in(t, emulator.Options{}, func(t *testing.T, w *world) {
+		shown := func() resource.Unsealed {
+			t.Helper()
+			r, err := w.Read(w.ctx, nil)
+			if err != nil || len(r.Unsealed) != 1 {
+				t.Fatalf("Read: %+v, %v; want one pool without a seal", r, err)
+			}
+			return r.Unsealed[0]
+		}
+		w.apply(t, desired("user"))
+		notes := maps.Clone(w.pool("user").NodePool.Config.ResourceLabels)
+		w.edit(t, "user", func(np *container.NodePool) { np.Config.ResourceLabels[noteSeal] = "copied" })
+		if u := shown(); u.Barred == "" || w.Seal(w.ctx, w.sealed.key, u) == nil {
+			t.Errorf("what the present key sealed otherwise is taken: %+v", u)
+		}
+		clear(w.sealed.kept)
+		w.edit(t, "user", func(np *container.NodePool) { delete(np.Config.ResourceLabels, noteSeal) })
+		u := shown()
+		w.edit(t, "user", func(np *container.NodePool) { np.Config.ResourceLabels["theirs"] = "x" })
+		if err := w.Seal(w.ctx, w.sealed.key, u); !errors.Is(err, resource.ErrChanged) {
+			t.Errorf("sealing what was changed since: %v", err)
+		}
+		if err := w.Seal(w.ctx, w.sealed.key, shown()); err != nil {
+			t.Fatal(err)
+		}
+		notes["theirs"], notes[noteSeal] = "x", w.pool("user").NodePool.Config.ResourceLabels[noteSeal]
+		if now := w.pool("user").NodePool.Config.ResourceLabels; !maps.Equal(now, notes) {
+			t.Errorf("labels %v, want %v", now, notes)
+		}
+		former := w.sealed.key
+		r, err := w.Read(w.ctx, nil)
+		if err != nil || len(r.Orphans) != 1 {
+			t.Fatalf("Read: %+v, %v; want it ours", r, err)
+		}
+		w.sealed.key = testKey("1") // rotated
+		again := resource.Unsealed{ID: r.Orphans[0].ID, Version: r.Orphans[0].Version, Under: testKey("2").Public()}
+		if err := w.Seal(w.ctx, w.sealed.key, again); err == nil {
+			t.Error("what the former key had not sealed is sealed again")
+		}
+		again.Under = former.Public()
+		if err := w.Seal(w.ctx, w.sealed.key, again); err != nil {
+			t.Error(err)
+		}
+		if w.apply(t); w.pool("user") != nil {
+			t.Error("it is ours and stays")
+		}
+	})
+}

@@ -143,7 +143,7 @@ func (s *survey) readKey(ctx context.Context) error {
 func (s *survey) sort() {
 	for _, u := range s.strays {
 		if why := s.p.doubt(u, s.key); why != "" {
-			s.unsealed = append(s.unsealed, resource.Unsealed{ID: s.p.id(u), Reason: why})
+			s.unsealed = append(s.unsealed, s.unsealedOf(u, why))
 			continue
 		}
 		l := *s.p.live(u, nil)

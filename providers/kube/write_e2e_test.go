@@ -218,6 +218,7 @@ func TestReaderReads(t *testing.T) {
 	desired := b.desire("web", spelled)
 	b.apply(desired)
 	read, _ := kubeconfigs(t)
+	b.kubectl("create", "rolebinding", "secrets", "--clusterrole=hubcap-read-secrets", "--serviceaccount=hubcap:reader")
 	r := benchAs(t, read, b.namespace)
 	r.settled(desired)
 

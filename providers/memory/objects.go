@@ -27,7 +27,7 @@ func (w *World) Read(ctx context.Context, desired []resource.Desired) (resource.
 				continue
 			}
 			if why := w.doubt(r); why != "" {
-				reading.Unsealed = append(reading.Unsealed, resource.Unsealed{ID: r.ID, Reason: why})
+				reading.Unsealed = append(reading.Unsealed, w.unsealed(r, why))
 				continue
 			}
 			reading.Orphans = append(reading.Orphans, *w.live(r, nil))

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"hubcap/engine/resource"
 	"hubcap/engine/seal"
@@ -77,6 +78,55 @@ func (w *World) PublicKey(ctx context.Context) (seal.Public, error) {
 		return err
 	})
 	return public, err
+}
+
+// unsealed describes a record that is not known to be hubcap's for the reason why.
+func (w *World) unsealed(r *record, why string) resource.Unsealed {
+	return resource.Unsealed{
+		ID: r.ID, Reason: why, Says: r.Component, Record: r.Object.Text("metadata", "annotations", resource.AnnotationRecord),
+		Version: strconv.FormatInt(r.Version, 10), Barred: w.barred(r),
+	}
+}
+
+// barred returns why r may not be sealed on a person's word: somebody else made it, or
+// the present key sealed something else.
+func (w *World) barred(r *record) string {
+	if r.Applied == nil {
+		return "its managed fields do not say that hubcap wrote it"
+	}
+	public, _ := seal.ParsePublic(w.state.SealPublic)
+	return resource.BarredSeal(r.Seal, public)
+}
+
+// Seal seals on a person's word what was shown, as engine.Sealer says.
+func (w *World) Seal(ctx context.Context, key seal.Key, shown resource.Unsealed) error {
+	return w.do(ctx, Call{Name: "seal object", ID: shown.ID}, func() error {
+		r := w.state.index[shown.ID]
+		if r == nil || strconv.FormatInt(r.Version, 10) != shown.Version {
+			return fmt.Errorf("seal %s: %w", shown.ID, resource.ErrChanged)
+		}
+		why := w.barred(r)
+		if !shown.Under.IsZero() {
+			why = resource.Doubt(w.statement(r), r.Seal, shown.Under)
+		}
+		if why != "" {
+			return fmt.Errorf("seal %s: %s", shown.ID, why)
+		}
+		w.state.Version++
+		r.Version, r.Seal = w.state.Version, key.Sign(w.statement(r))
+		return nil
+	})
+}
+
+// Rotate draws a new key pair, as engine.Sealer says.
+func (w *World) Rotate(ctx context.Context) (seal.Key, error) {
+	var key seal.Key
+	err := w.do(ctx, Call{Name: "rotate"}, func() (err error) {
+		w.state.SealKey = nil
+		key, err = w.signingKey()
+		return err
+	})
+	return key, err
 }
 
 // LoseKey drops the key pair, as if its Secret had been deleted.

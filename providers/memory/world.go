@@ -201,7 +201,7 @@ func (w *World) Cluster() *engine.Cluster {
 	return &engine.Cluster{
 		Name: w.Name, Where: "memory", Identity: w.state.Identity,
 		Reader: w, Writer: w, Prober: w, Sampler: w, Census: w, Checker: w,
-		Locker: w, Store: w, Keys: w, Seals: w, Origins: w, Images: w, Journal: w,
+		Locker: w, Store: w, Keys: w, Seals: w, Sealer: w, Rotator: w, Origins: w, Images: w, Journal: w,
 		Facts: expand.Facts{Lookup: w.lookup},
 	}
 }

@@ -71,3 +71,31 @@ func TestNothingIsUpdated(t *testing.T) {
 		t.Errorf("origin = %v, %v", o, err)
 	}
 }
+
+// TestRotate replaces both halves, whether or not the public one is there.
+func TestRotate(t *testing.T) {
+	r, client := testRecords()
+	ctx := t.Context()
+	if _, err := r.Rotate(ctx); err == nil {
+		t.Error("a key was rotated that is not there")
+	}
+	first, err := r.SigningKey(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		key, err := r.Rotate(ctx)
+		if err != nil || key.Public() == first.Public() {
+			t.Fatalf("Rotate = %v; or the key is the same", err)
+		}
+		now, err := r.SigningKey(ctx)
+		public, err2 := r.PublicKey(ctx)
+		if err != nil || err2 != nil || now.Public() != key.Public() || public != key.Public() {
+			t.Errorf("the key that is kept is another one (%v, %v)", err, err2)
+		}
+		first = key
+		if err := client.CoreV1().ConfigMaps("hubcap").Delete(ctx, sealName, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -64,6 +64,30 @@ func (r *Records) drawSigningKey(ctx context.Context) (*corev1.Secret, error) {
 	return s, err
 }
 
+// Rotate draws a new key pair in the place of the one that there is, and returns its
+// private half. What the former sealed is sealed no more. It is called under the lock.
+func (r *Records) Rotate(ctx context.Context) (seal.Key, error) {
+	key, err := seal.Draw()
+	if err != nil {
+		return seal.Key{}, err
+	}
+	patch, err := json.Marshal(map[string]any{"data": map[string][]byte{sealPrivate: key.Bytes()}})
+	if err != nil {
+		panic("records: a patch of bytes is JSON")
+	}
+	_, err = r.client.CoreV1().Secrets(r.namespace).Patch(ctx, sealName, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return seal.Key{}, fmt.Errorf("write secret %s/%s: %w", r.namespace, sealName, err)
+	}
+	return key, r.replacePublic(ctx, key.Public())
+}
+
+// replacePublic publishes the public half of a key that was just drawn: another one
+// stands there for sure.
+func (r *Records) replacePublic(ctx context.Context, public seal.Public) error {
+	return r.put(ctx, sealName, "seal", map[string]string{sealPublic: public.String()})
+}
+
 // publish makes the ConfigMap hold the public half.
 func (r *Records) publish(ctx context.Context, public seal.Public) error {
 	maps := r.client.CoreV1().ConfigMaps(r.namespace)

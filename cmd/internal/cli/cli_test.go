@@ -407,7 +407,7 @@ func TestCommandsAreDescribed(t *testing.T) {
 			t.Errorf("%s: no description or no group", c.Name())
 		}
 	}
-	want := []string{"abort", "apply", "doctor", "drift", "fmt", "gate", "history", "import", "pause", "plan", "promote", "resume", "rollback", "show", "status", "validate", "version"}
+	want := []string{"abort", "apply", "doctor", "drift", "fmt", "gate", "history", "import", "pause", "plan", "promote", "resume", "rollback", "seal", "show", "status", "validate", "version"}
 	slices.Sort(names)
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)

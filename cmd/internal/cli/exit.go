@@ -108,6 +108,8 @@ func codeOf(err error) code {
 	case errors.Is(err, plan.ErrEmptyConfig), errors.Is(err, engine.ErrRefused), errors.Is(err, engine.ErrGuarded), errors.Is(err, engine.ErrPolicy),
 		errors.Is(err, engine.ErrUnnamed), errors.Is(err, engine.ErrOrigin):
 		return exitDenied
+	case errors.Is(err, engine.ErrPartly):
+		return exitHeld
 	case errors.Is(err, engine.ErrIncomplete):
 		return exitIncomplete
 	case errors.As(err, &ended): // of a run that has ended nothing is left to do, and it is as it was

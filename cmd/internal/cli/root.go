@@ -164,7 +164,7 @@ func (s *session) root() *cobra.Command {
 		s.planCommand(), s.applyCommand(), s.driftCommand(),
 		s.validateCommand(), s.fmtCommand(), s.showCommand(),
 		s.statusCommand(), s.historyCommand(), s.rollbackCommand(), s.resumeCommand(), s.gateCommand(),
-		s.importCommand(), s.doctorCommand(), s.versionCommand(),
+		s.importCommand(), s.doctorCommand(), s.sealCommand(), s.versionCommand(),
 	)
 	root.AddCommand(s.orderCommands()...)
 	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nExit codes:\n" + exitTable() + "{{end}}")

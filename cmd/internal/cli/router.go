@@ -4,24 +4,26 @@ import (
 	"context"
 	"sync"
 
+	"hubcap/engine"
 	"hubcap/engine/observe"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
+	"hubcap/engine/seal"
 )
+
+// A system is what the router asks of an outside system.
+type system interface {
+	observe.Reader
+	run.Writer
+	run.Prober
+	engine.Sealer
+}
 
 // A router sends what is about node pools to the GKE API and all else to the
 // API server.
 type router struct {
-	objects interface {
-		observe.Reader
-		run.Writer
-		run.Prober
-	}
-	pools interface { // nil without GKE
-		observe.Reader
-		run.Writer
-		run.Prober
-	}
+	objects system
+	pools   system // nil without GKE
 }
 
 func (r *router) isPool(id resource.ID) bool { return id.Group == resource.GroupGKE && r.pools != nil }
@@ -72,6 +74,14 @@ func (r *router) Write(ctx context.Context, c resource.Change, sight run.Sight) 
 		return r.pools.Write(ctx, c, sight)
 	}
 	return r.objects.Write(ctx, c, sight)
+}
+
+// Seal seals one object on a person's word.
+func (r *router) Seal(ctx context.Context, key seal.Key, u resource.Unsealed) error {
+	if r.isPool(u.ID) {
+		return r.pools.Seal(ctx, key, u)
+	}
+	return r.objects.Seal(ctx, key, u)
 }
 
 // Probe tells whether one object has settled.

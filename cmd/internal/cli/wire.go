@@ -116,7 +116,7 @@ func (s *session) cluster(ctx context.Context, config *schema.Config, c schema.C
 		Reader: routes, Writer: routes, Prober: routes, Sampler: s.samplers(objects, objects.Builds).people(config, client),
 		Census: &kube.Census{Client: client}, Watcher: room,
 		Checker: &kube.Preflight{Client: client, Namespace: namespace, LockNamespace: records.LockNamespace, LockName: records.LockName},
-		Locker:  kept, Store: s.mirror(kept, name), Keys: kept, Seals: kept, Origins: kept, Images: kept, Orders: kept, Journal: kept,
+		Locker:  kept, Store: s.mirror(kept, name), Keys: kept, Seals: kept, Sealer: routes, Rotator: kept, Origins: kept, Images: kept, Orders: kept, Journal: kept,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"hubcap/engine/plan"
@@ -50,4 +51,43 @@ func (s Style) sealed(b *strings.Builder, p *plan.Plan) {
 	if line := sealLine(p); line != "" {
 		b.WriteString(wrap(line, "  ", s.width()) + "\n")
 	}
+}
+
+// Unsealed words what bears hubcap's marks and has no valid seal, cluster by cluster:
+// why, and whether a person may take it for hubcap's. lacking is how much of what the
+// config wants the next apply seals.
+func Unsealed(found []resource.Unsealed, lacking int, s Style) string {
+	var b strings.Builder
+	cluster, taken := "", 0
+	for _, u := range found {
+		if u.ID.Cluster != cluster {
+			cluster = u.ID.Cluster
+			b.WriteString("Cluster " + cluster + "\n")
+		}
+		verdict := "to seal"
+		if u.Barred != "" {
+			verdict = "never: " + u.Barred
+		} else {
+			taken++
+		}
+		says := "says nothing of its block"
+		if !u.Says.Block.IsZero() {
+			says = "says to be of " + u.Says.String()
+		}
+		b.WriteString(wrap(u.ID.String()+" ("+says+")", "  ", s.width()))
+		b.WriteString(wrap("seal: "+u.Reason, "    ", s.width()))
+		if u.Record != "" {
+			b.WriteString(wrap("record: "+u.Record+"; hubcap acts on what is in it, with its own rights: look at it first", "    ", s.width()))
+		}
+		b.WriteString(wrap(verdict, "    ", s.width()))
+	}
+	if len(found) == 0 {
+		b.WriteString("Nothing that is wanted no more lacks a valid seal.\n")
+	} else {
+		b.WriteString("\n" + wrap(were(len(found), "object")+" wanted no more and without a valid seal, "+strconv.Itoa(taken)+" of them to be sealed on your word.", "", s.width()))
+	}
+	if lacking > 0 {
+		b.WriteString(wrap(count(lacking, "object")+" that the config wants: sealed by the next apply.", "", s.width()))
+	}
+	return b.String()
 }
