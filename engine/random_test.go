@@ -22,11 +22,11 @@ const seeds = 60
 // contents, and needs that no circle is made of.
 func randomly(r *rand.Rand) []resource.Desired {
 	kinds := []string{"ConfigMap", "Secret", "Deployment", "Service", resource.KindNodePool}
-	components := []string{"proxy", "hub", "binder", "other"}
+	components := []string{"proxy", "image-builder", "binder", "other"} // a hub would go by its name only
 	var all []resource.Desired
 	for i := range 16 {
 		kind := kinds[i%len(kinds)]
-		block := resource.Address{Kind: "manifest", Name: []string{"a", "b"}[i%2]} // a hub would go by its name only
+		block := resource.Address{Kind: "manifest", Name: []string{"a", "b"}[i%2]}
 		d := resource.Desired{
 			ID: id(kind, fmt.Sprint("o", i)), Address: block, Component: resource.Component{Block: block, Name: components[i/4]},
 			Presence: resource.Managed, Origin: resource.Range{File: "x.hcl", Line: i % 2},

@@ -94,7 +94,7 @@ func TestOlderVersions(t *testing.T) {
 	if p := mustPlan(t, e); !p.Empty() {
 		t.Errorf("P1: still to do: %v", stepIDs(p))
 	}
-	if p := mustPlan(t, newEngine(w, func() []resource.Desired { return without()[:3] })); len(p.Steps()) == 0 {
+	if p := mustPlan(t, newEngine(w, func() []resource.Desired { return without()[:6] })); len(p.Steps()) == 0 {
 		t.Error("what was sealed is not deleted when it is wanted no more")
 	}
 }

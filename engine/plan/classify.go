@@ -81,6 +81,10 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	default:
 		c.Class = known(c)
 	}
+	if why := b.ending(c); why != "" {
+		c.Notes = append(c.Notes, why)
+		c.Class = max(c.Class, resource.ClassDestructive)
+	}
 	if c.GivesBack != nil {
 		c.Notes = append(c.Notes, "goes back to "+c.GivesBack.From)
 	}
@@ -194,6 +198,10 @@ func configClass(c *resource.Change, restarted map[reference]bool) resource.Clas
 	}
 	if keys := databaseKeys(before, after); len(keys) > 0 {
 		c.Notes = append(c.Notes, otherDatabase(strings.Join(keys, ", ")+" was another", "its new value"))
+		return resource.ClassDestructive
+	}
+	if why := otherHomes(before, after); why != "" {
+		c.Notes = append(c.Notes, why)
 		return resource.ClassDestructive
 	}
 	if was, is := prefix(before), prefix(after); was != "" && is != "" && was != is {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 	users := b.sessionsIn(c.ID)
 	switch c.Class {
 	case resource.ClassOutage:
-		impact.LaunchesStop = stopsLaunches(c)
+		impact.LaunchesStop = stopsLaunches(c) || c.Action == resource.Delete && b.stranded(&c) != ""
 		if c.Component.Name == hubComponent || c.Component.Name == binderComponent { // sessions go on
 			break
 		}
@@ -38,6 +39,15 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 		impact.SessionsInterrupted = users
 		impact.LaunchesStop = impact.LaunchesStop || c.Action == resource.Delete && stopsLaunches(c)
 		basis = append(basis, counted(users))
+	case resource.ClassOneWay:
+		if c.Action == resource.Delete && interrupts(c.Component) {
+			impact.SessionsInterrupted = users
+			basis = append(basis, counted(users))
+		}
+	}
+	if b.ending(&c) != "" {
+		impact.SessionsLost, impact.SessionsInterrupted = users, 0
+		basis = []string{counted(users)}
 	}
 	if !workloads[c.ID.Kind] && c.Class != resource.ClassProxy && !impact.Unknown || c.Action == resource.Delete || impact.LaunchesStop {
 		impact.Basis = strings.Join(basis, "; ")
@@ -46,7 +56,11 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 	if c.Class >= resource.ClassRestart && c.Action != resource.Create && workloads[c.ID.Kind] {
 		impact.PodsRestarted = b.replicas(c)
 	}
-	if gap, from := b.launchGap(c.Class, impact.PodsRestarted); from != "" {
+	class := c.Class
+	if class == resource.ClassDestructive && isHubWorkload(&c) {
+		class = resource.ClassHub // it is away as long as in any restart
+	}
+	if gap, from := b.launchGap(class, impact.PodsRestarted); from != "" {
 		impact.LaunchGap = gap
 		basis = append(basis, from)
 	}
@@ -107,7 +121,10 @@ func (b *builder) launchGap(class resource.Class, replicas int) (time.Duration, 
 // state of every server before it answers anybody, and one that is slow must not
 // be taken for one that is broken. Zero for steps that start no hub.
 func (b *builder) startup(s Step) time.Duration {
-	if s.Class != resource.ClassHub && s.Class != resource.ClassOneWay {
+	restarts := slices.ContainsFunc(s.Changes, func(c resource.Change) bool {
+		return isHubWorkload(&c) && c.Class >= resource.ClassHub && c.Action != resource.Delete
+	})
+	if s.Class != resource.ClassHub && s.Class != resource.ClassOneWay && !restarts {
 		return 0
 	}
 	sessions := b.sessionsIn(s.Changes[0].ID)

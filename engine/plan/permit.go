@@ -17,6 +17,33 @@ var keepKinds = map[string]string{
 	"CustomResourceDefinition": "custom resource definitions are deleted only by name",
 }
 
+// backupWords end the names of kinds that hold copies of people's work, whoever's custom
+// resources they are: VolumeSnapshot, VolumeSnapshotContent, Backup, ScheduledBackup.
+var backupWords = []string{"Snapshot", "SnapshotContent", "Backup"}
+
+// keptKind returns why what is of a kind is deleted only when it was named itself.
+func keptKind(id resource.ID) (reason string, keep bool) {
+	if reason, keep = keepKinds[id.Kind]; keep {
+		return reason, true
+	}
+	if slices.ContainsFunc(backupWords, func(word string) bool { return strings.HasSuffix(id.Kind, word) }) {
+		return "snapshots and backups are deleted only by name", true
+	}
+	return "", false
+}
+
+// isCustom reports whether a group is one that custom resources have: Kubernetes's own
+// that have a dot are those in kubernetesGroups.
+func isCustom(id resource.ID) bool {
+	return strings.Contains(id.Group, ".") && !slices.Contains(kubernetesGroups, id.Group)
+}
+
+var kubernetesGroups = []string{
+	"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+	"certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "networking.k8s.io",
+	"node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
+}
+
 // permit returns the changes that may be made. Deletions that may not be become
 // [Kept], other changes [Refused].
 func (b *builder) permit(changes []resource.Change) []resource.Change {
@@ -62,7 +89,7 @@ func (b *builder) keepReason(c *resource.Change) string {
 	if reason := b.keepBackup(c); b.Back && reason != "" {
 		return reason
 	}
-	if reason, keep := keepKinds[c.ID.Kind]; keep && !itself {
+	if reason, keep := keptKind(c.ID); keep && !itself {
 		return reason
 	}
 	if reason := b.keptSecret(c); reason != "" && !itself {
@@ -105,7 +132,7 @@ func (b *builder) replaceReason(c *resource.Change) string {
 	if b.observed[c.ID].Desired.Protected {
 		return "protected, and cannot be changed in place: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
-	_, keep := keepKinds[c.ID.Kind]
+	_, keep := keptKind(c.ID)
 	if keep = keep || c.ID.Kind == "Secret" && b.isRendered(c.Address); keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
 		return "would have to be deleted and made anew: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}

@@ -74,6 +74,8 @@ func Disturbs(c resource.Change) bool {
 	switch c.Class {
 	case resource.ClassProxy, resource.ClassOutage, resource.ClassDestructive:
 		return c.Action != resource.Create
+	case resource.ClassOneWay:
+		return c.Impact.SessionsLost+c.Impact.SessionsInterrupted > 0 || c.Action == resource.Delete && interrupts(c.Component)
 	}
 	return false
 }

@@ -171,7 +171,7 @@ func lowersReplicas(c *resource.Change) bool {
 
 // deleteClass says what the deletion of an object does.
 func (b *builder) deleteClass(c *resource.Change) resource.Class {
-	_, keep := keepKinds[c.ID.Kind]
+	_, keep := keptKind(c.ID)
 	switch {
 	case isPool(c.ID) && b.sessionsOn(c.ID) > 0:
 		return resource.ClassDestructive
@@ -187,6 +187,8 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassDestructive
 	case c.ID.Kind == "Secret" && b.isRendered(c.Address) && !resource.IsRecord(c.Before):
 		return resource.ClassDestructive
+	case b.isStranded(c):
+		return resource.ClassOutage
 	case idle[c.Component.Name] && !routes[c.ID.Kind], c.ID.Kind == "Job", c.ID.Kind == "CronJob", c.ID.Kind == "Pod":
 		return resource.ClassLive
 	case workloads[c.ID.Kind], routes[c.ID.Kind], c.ID.Kind == "Service":
@@ -195,8 +197,22 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassLive
 	}
 	c.Impact.Unknown = true
+	if isCustom(c.ID) {
+		c.Notes = append(c.Notes, fmt.Sprintf("no rule says what the end of a %s does: what its controller deletes with it does not come back", c.ID.Kind))
+		return resource.ClassOneWay
+	}
 	c.Notes = append(c.Notes, fmt.Sprintf("no rule says what the end of a %s does: counted as a restart", c.ID.Kind))
 	return unknownClass(c.Component, c.ID.Kind)
+}
+
+// isStranded reports whether something cannot work without an object that goes, and
+// notes why.
+func (b *builder) isStranded(c *resource.Change) bool {
+	why := b.stranded(c)
+	if why != "" {
+		c.Notes = append(c.Notes, why)
+	}
+	return why != ""
 }
 
 // scaleClass says what another number of replicas does.

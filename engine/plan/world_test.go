@@ -15,6 +15,7 @@ type object struct {
 	block     string // "hub.prod"
 	component string
 	kind      string
+	group     string
 	name      string
 	namespace string // default: the block's name
 	cluster   string // default: "main"
@@ -31,7 +32,7 @@ type object struct {
 }
 
 func (o object) id() resource.ID {
-	id := resource.ID{Cluster: o.cluster, Kind: o.kind, Namespace: o.namespace, Name: o.name}
+	id := resource.ID{Cluster: o.cluster, Group: o.group, Kind: o.kind, Namespace: o.namespace, Name: o.name}
 	if id.Cluster == "" {
 		id.Cluster = "main"
 	}
