@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hubcap/engine"
 	"hubcap/engine/journal"
 	"hubcap/engine/resource"
 	"hubcap/providers/memory"
@@ -106,7 +107,7 @@ func TestAdmissionMoved(t *testing.T) {
 	e := newEngine(w, next)
 	apply(t, e)
 	w.Edit(id("ConfigMap", "stays"), "kubectl-edit", "theirs", "data", "x")
-	p, err := e.Undo(t.Context(), "")
+	p, err := e.Undo(t.Context(), "", engine.Options{})
 	if err != nil || len(p.Refused) != 1 || p.Refused[0].ID != id("ConfigMap", "stays") {
 		t.Fatalf("undo = %+v, %v; want what was edited refused", p, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hubcap/engine"
 	"hubcap/engine/journal"
 	"hubcap/engine/resource"
 	"hubcap/providers/memory"
@@ -40,7 +41,7 @@ func resumeAfterRollback(t *testing.T, n int) {
 	if !journal.Touched(died.Entries) || !journal.Resumable(died.Entries) {
 		return
 	}
-	back, err := right.Undo(t.Context(), died.ID)
+	back, err := right.Undo(t.Context(), died.ID, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestRunsBelongToTheirClusters(t *testing.T) {
 		prepared, applied := runs[len(runs)-2].ID, runs[len(runs)-1].ID
 		other(e.Clusters["prod"])
 		refused := func(err error) bool { return errors.Is(err, engine.ErrStale) || errors.Is(err, engine.ErrUntrusted) }
-		if _, err := e.Undo(t.Context(), applied); !refused(err) {
+		if _, err := e.Undo(t.Context(), applied, engine.Options{}); !refused(err) {
 			t.Errorf("%s: rollback = %v, want ErrStale or ErrUntrusted", what, err)
 		}
 		if _, err := e.Resume(t.Context(), prepared); !refused(err) {

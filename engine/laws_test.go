@@ -42,7 +42,7 @@ func TestUndoIsIdentity(t *testing.T) {
 	if diff := cmp.Diff(before, w.Objects()); diff != "" {
 		t.Errorf("world after undo (-want +got):\n%s", diff)
 	}
-	if _, err := e.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+	if _, err := e.Undo(t.Context(), "", engine.Options{}); !errors.Is(err, engine.ErrNothing) {
 		t.Errorf("second undo = %v, want ErrNothing", err)
 	}
 }
@@ -61,10 +61,10 @@ func TestUndoTakesBackNoEarlierRun(t *testing.T) {
 	if o, err := e.Apply(t.Context(), mustPlan(t, e)); err != nil || o.Outcome != journal.WasRolledBack {
 		t.Fatalf("apply = %+v, %v; want it to be rolled back", o, err)
 	}
-	if _, err := e.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) || !strings.Contains(err.Error(), "has left nothing") {
+	if _, err := e.Undo(t.Context(), "", engine.Options{}); !errors.Is(err, engine.ErrNothing) || !strings.Contains(err.Error(), "has left nothing") {
 		t.Errorf("undo of a run that was rolled back = %v, want ErrNothing", err)
 	}
-	if p, err := e.Undo(t.Context(), runs[len(runs)-1].ID); err != nil || p.Empty() {
+	if p, err := e.Undo(t.Context(), runs[len(runs)-1].ID, engine.Options{}); err != nil || p.Empty() {
 		t.Errorf("undo of the run before, by name = %v, want a way back", err)
 	}
 }
@@ -80,7 +80,7 @@ func TestUndoOfInstallation(t *testing.T) {
 
 func undo(t *testing.T, e *engine.Engine) {
 	t.Helper()
-	p, err := e.Undo(t.Context(), "")
+	p, err := e.Undo(t.Context(), "", engine.Options{})
 	if errors.Is(err, engine.ErrNothing) {
 		return
 	}
@@ -200,7 +200,7 @@ func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at
 	w := settled(t)
 	e := newEngine(w, next)
 	apply(t, e)
-	back, err := e.Undo(t.Context(), "")
+	back, err := e.Undo(t.Context(), "", engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,14 +270,14 @@ func TestRunsOfOthers(t *testing.T) {
 	if err != nil || len(runs) == 0 {
 		t.Fatalf("history = %v, %v, want the run of the other config", runs, err)
 	}
-	if p, err := theirs.Undo(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
+	if p, err := theirs.Undo(t.Context(), "", engine.Options{}); !errors.Is(err, engine.ErrNothing) {
 		t.Errorf("undo of the last run = %v, %v, want ErrNothing", p, err)
 	}
 	if o, err := theirs.Resume(t.Context(), ""); !errors.Is(err, engine.ErrNothing) {
 		t.Errorf("resume of the last run = %v, %v, want ErrNothing", o, err)
 	}
 	id := runs[len(runs)-1].ID
-	if _, err := theirs.Undo(t.Context(), id); err == nil || !strings.Contains(err.Error(), `is of config "default"`) {
+	if _, err := theirs.Undo(t.Context(), id, engine.Options{}); err == nil || !strings.Contains(err.Error(), `is of config "default"`) {
 		t.Errorf("undo of run %s = %v, want to be told whose it is", id, err)
 	}
 	if _, err := theirs.Resume(t.Context(), id); err == nil || !strings.Contains(err.Error(), `is of config "default"`) {

@@ -122,7 +122,7 @@ func TestLeftOut(t *testing.T) {
 			e := newEngine(w, after)
 			apply(t, e)
 			test.prevent(w)
-			p, err := e.Undo(t.Context(), "")
+			p, err := e.Undo(t.Context(), "", engine.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +138,7 @@ func TestLeftOutLater(t *testing.T) {
 	w := settled(t)
 	e := newEngine(w, next)
 	apply(t, e)
-	p, err := e.Undo(t.Context(), "")
+	p, err := e.Undo(t.Context(), "", engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

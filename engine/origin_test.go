@@ -61,7 +61,7 @@ func TestOrigins(t *testing.T) {
 	if _, _, err := one.Plan(t.Context(), engine.Options{}); !errors.Is(err, engine.ErrOrigin) {
 		t.Errorf("plan of the directory that lost the name = %v, want ErrOrigin", err)
 	}
-	if _, err := from(w, "one", first).Undo(t.Context(), runs[len(runs)-1].ID); err != nil {
+	if _, err := from(w, "one", first).Undo(t.Context(), runs[len(runs)-1].ID, engine.Options{}); err != nil {
 		t.Errorf("rollback from the other directory = %v: a run has its authority from its record", err)
 	}
 }

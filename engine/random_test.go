@@ -157,7 +157,7 @@ func undoAll(t *testing.T, e *engine.Engine, was map[resource.ID]resource.Object
 		t.Fatal(err)
 	}
 	for i := len(runs) - 1; i > 0 && !cmp.Equal(was, w.Objects()); i-- {
-		p, err := e.Undo(t.Context(), runs[i].ID)
+		p, err := e.Undo(t.Context(), runs[i].ID, engine.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,7 +126,7 @@ func TestUndoOfUndo(t *testing.T) {
 	undo(t, e)
 	runs := history(t, e)
 	back := runs[len(runs)-1].ID
-	p, err := e.Undo(t.Context(), back)
+	p, err := e.Undo(t.Context(), back, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestUndoExcept(t *testing.T) {
 	w := settled(t)
 	e := newEngine(w, next)
 	apply(t, e)
-	p, err := e.Undo(t.Context(), "", "hub.prod/binder")
+	p, err := e.Undo(t.Context(), "", engine.Options{Except: []string{"hub.prod/binder"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestUndoExcept(t *testing.T) {
 	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
 		t.Errorf("world once more undone (-want +got):\n%s", diff)
 	}
-	if _, err := e.Undo(t.Context(), "", "hub.nosuch"); !errors.Is(err, engine.ErrNothing) && !errors.Is(err, plan.ErrNoSuchAddress) {
+	if _, err := e.Undo(t.Context(), "", engine.Options{Except: []string{"hub.nosuch"}}); !errors.Is(err, engine.ErrNothing) && !errors.Is(err, plan.ErrNoSuchAddress) {
 		t.Errorf("a component that there is not: %v", err)
 	}
 }

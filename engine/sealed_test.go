@@ -178,7 +178,7 @@ func TestTamperedRun(t *testing.T) {
 				t.Errorf("resume of the last run = %+v, %v; want ErrUntrusted", o, err)
 			}
 			for _, named := range []string{id, ""} {
-				if p, err := e.Undo(t.Context(), named); !errors.Is(err, engine.ErrUntrusted) {
+				if p, err := e.Undo(t.Context(), named, engine.Options{}); !errors.Is(err, engine.ErrUntrusted) {
 					t.Errorf("undo %q = %v, %v; want ErrUntrusted", named, p, err)
 				}
 			}
@@ -260,7 +260,7 @@ func TestUntrustedBlocksNothing(t *testing.T) {
 				t.Errorf("a revert during an incident: %v", err)
 			}
 			runs := history(t, e)
-			p, err := e.Undo(t.Context(), runs[len(runs)-2].ID)
+			p, err := e.Undo(t.Context(), runs[len(runs)-2].ID, engine.Options{})
 			if err != nil || p.Empty() {
 				t.Fatalf("undo of the run after it = %v, %v", p, err)
 			}

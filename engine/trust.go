@@ -179,3 +179,21 @@ func (e *Engine) document(ctx context.Context, id string) (*plan.Plan, error) {
 	}
 	return plan.Decode(record.Document)
 }
+
+// inTheWay returns an [UntrustedError] of a record that keeps r, a run of this config, from
+// being taken for the last one by whoever names none: r itself, or one that may be
+// newer. What an untrusted record says of its config and its number says nothing, so one
+// of any config counts, by its number or by when the cluster got it.
+func (e *Engine) inTheWay(ctx context.Context, r journal.Run) error {
+	all, err := e.History(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range slices.Backward(all) {
+		newer := u.ID == r.ID || u.Number > r.Number || u.Created.After(r.Created)
+		if u.Untrusted != "" && newer {
+			return &UntrustedError{Run: u.ID, Reason: u.Untrusted}
+		}
+	}
+	return nil
+}

@@ -158,6 +158,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 		if len(runs) == 0 {
 			return Outcome{}, fmt.Errorf("resume: %w: there is no run", ErrNothing)
 		}
+		if err := e.inTheWay(ctx, runs[len(runs)-1]); err != nil {
+			return Outcome{}, fmt.Errorf("resume: %w; to go on with run %s, name it", err, runs[len(runs)-1].ID)
+		}
 		id = runs[len(runs)-1].ID
 	}
 	r, home, err := e.loadOwn(ctx, id)
@@ -204,8 +207,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (Outcome, error) {
 // Undo works out how to undo the run id, or the last apply when id is empty: see
 // [Engine.Undoable]. It changes nothing; the plan it returns is carried out by
 // ApplyUndo. What someone else changed since, or cannot go back, is left alone and
-// listed as refused; so are components named in except, which are left out.
-func (e *Engine) Undo(ctx context.Context, id string, except ...string) (*plan.Plan, error) {
+// listed as refused, and so is a hub with people on it that o.Delete does not name.
+// Components named in o.Except are left out. A way back goes by nothing else of o.
+func (e *Engine) Undo(ctx context.Context, id string, o Options) (*plan.Plan, error) {
 	id, err := e.Undoable(ctx, id)
 	if err != nil {
 		return nil, err
@@ -219,7 +223,7 @@ func (e *Engine) Undo(ctx context.Context, id string, except ...string) (*plan.P
 		return nil, err
 	}
 	before, touched := journal.Before(r.Plan, entries)
-	return e.way(ctx, past{before: before, touched: touched, asked: true, events: []string{"pre-rollback", "post-rollback"}, except: except})
+	return e.way(ctx, past{before: before, touched: touched, asked: true, events: []string{"pre-rollback", "post-rollback"}, except: o.Except, remove: o.Delete})
 }
 
 // ApplyUndo carries out a plan that Undo made for the same id. It ends as Apply
@@ -246,10 +250,11 @@ func (e *Engine) Undoable(ctx context.Context, id string) (string, error) {
 	}
 	undone := make(map[string]string)
 	for _, r := range slices.Backward(runs) {
+		if err := e.inTheWay(ctx, r); err != nil {
+			return "", fmt.Errorf("undo: %w; to go back behind a run before it, name that one", err)
+		}
 		outcome, ended := journal.Ended(r.Entries)
 		switch {
-		case r.Untrusted != "":
-			return "", fmt.Errorf("undo: %w; to go back behind a run before it, name that one", &UntrustedError{Run: r.ID, Reason: r.Untrusted})
 		case r.Kind == journal.RollbackRun && outcome == journal.Succeeded && !journal.LeavesOut(r.Entries):
 			undone[r.Undoes] = r.ID
 		case r.Kind == journal.RollbackRun:
@@ -280,6 +285,7 @@ type past struct {
 	touched []resource.Change
 	events  []string // of hooks that run
 	except  []string // components that stay as they are
+	remove  []string // addresses that may be deleted although people's work is on them
 	asked   bool     // by a person
 }
 
@@ -314,7 +320,7 @@ func (e *Engine) way(ctx context.Context, was past) (*plan.Plan, error) {
 		return nil, err
 	}
 	moved = append(moved, unread...)
-	in.Except, in.Asked = was.except, was.asked
+	in.Except, in.Delete, in.Asked = was.except, was.remove, was.asked
 	e.judgeDatabases(&in)
 	in.Hooks = slices.DeleteFunc(in.Hooks, func(h resource.Desired) bool { return !slices.Contains(was.events, h.Hook.Event) })
 	p, err := plan.Build(in)
@@ -367,6 +373,9 @@ func (e *Engine) readBack(ctx context.Context, before []resource.Desired, touche
 	in.Hooks = hooksBeside(before, reading.Orphans)
 	in.Changes = diff.Compare(in.Reading)
 	in.Census, in.Reading.Unreadable = e.count(ctx)
+	for i := range in.Clusters {
+		in.Clusters[i].Sessions = in.Census[in.Clusters[i].Name].Sessions
+	}
 	in.Reading.Unreadable = append(in.Reading.Unreadable, e.countTouched(ctx, in.Census, in.Changes)...)
 	in.Mask, err = e.mask(ctx)
 	var unread []plan.Refused

@@ -21,7 +21,7 @@ hub "class" {
 repo_ban "miner" {
   for_each = toset(["a", "b"])
   hub      = hub.class
-  pattern  = "^evil/.*"
+  pattern  = "^${each.key}/.*"
   until    = each.key == "a" ? "2026-06-01T00:00:00Z" : "2026-07-01T00:00:00Z"
 }
 guard "holidays" {

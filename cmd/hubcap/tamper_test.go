@@ -16,7 +16,8 @@ import (
 
 // tamper changes the last run behind hubcap's back: tamper plan COMMAND… makes its plan
 // run a program; tamper entry removes an entry; tamper tail all but the first; tamper
-// unsealed leaves what version 1 would have written.
+// unsealed leaves what version 1 would have written; tamper config NAME gives it to
+// another config.
 func tamper(ts *testscript.TestScript, _ bool, args []string) {
 	w := open(ts)
 	var all []memory.Stored
@@ -38,6 +39,8 @@ func tamper(ts *testscript.TestScript, _ bool, args []string) {
 		*s.Lines = (*s.Lines)[:1]
 	case "unsealed":
 		s.Run.FormatVersion, s.Run.Seal, s.Run.DocumentDigest, s.Run.SecretsDigest = "", "", "", ""
+	case "config":
+		s.Run.Config = args[1]
 	default:
 		ts.Fatalf("tamper %s: unknown", args[0])
 	}

@@ -45,14 +45,14 @@ var kubernetesGroups = []string{
 }
 
 // permit returns the changes that may be made. Deletions that may not be become
-// [Kept], other changes [Refused].
+// [Kept], other changes [Refused], and so is what a way back leaves of a hub.
 func (b *builder) permit(changes []resource.Change) []resource.Change {
 	var permitted []resource.Change
 	for _, c := range changes {
 		switch reason := b.objection(&c); {
 		case reason == "":
 			permitted = append(permitted, c)
-		case c.Action == resource.Delete:
+		case c.Action == resource.Delete && !(b.Back && b.removesHub(&c) && !b.named(c.Address, c.ID)):
 			b.plan.Kept = append(b.plan.Kept, Kept{ID: c.ID, Address: c.Address, Reason: reason})
 		default:
 			b.plan.Refused = append(b.plan.Refused, Refused{ID: c.ID, Address: c.Address, Reason: reason, Origin: c.Origin})

@@ -38,10 +38,11 @@ func (b *builder) keepsClaim(block resource.Address) bool {
 }
 
 // removesHub reports whether deleting an object is part of removing a hub: its block
-// is gone, or what it consists of is to go although the block is there.
+// is gone, or what it consists of is to go although the block is there. A way back takes
+// what its run made, but from people only when it goes by itself.
 func (b *builder) removesHub(c *resource.Change) bool {
 	block := c.Address.Block()
-	if b.Back || !b.isHub(block) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
+	if b.Back && (!b.Asked || b.sessionsOf(block) == 0) || !b.isHub(block) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
 		return false
 	}
 	_, wanted := b.blocks[block]
@@ -126,7 +127,7 @@ func (b *builder) runs(block resource.Address) bool {
 // deletedBy says how a hub is deleted.
 func (b *builder) deletedBy(block resource.Address) string {
 	text := fmt.Sprintf("hubs are deleted only by name: --dangerous-delete '%s'", block)
-	if _, wanted := b.blocks[block]; !wanted && block.Kind == "hub" {
+	if _, wanted := b.blocks[block]; !wanted && !b.Back && block.Kind == "hub" {
 		text += fmt.Sprintf(", or removed { from = %s } in the config", block)
 	}
 	return text

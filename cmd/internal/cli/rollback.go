@@ -21,7 +21,8 @@ does all it can: what others changed since is not overwritten, what cannot go ba
 claim that grew) is left out, and the rest goes back; what was left out is told, and
 the exit code is 5. A step that has no way back, such as to an older JupyterHub whose
 database was upgraded since, is held (exit code 6) until --override says that the
-backup was restored. The next apply of the same says that it was rolled back, and
+backup was restored. A hub that the run made is left out while people are on it, unless
+--dangerous-delete names it. The next apply of the same says that it was rolled back, and
 wants --retry. When that apply left nothing, since
 its steps were rolled back, there is nothing to do: what an apply before it did is taken
 back only by name.`,
@@ -31,8 +32,9 @@ back only by name.`,
 	s.outputFlag(c, asText, asJSON)
 	a := approvalFlags(c)
 	a.leave = leaveFlags(c)
-	var except []string
-	c.Flags().StringArrayVar(&except, "except", nil, "leave this block or component (`address`; without a key all instances) as it is; repeatable")
+	var o engine.Options
+	c.Flags().StringArrayVar(&o.Except, "except", nil, "leave this block or component (`address`; without a key all instances) as it is; repeatable")
+	c.Flags().StringArrayVar(&o.Delete, "dangerous-delete", nil, "allow that this `address` is deleted although people's work is on it")
 	c.RunE = func(c *cobra.Command, given []string) error {
 		if err := a.leave.check(); err != nil {
 			return err
@@ -40,13 +42,13 @@ back only by name.`,
 		if s.output == asJSON && !a.auto {
 			return usage("rollback -o json: it needs --auto-approve")
 		}
-		return s.rollBack(c.Context(), a, given, except)
+		return s.rollBack(c.Context(), a, given, o)
 	}
 	return c
 }
 
 // rollBack plans the way back from a run, shows it, asks, and carries it out.
-func (s *session) rollBack(ctx context.Context, a *approval, given, except []string) error {
+func (s *session) rollBack(ctx context.Context, a *approval, given []string, o engine.Options) error {
 	asking, stop := s.interruptible(ctx)
 	defer stop()
 	e, err := s.open(asking)
@@ -57,7 +59,7 @@ func (s *session) rollBack(ctx context.Context, a *approval, given, except []str
 	if err != nil {
 		return err
 	}
-	p, err := e.Undo(asking, id, except...)
+	p, err := e.Undo(asking, id, o)
 	if err != nil {
 		return err
 	}
