@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,9 +130,12 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
 	in.Changes = diff.Compare(reading)
 	in.Reading.Unreadable = append(in.Reading.Unreadable, e.countTouched(ctx, census, in.Changes)...)
-	gone, err := e.vanished(ctx, in.Changes, known)
-	if err != nil {
-		in.Warnings = append(in.Warnings, "objects that somebody deleted look as if they were new: "+err.Error())
+	missing := absent(reading.Observations)
+	gone, err := e.vanished(ctx, maps.Clone(missing), known)
+	if err = cmp.Or(err, silent); err != nil && len(missing) > len(gone) {
+		in.Reading.Unreadable = append(in.Reading.Unreadable, resource.Unreadable{
+			What: fmt.Sprintf("whether missing objects are new or were deleted (%d)", len(missing)-len(gone)), Reason: err.Error(),
+		})
 	}
 	in.Vanished = gone
 	if in.Owed, err = e.owed(ctx, known); err != nil {

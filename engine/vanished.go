@@ -10,17 +10,23 @@ import (
 	"hubcap/engine/resource"
 )
 
-// vanished tells which of the objects that are to be created hubcap applied
-// before, and when: somebody deleted them behind its back. Nothing of a deleted
-// object is left to read that from, so the journal is asked. What it does not know
-// (an old run, a lost journal) counts as new.
-func (e *Engine) vanished(ctx context.Context, changes []resource.Change, runs []journal.Run) (map[resource.ID]time.Time, error) {
+// absent returns the desired objects that do not exist: those that are to be created
+// and those that may not be.
+func absent(observations []resource.Observation) map[resource.ID]bool {
 	missing := map[resource.ID]bool{}
-	for _, c := range changes {
-		if c.Action == resource.Create {
-			missing[c.ID] = true
+	for _, o := range observations {
+		if o.Live == nil && o.Desired.Hook == nil {
+			missing[o.Desired.ID] = true
 		}
 	}
+	return missing
+}
+
+// vanished tells which of the missing objects hubcap applied before, and when:
+// somebody deleted them behind its back. Nothing of a deleted object is left to read
+// that from, so the journal is asked. What it does not know (an old run, a lost
+// journal) counts as new.
+func (e *Engine) vanished(ctx context.Context, missing map[resource.ID]bool, runs []journal.Run) (map[resource.ID]time.Time, error) {
 	gone := map[resource.ID]time.Time{}
 	for _, r := range slices.Backward(runs) {
 		written := lastWritten(r, missing)

@@ -175,7 +175,7 @@ func (b *builder) notice() {
 		}
 		switch {
 		case o.Refused != "":
-			b.refuse(d, o.Refused)
+			b.refuse(o)
 		case o.Same, d.Presence == resource.Ensured && o.Live != nil:
 			b.plan.Unchanged++
 		}
@@ -196,8 +196,9 @@ func deleted(d resource.Desired, applied time.Time) Drift {
 	return Drift{Kind: Drifted, ID: d.ID, Address: d.Address, Fields: []resource.Foreign{{Path: "the whole object", Wanted: there, Live: "deleted"}}}
 }
 
-func (b *builder) refuse(d resource.Desired, reason string) {
-	b.plan.Refused = append(b.plan.Refused, Refused{ID: d.ID, Address: d.Address, Reason: reason, Origin: d.Origin})
+func (b *builder) refuse(o resource.Observation) {
+	d := o.Desired
+	b.plan.Refused = append(b.plan.Refused, Refused{ID: d.ID, Address: d.Address, Reason: o.Refused, Missing: o.Live == nil, Origin: d.Origin})
 }
 
 // driftKind tells drift from a conflict: whether the config moved too since the

@@ -191,6 +191,7 @@ type Refused struct {
 	ID      resource.ID      `json:"id"`
 	Address resource.Address `json:"address"`
 	Reason  string           `json:"reason"`
+	Missing bool             `json:"missing,omitempty"` // there is no such object
 	Origin  resource.Range   `json:"origin,omitzero"`
 }
 

@@ -17,6 +17,7 @@ type comparison struct {
 	live      *unstructured.Unstructured // nil when there is none
 	lacksSeal bool                       // the next write gives it a seal
 	makes     bool                       // its namespace is missing and about to be made
+	leaving   string                     // why nothing may be written: its namespace, or it, is being deleted
 	from      *resource.Takeover         // whose the live object is, when it is to be taken over
 	written   map[string]any             // the object as they wrote it; nil when that is not known
 
@@ -33,16 +34,31 @@ type comparison struct {
 }
 
 // observe decides locally whether anything differs, and asks the server for a dry
-// run only then.
+// run only then. What is being deleted is never as wanted: it is refused, unless it is
+// to be made anew anyway.
 func (c *comparison) observe(ctx context.Context) (*resource.Observation, error) {
+	o, err := c.observeStanding(ctx)
+	if err == nil && o.Refused == "" && len(o.Replace) == 0 && c.desired.GivesBack == nil && c.desired.Hook == nil {
+		o.Refused = deletion(c.live)
+	}
+	return o, err
+}
+
+// observeStanding is observe for an object that stays.
+func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation, error) {
 	if c.live != nil && c.desired.Presence != resource.Ensured && c.desired.GivesBack == nil {
 		c.desired.Object = resource.KeepSensitive(c.desired.Object, resource.Object(c.live.Object))
 	}
-	o := &resource.Observation{Desired: c.desired}
+	o := &resource.Observation{Desired: c.desired, Refused: c.leaving}
+	if c.live != nil {
+		o.Live = c.p.live(c.live, c.desired.Object)
+	}
+	if o.Refused != "" {
+		return o, nil
+	}
 	if c.live == nil {
 		return o, c.observeNew(ctx, o)
 	}
-	o.Live = c.p.live(c.live, c.desired.Object)
 	if c.desired.Presence == resource.Ensured {
 		o.Same = true
 		return o, nil
@@ -51,14 +67,10 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 		return o, c.observeReturn(ctx, o)
 	}
 	claim := c.p.claim(c.live, c.desired)
-	if claim.reason != "" {
-		o.Refused = claim.reason
+	if o.Refused = claim.reason; o.Refused != "" {
 		return o, nil
 	}
 	c.from, o.TakesOver = claim.from, claim.from
-	if at := c.live.GetDeletionTimestamp(); at != nil {
-		o.Notes = append(o.Notes, "is being deleted since "+at.UTC().Format("2006-01-02T15:04:05Z"))
-	}
 	typed := c.measure()
 	o.Seals = c.lacksSeal
 	if typed && c.from == nil && c.same() {

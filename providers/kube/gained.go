@@ -154,7 +154,7 @@ func (c *comparison) observeReturn(ctx context.Context, o *resource.Observation)
 	}
 	result, err := c.dryRun(ctx)
 	if err != nil {
-		return c.rejected(o, err)
+		return c.rejected(ctx, o, err)
 	}
 	o.Preview = c.part(result)
 	return nil

@@ -87,7 +87,7 @@ func (c *comparison) observeNew(ctx context.Context, o *resource.Observation) er
 		o.Refused = fmt.Sprintf("namespace %s does not exist, and no block makes it", missing)
 		return nil
 	}
-	return c.rejected(o, err)
+	return c.rejected(ctx, o, err)
 }
 
 // preview asks the server what applying would do and fills in the rest of o.
@@ -101,7 +101,7 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	}
 	result, err := dryRun(ctx)
 	if err != nil {
-		return c.rejected(o, err)
+		return c.rejected(ctx, o, err)
 	}
 	c.answer = result
 	becomes, _ := ownedBy(result, c.p.manager())
@@ -141,7 +141,11 @@ func ownershipNote(gained, lost int) string {
 
 // rejected sorts out why the server refused the dry run. Only an error about the
 // whole cluster is returned.
-func (c *comparison) rejected(o *resource.Observation, err error) error {
+func (c *comparison) rejected(ctx context.Context, o *resource.Observation, err error) error {
+	if reason, leaves := c.inLeavingNamespace(ctx, err); leaves {
+		o.Refused, o.Preview = reason, nil
+		return nil
+	}
 	switch {
 	case hopeless(err):
 		return err

@@ -146,6 +146,7 @@ func (s *survey) observe(ctx context.Context, i int, k *kind) (*resource.Observa
 	}
 	c := &comparison{
 		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i), lacksSeal: s.lacksSeal(i),
+		leaving: s.leaving(d),
 	}
 	o, err := c.compare(ctx)
 	if err != nil {

@@ -48,6 +48,12 @@ func (w *World) live(r *record, like resource.Object) *resource.Live {
 func (w *World) observe(d resource.Desired) resource.Observation {
 	o := resource.Observation{Desired: d}
 	r := w.state.index[d.ID]
+	if w.Rejects != nil && w.Rejects(d.ID) != "" {
+		if o.Refused = w.Rejects(d.ID); r != nil {
+			o.Live = w.live(r, d.Object)
+		}
+		return o
+	}
 	if r == nil {
 		o.Preview = d.Object
 		return o

@@ -47,6 +47,10 @@ type World struct {
 	// stored is what it returns. It must not change o. Same in, same out.
 	Admission func(id resource.ID, o resource.Object) resource.Object
 
+	// Rejects, if set, says why the server would refuse to write an object; empty when
+	// it would not.
+	Rejects func(resource.ID) string
+
 	// Polls is how many times a written workload is probed before it is ready.
 	Polls int
 

@@ -13,7 +13,8 @@ func (s *session) driftCommand() *cobra.Command {
 		Long: `Compares what lives with what hubcap last applied: names each field that someone
 else wrote, who, and when. "Drift" is live changed and the config not, "conflict"
 both, "pending" the config only. Nothing is changed. Exit 2 when there is drift or
-a conflict.`,
+a conflict; 3 when it cannot be told of everything: something could not be read, or
+the server refuses what the config wants.`,
 	}
 	s.clusterFlags(c)
 	s.outputFlag(c, asText, asJSON)
@@ -44,6 +45,8 @@ a conflict.`,
 			return silently(exitIncomplete)
 		case len(p.Drift) > 0:
 			return silently(exitDiffers)
+		case len(p.Refused) > 0: // what is missing there may have been deleted
+			return silently(exitIncomplete)
 		}
 		return nil
 	}

@@ -48,13 +48,17 @@ func (s Style) beside(b *strings.Builder, n secrets, p *plan.Plan) {
 		}
 	}
 	if len(p.Refused) > 0 {
-		s.section(b, "Refused", were(len(p.Refused), "object")+" not written")
-		for _, r := range p.Refused {
-			reason := r.Reason
-			if at := place(r.Origin); at != "" {
-				reason += " (" + at + ")"
-			}
-			s.item(b, named(r.Address.String(), r.ID.String()), reason)
+		s.refused(b, p, were(len(p.Refused), "object")+" not written")
+	}
+}
+
+// refused writes what may not be written, each reason once.
+func (s Style) refused(b *strings.Builder, p *plan.Plan, line string) {
+	s.section(b, "Refused", line)
+	for _, g := range refusals(p) {
+		s.item(b, g.about, g.reason)
+		if len(g.names) > 1 {
+			b.WriteString(wrap(clean(strings.Join(g.names, ", ")), "      ", s.width()))
 		}
 	}
 }
@@ -91,6 +95,41 @@ func keptLines(p *plan.Plan) []keptLine {
 		lines = append(lines, keptLine{name, at.reason})
 	}
 	return lines
+}
+
+// A refusal is one reason why objects may not be written.
+type refusal struct {
+	about  string // the object, or how many
+	reason string // with the place in the config
+	names  []string
+}
+
+// refusals returns the reasons in the order of their first objects, those of one place
+// in the config and with the same text once.
+func refusals(p *plan.Plan) []refusal {
+	var all []refusal
+	at := map[string]int{}
+	for _, r := range p.Refused {
+		reason, name := r.Reason, named(r.Address.String(), r.ID.String())
+		if place := place(r.Origin); place != "" {
+			reason += " (" + place + ")"
+		}
+		if r.Missing {
+			name += " (missing)"
+		}
+		i, known := at[reason]
+		if !known {
+			i = len(all)
+			at[reason], all = i, append(all, refusal{reason: reason})
+		}
+		all[i].names = append(all[i].names, name)
+	}
+	for i := range all {
+		if all[i].about = all[i].names[0]; len(all[i].names) > 1 {
+			all[i].about = count(len(all[i].names), "object")
+		}
+	}
+	return all
 }
 
 // named prefers the address; an object without one goes by its identity.
@@ -185,6 +224,9 @@ func Drift(p *plan.Plan, s Style) string {
 			s.item(&b, u.What, u.Reason)
 		}
 	}
+	if len(p.Refused) > 0 {
+		s.refused(&b, p, "what apply may not write is not compared to the end")
+	}
 	if line := sealLine(p); line != "" {
 		s.section(&b, "Seals", "the next apply: "+line)
 	}
@@ -201,7 +243,12 @@ func driftLine(p *plan.Plan, drifted, conflicted int) string {
 	for _, step := range sharedSteps(p) {
 		shared += len(step.Changes)
 	}
+	open := openLine(p)
 	switch {
+	case drifted+conflicted+pending+shared == 0 && open != "":
+		return fmt.Sprintf("Drift: not known: %s; %s as desired.", open, were(p.Unchanged, "object"))
+	case open != "":
+		return fmt.Sprintf("Drift: %s drifted, %d in conflict, %d pending; %s.", count(drifted, "object"), conflicted, pending, open)
 	case drifted+conflicted+pending+shared == 0:
 		return fmt.Sprintf("Drift: none; %s as desired.", were(p.Unchanged, "object"))
 	case drifted+conflicted+pending == 0:

@@ -64,8 +64,12 @@ func markdownHead(p *plan.Plan) string {
 		b.WriteString("\n")
 	}
 	var refused, unreadable []string
-	for _, r := range p.Refused {
-		refused = append(refused, named(r.Address.String(), r.ID.String())+": "+r.Reason)
+	for _, g := range refusals(p) {
+		line := g.about + ": " + g.reason
+		if len(g.names) > 1 {
+			line += ": " + strings.Join(g.names, ", ")
+		}
+		refused = append(refused, line)
 	}
 	for _, u := range p.Unreadable {
 		unreadable = append(unreadable, u.What+": "+u.Reason)

@@ -18,7 +18,7 @@ func Plan(p *plan.Plan, s Style) string {
 	n := secrets{}
 	b.WriteString(s.header(p))
 	if p.Empty() {
-		fmt.Fprintf(&b, "\n  No changes: %s as desired.\n", were(p.Unchanged, "object"))
+		b.WriteString("\n  " + nothingLine(p) + "\n")
 	} else {
 		s.moves(&b, p)
 		b.WriteString("\n")
@@ -32,6 +32,42 @@ func Plan(p *plan.Plan, s Style) string {
 	s.outputs(&b, n, p)
 	b.WriteString("\n" + Footer(p) + "\n")
 	return b.String()
+}
+
+// nothingLine says what a plan without steps means: no changes only where everything
+// was read and may be written.
+func nothingLine(p *plan.Plan) string {
+	open := openLine(p)
+	if open == "" {
+		return fmt.Sprintf("No changes: %s as desired.", were(p.Unchanged, "object"))
+	}
+	return fmt.Sprintf("Nothing can be done: %s, see below; %s as desired.", open, were(p.Unchanged, "object"))
+}
+
+// openLine says what keeps a plan from being the whole answer; empty when nothing does.
+func openLine(p *plan.Plan) string {
+	var parts []string
+	if n := len(p.Refused); n > 0 {
+		parts = append(parts, were(n, "object")+" refused")
+		if n := missing(p); n > 0 {
+			parts[0] += fmt.Sprintf(" (%d of them missing)", n)
+		}
+	}
+	if n := len(p.Unreadable); n > 0 {
+		parts = append(parts, count(n, "thing")+" could not be read")
+	}
+	return strings.Join(parts, " and ")
+}
+
+// missing counts the refused objects that do not exist.
+func missing(p *plan.Plan) int {
+	n := 0
+	for _, r := range p.Refused {
+		if r.Missing {
+			n++
+		}
+	}
+	return n
 }
 
 // Footer is the plan's last line: "Plan: 1 to add, 3 to change, 1 to remove."
