@@ -143,14 +143,15 @@ func pullForward(drafts []*draft) []*draft {
 
 // readers are the places of the first drafts that cannot do without an object:
 // because it does not exist yet, or because they are stamped with its content, or
-// start anew and read what changes of it.
+// start anew and read what changes of it; and of the first draft of each block.
 type readers struct {
 	absent  map[resource.ID]int
 	stamped map[resource.ID]int
+	block   map[resource.Address]int
 }
 
 func findReaders(drafts []*draft) readers {
-	r := readers{absent: make(map[resource.ID]int), stamped: make(map[resource.ID]int)}
+	r := readers{absent: make(map[resource.ID]int), stamped: make(map[resource.ID]int), block: make(map[resource.Address]int)}
 	note := func(first map[resource.ID]int, id resource.ID, at int) {
 		if _, known := first[id]; !known {
 			first[id] = at
@@ -160,6 +161,9 @@ func findReaders(drafts []*draft) readers {
 	for at, d := range drafts {
 		if d.phase != rollout {
 			continue
+		}
+		if _, known := r.block[d.component.Block]; !known {
+			r.block[d.component.Block] = at
 		}
 		for _, w := range d.changes {
 			if w.ID.Namespace != "" {
@@ -173,7 +177,7 @@ func findReaders(drafts []*draft) readers {
 				}
 			}
 			for _, ref := range references(w.After) {
-				id := resource.ID{Cluster: w.ID.Cluster, Kind: ref.kind, Namespace: w.ID.Namespace, Name: ref.name}
+				id := ref.from(w.ID)
 				note(r.absent, id, at)
 				if stamped(w) {
 					note(r.stamped, id, at)
@@ -189,6 +193,9 @@ func findReaders(drafts []*draft) readers {
 func (r readers) first(c resource.Change) (int, bool) {
 	if c.Action == resource.Create {
 		at, has := r.absent[c.ID]
+		if begin, isKnown := r.block[c.Component.Block]; isClass(c.ID) && isKnown && (!has || begin < at) {
+			return begin, true
+		}
 		return at, has
 	}
 	at, has := r.stamped[c.ID]
@@ -240,7 +247,50 @@ func sortByNeeds(drafts []*draft) ([]*draft, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the steps need each other: %s", cyclePath(g.Cycle()))
 	}
+	for _, e := range calls(drafts, makes) {
+		g.Edge(e[0], e[1])
+	}
+	if called, err := g.Sort(); err == nil { // in a circle something has to be made first
+		sorted = called
+	}
 	return sorted, nil
+}
+
+// calls returns the drafts that make what the API server asks because of objects in
+// others, each before such another.
+func calls(drafts []*draft, makes map[resource.ID]*draft) [][2]*draft {
+	var pairs [][2]*draft
+	pair := func(maker, caller *draft) {
+		if maker != nil && maker != caller {
+			pairs = append(pairs, [2]*draft{maker, caller})
+			caller.needs = append(caller.needs, maker)
+		}
+	}
+	for _, d := range drafts {
+		for _, c := range d.changes {
+			for _, id := range callees(c.ID, c.After) {
+				pair(makes[id], d)
+				for _, maker := range drafts {
+					if slices.ContainsFunc(maker.changes, func(w resource.Change) bool { return w.After != nil && answers(w, changeOf(makes[id], id)) }) {
+						pair(maker, d)
+					}
+				}
+			}
+		}
+	}
+	return pairs
+}
+
+// changeOf returns the change of an object in d; the zero change when there is none.
+func changeOf(d *draft, id resource.ID) resource.Change {
+	if d != nil {
+		for _, c := range d.changes {
+			if c.ID == id {
+				return c
+			}
+		}
+	}
+	return resource.Change{}
 }
 
 // readsOf returns what a change cannot be made or start without, its namespace
@@ -379,10 +429,11 @@ func withDefaults(gates []Gate) []Gate {
 
 // kindRanks order the objects within a step: what pods read before the pods.
 var kindRanks = map[string]int{
-	"Namespace": 1, "CustomResourceDefinition": 2, "PriorityClass": 3, "StorageClass": 3, "ServiceAccount": 4,
+	"Namespace": 1, "CustomResourceDefinition": 2, "PriorityClass": 3, "RuntimeClass": 3, "StorageClass": 3, "ServiceAccount": 4,
 	"Role": 5, "ClusterRole": 5, "RoleBinding": 6, "ClusterRoleBinding": 6, "Secret": 7, "ConfigMap": 8,
 	"PersistentVolume": 9, "PersistentVolumeClaim": 10, "Service": 11, "NetworkPolicy": 12, "PodDisruptionBudget": 13,
 	"HorizontalPodAutoscaler": 30, "Ingress": 31, "HTTPRoute": 31,
+	"APIService": 40, "MutatingWebhookConfiguration": 41, "ValidatingWebhookConfiguration": 41,
 }
 
 func kindRank(kind string) int {

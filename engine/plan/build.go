@@ -303,7 +303,7 @@ func leansOn(c resource.Change) []resource.ID {
 		return ids
 	}
 	for _, ref := range references(c.After) {
-		ids = append(ids, resource.ID{Cluster: c.ID.Cluster, Kind: ref.kind, Namespace: c.ID.Namespace, Name: ref.name})
+		ids = append(ids, ref.from(c.ID))
 	}
 	return ids
 }

@@ -39,7 +39,13 @@ func (o object) id() resource.ID {
 	switch o.kind {
 	case resource.KindNodePool:
 		id.Group = resource.GroupGKE
-	case "Namespace", "PersistentVolume", "CustomResourceDefinition", "ClusterRole":
+	case "PriorityClass":
+		id.Group = "scheduling.k8s.io"
+	case "RuntimeClass":
+		id.Group = "node.k8s.io"
+	case "StorageClass":
+		id.Group = "storage.k8s.io"
+	case "Namespace", "PersistentVolume", "CustomResourceDefinition", "ClusterRole", "ValidatingWebhookConfiguration":
 	default:
 		if id.Namespace == "" {
 			id.Namespace = resource.ParseAddress(o.block).Name
