@@ -82,7 +82,9 @@ func All(cfg *schema.Config, facts map[string]Facts) (Expanded, hcl.Diagnostics)
 	}
 	var found hcl.Diagnostics
 	out.Desired, found = e.join(out.Desired)
-	return out, append(diags, found...)
+	diags = append(diags, found...)
+	diags = append(diags, e.mergeRepeated(out.Desired)...)
+	return out, append(diags, e.mergeRepeated(out.Hooks)...)
 }
 
 // An expansion is one config on its way through.

@@ -68,11 +68,11 @@ func (c *comparison) dryRun(ctx context.Context) (*unstructured.Unstructured, er
 func (c *comparison) observeNew(ctx context.Context, o *resource.Observation) error {
 	c.plain = resource.Reveal(c.desired.Object).(map[string]any)
 	o.Preview = c.desired.Object.Copy()
-	if c.makes {
-		return nil // in a namespace that is not there yet the server would refuse anything
-	}
 	if c.p.isMuted(c.kind) {
 		return c.guess(o)
+	}
+	if c.makes {
+		return c.checkElsewhere(ctx, o)
 	}
 	result, err := c.dryRun(ctx)
 	if err == nil {
