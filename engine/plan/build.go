@@ -204,10 +204,7 @@ func (b *builder) refuse(o resource.Observation) {
 // driftKind tells drift from a conflict: whether the config moved too since the
 // object was last applied.
 func driftKind(o resource.Observation) DriftKind {
-	if o.Live == nil || o.Live.Applied == nil {
-		return Conflicted
-	}
-	if o.Live.Applied.Digest == resource.Digest(o.Desired.Object) {
+	if o.Unmoved {
 		return Drifted
 	}
 	return Conflicted

@@ -103,6 +103,7 @@ func input(objects ...object) plan.Input {
 			ob.Same = resource.Equal(map[string]any(live.Object), map[string]any(d.Object))
 			if o.applied == "same" {
 				live.Applied = &resource.Applied{Digest: resource.Digest(d.Object)}
+				ob.Unmoved = true
 			} else if o.applied != "" {
 				live.Applied = &resource.Applied{Digest: o.applied}
 			}

@@ -255,6 +255,10 @@ type Observation struct {
 	// writing it gives it one.
 	Seals bool
 
+	// Unmoved says that the config asks for what hubcap applied last, as its provider
+	// noted it: what differs then is others' doing.
+	Unmoved bool
+
 	Foreign []Foreign
 	Notes   []string // facts worth a line in the plan: "takes over 12 fields from helm"
 }

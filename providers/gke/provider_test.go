@@ -43,12 +43,15 @@ func TestDrift(t *testing.T) {
 		if d := cmp.Diff(want, r.Observations[0].Foreign); d != "" {
 			t.Errorf("Foreign (-want +got):\n%s", d)
 		}
+		if !r.Observations[0].Unmoved {
+			t.Error("a pool that was changed by hand is told as a conflict: the config has not moved")
+		}
 		// When the config moved, too, it is pending rather than drift.
 		r, err = w.Read(w.ctx, []resource.Desired{desired("user", setting(int64(8), "autoscaling", "maxNodeCount"))})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.Observations[0]; len(got.Foreign) > 0 || got.Same {
+		if got := r.Observations[0]; len(got.Foreign) > 0 || got.Same || got.Unmoved {
 			t.Errorf("a changed config is told as drift: %+v", got.Foreign)
 		}
 	})

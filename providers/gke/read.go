@@ -200,7 +200,7 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live, sealed *seal
 		o.Notes = append(o.Notes, "adopts existing pool "+live.ID.Name)
 		return o
 	}
-	if live.Applied != nil && live.Applied.Digest == applied(d.Object) {
+	if o.Unmoved = live.Applied != nil && live.Applied.Digest == applied(d.Object); o.Unmoved {
 		o.Foreign = foreign(differ, want, have)
 		hideSecrets(o.Foreign, differ, d.Object)
 	}

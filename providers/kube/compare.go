@@ -37,6 +37,13 @@ type comparison struct {
 // run only then. What is being deleted is never as wanted: it is refused, unless it is
 // to be made anew anyway.
 func (c *comparison) observe(ctx context.Context) (*resource.Observation, error) {
+	if c.leaving != "" {
+		o := &resource.Observation{Desired: c.desired, Refused: c.leaving}
+		if c.live != nil {
+			o.Live = c.p.live(c.live, c.desired.Object)
+		}
+		return o, nil
+	}
 	o, err := c.observeStanding(ctx)
 	if err == nil && o.Refused == "" && len(o.Replace) == 0 && c.desired.GivesBack == nil && c.desired.Hook == nil {
 		o.Refused = deletion(c.live)
@@ -49,16 +56,11 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 	if c.live != nil && c.desired.Presence != resource.Ensured && c.desired.GivesBack == nil {
 		c.desired.Object = resource.KeepSensitive(c.desired.Object, resource.Object(c.live.Object))
 	}
-	o := &resource.Observation{Desired: c.desired, Refused: c.leaving}
-	if c.live != nil {
-		o.Live = c.p.live(c.live, c.desired.Object)
-	}
-	if o.Refused != "" {
-		return o, nil
-	}
+	o := &resource.Observation{Desired: c.desired}
 	if c.live == nil {
 		return o, c.observeNew(ctx, o)
 	}
+	o.Live = c.p.live(c.live, c.desired.Object)
 	if c.desired.Presence == resource.Ensured {
 		o.Same = true
 		return o, nil
@@ -102,6 +104,7 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 	}
 	o.Before = c.part(c.live)
 	o.Defaults = defaults(c.live, c.fields.Difference(c.held()))
+	o.Unmoved = c.unmoved(o.Live.Applied)
 	o.Foreign = c.foreign(o.Live.Applied)
 	o.Notes = append(o.Notes, c.overruled()...)
 	return o, c.preview(ctx, o)

@@ -39,7 +39,7 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 	if c.wants == nil || last == nil {
 		return nil
 	}
-	unmoved := last.Digest == resource.Digest(c.desired.Object)
+	unmoved := c.unmoved(last)
 	others, admitted := c.writers()
 	wanted := canonical(c.plain)
 	var found []resource.Foreign
@@ -67,6 +67,11 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 	}
 	slices.SortFunc(found, func(a, b resource.Foreign) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(found, func(a, b resource.Foreign) bool { return a.Path == b.Path })
+}
+
+// unmoved reports whether what is wanted is what was applied last.
+func (c *comparison) unmoved(last *resource.Applied) bool {
+	return last != nil && last.Digest == resource.Digest(c.desired.Object)
 }
 
 // restored returns the fields that nobody wants and that the release which the

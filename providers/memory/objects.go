@@ -73,6 +73,7 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		}
 		return o
 	}
+	o.Unmoved = r.Stamp != nil && r.Stamp.Digest == resource.Digest(d.Object)
 	if o.Foreign = w.foreign(r, d.Object); shrinks(r, want) {
 		o.Refused = "a claim does not shrink"
 		return o
