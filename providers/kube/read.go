@@ -28,7 +28,9 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	if err != nil {
 		return resource.Reading{}, err
 	}
-	s.leaveScaled()
+	if err := s.leaveScaled(ctx); err != nil {
+		return resource.Reading{}, err
+	}
 	if err := s.readLineages(ctx); err != nil {
 		return resource.Reading{}, err
 	}
