@@ -170,9 +170,10 @@ func (b *body) valuesFile(files []ValuesFile, name string, at hcl.Range) []Value
 	}
 	v, err := decodeYAML(data, lastWins)
 	if err != nil {
-		b.errorAt(at, "Invalid YAML", "%s is not YAML: %s.", src.file(name), yamlReason(err))
+		b.errorAt(at, "Invalid YAML", "%s is not YAML: %s.", src.file(name), valuesReason(data, err))
 		return files
 	}
+	b.warnOfLosses(data, src.file(name), at)
 	values, isMap := v.(map[string]any)
 	if !isMap && v != nil {
 		b.errorAt(at, "Values that are not a map", "%s must hold keys and values at the top.", src.file(name))
