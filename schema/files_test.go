@@ -27,7 +27,6 @@ replicas: 3
 big: 12345678901234
 half: 0.5
 name: "3"
-twice: 1
 twice: 2
 none: null
 -- m/values/empty.yaml --
