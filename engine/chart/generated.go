@@ -21,6 +21,9 @@ import (
 // with other draws, at the same time: what differs does. Where other draws may
 // well come to the same, it is done a third time.
 //
+// What is drawn all the same, without a look at what is live, keeps its live value;
+// see keep.go.
+//
 // A chart whose Secrets are live draws nothing, and is rendered once.
 func (r *rendering) settle() ([]Object, error) {
 	d, v := &draw{}, newView(r.live, nil)
@@ -36,7 +39,7 @@ func (r *rendering) settle() ([]Object, error) {
 	if early {
 		twinning.Go(twin)
 	}
-	objects, err = r.again(objects, d, v)
+	objects, v, err = r.again(objects, d, v)
 	twinning.Wait()
 	if err != nil || !d.drawn {
 		return objects, err
@@ -49,15 +52,30 @@ func (r *rendering) settle() ([]Object, error) {
 	}
 	differs, err := r.mark(objects, twins)
 	// When nothing differs, something was drawn and not used: live Secrets decided.
-	if err != nil || !differs || !d.narrow {
+	if err != nil || !differs {
 		return objects, err
 	}
-	thirds, err := r.fixpoint(&draw{number: 2})
-	if err != nil {
-		return nil, err
+	others := [][]Object{twins}
+	if d.narrow {
+		thirds, err := r.fixpoint(&draw{number: 2})
+		if err != nil {
+			return nil, err
+		}
+		if _, err = r.mark(objects, thirds); err != nil {
+			return nil, err
+		}
+		others = append(others, thirds)
 	}
-	_, err = r.mark(objects, thirds)
+	objects, err = r.keep(objects, others, d, v)
+	r.tellLoose()
 	return objects, err
+}
+
+// tellLoose warns of what depends on chance and cannot be marked.
+func (r *rendering) tellLoose() {
+	for _, at := range sortedKeys(r.loose) {
+		r.warnings.add("%s depends on chance and is no text: a saved plan that makes it is stale at once", at)
+	}
 }
 
 // fixpoint renders, and renders again where that shows more.
@@ -67,17 +85,20 @@ func (r *rendering) fixpoint(d *draw) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.again(objects, d, v)
+	objects, _, err = r.again(objects, d, v)
+	return objects, err
 }
 
 // again renders with the Secrets among the objects of a pass, if that pass, which
-// v served, looked for them.
-func (r *rendering) again(objects []Object, d *draw, v *view) ([]Object, error) {
+// v served, looked for them. It returns the view of the last pass, too.
+func (r *rendering) again(objects []Object, d *draw, v *view) ([]Object, *view, error) {
 	made := r.secrets(objects)
 	if !v.needs(made) {
-		return objects, nil
+		return objects, v, nil
 	}
-	return r.pass(d, newView(r.live, made))
+	v = newView(r.live, made)
+	objects, err := r.pass(d, v)
+	return objects, v, err
 }
 
 // secrets returns the Secrets among the objects, hooks included, by the query
@@ -167,7 +188,7 @@ func (m *marker) value(value, other any, at string) any {
 	}
 	if !resource.Equal(value, other) {
 		m.differs = true
-		m.rendering.warnings.add("%s depends on chance and is no text: it will look changed in every plan", at)
+		m.rendering.loose[at] = true
 	}
 	return value
 }

@@ -57,7 +57,8 @@ type rendering struct {
 	live         *live
 	decoded      *decoded
 	warnings     warnings
-	standIn      bool // the second rendering, see depends.go: whatever a template says, it goes on
+	loose        map[string]bool // leaves that depend on chance and are no texts
+	standIn      bool            // the second rendering, see depends.go: whatever a template says, it goes on
 }
 
 // Values returns the values the chart would be rendered with: the author's,
@@ -112,7 +113,7 @@ func (c *Chart) prepare(request Request) (*rendering, error) {
 	if c.root.Metadata.Type == "library" {
 		return nil, fmt.Errorf("chart %s is a library: it has no objects of its own", c.Name())
 	}
-	r := &rendering{source: c, decoded: &decoded{}, chart: clone(c.root), request: request, live: newLive(request.Lookup)}
+	r := &rendering{source: c, decoded: &decoded{}, chart: clone(c.root), request: request, live: newLive(request.Lookup), loose: map[string]bool{}}
 	var rounded warnings
 	r.values = helmNumbers(resource.Reveal(copyTable(request.Values)), nil, &rounded).(map[string]any)
 	if err := resolve(r.chart, r.values, "", &r.warnings); err != nil {

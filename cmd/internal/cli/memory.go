@@ -80,6 +80,11 @@ func lookup(world *memory.World, cluster string) func(apiVersion, kind, namespac
 			group = ""
 		}
 		id := resource.ID{Cluster: cluster, Group: group, Kind: kind, Namespace: namespace, Name: name}
-		return world.Objects()[id], nil
+		objects := world.Objects()
+		if o := objects[id]; o != nil {
+			return o, nil
+		}
+		id.Namespace = "" // of a kind without
+		return objects[id], nil
 	}
 }
