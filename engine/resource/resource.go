@@ -188,6 +188,9 @@ type Applied struct {
 
 	// Manager is the field manager that wrote it; empty in records of older versions.
 	Manager string `json:"manager,omitempty"`
+
+	// Sizes are the sizes of claims and volumes that it wrote, by their fields.
+	Sizes map[string]string `json:"sizes,omitempty"`
 }
 
 // Live is an object as it was last seen.
@@ -211,6 +214,7 @@ type Foreign struct {
 	Wanted  any       `json:"wanted"`            // as hubcap last applied or now wants it; nil when unknown
 	Live    any       `json:"live"`              // nil when removed
 	Release string    `json:"release,omitempty"` // "revision 5 of Helm release prod/hub"
+	Note    string    `json:"note,omitempty"`    // why it is not written, and what to do about it
 }
 
 // An Observation is one desired object held beside its live one.

@@ -30,7 +30,7 @@ func (s *survey) leaveScaled(ctx context.Context) error {
 		switch {
 		case spec == nil || spec["replicas"] == nil:
 		case wasScaled(s.live[target]):
-			delete(spec, "replicas")
+			s.giveUp(target, replicasOf(s.live[target]))
 		case isSet && err == nil:
 			spec["replicas"] = replicas
 		}
@@ -66,7 +66,7 @@ func (s *survey) leaveOthersScaled(ctx context.Context) error {
 				continue // a person scaled it
 			}
 		}
-		delete(spec, "replicas")
+		s.giveUp(i, replicasOf(s.live[i]))
 	}
 	return nil
 }
@@ -105,6 +105,12 @@ func scalerOf(u *unstructured.Unstructured) string {
 		}
 	}
 	return ""
+}
+
+// replicasOf is where a workload is ahead whose replicas are an autoscaler's.
+func replicasOf(u *unstructured.Unstructured) lead {
+	replicas, _ := resource.Object(u.Object).Value("spec", "replicas")
+	return lead{path: []string{"spec", "replicas"}, live: replicas}
 }
 
 var replicasField = fieldpath.MakePathOrDie("spec", "replicas")

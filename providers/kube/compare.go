@@ -20,6 +20,7 @@ type comparison struct {
 	leaving   string                     // why nothing may be written: its namespace, or it, is being deleted
 	from      *resource.Takeover         // whose the live object is, when it is to be taken over
 	written   map[string]any             // the object as they wrote it; nil when that is not known
+	leads     []lead                     // fields that were given up
 
 	plain  map[string]any // desired with secrets revealed
 	wants  *fieldpath.Set // the fields that applying would make ours
@@ -47,6 +48,12 @@ func (c *comparison) observe(ctx context.Context) (*resource.Observation, error)
 	o, err := c.observeStanding(ctx)
 	if err == nil && o.Refused == "" && len(o.Replace) == 0 && c.desired.GivesBack == nil && c.desired.Hook == nil {
 		o.Refused = deletion(c.live)
+	}
+	if err == nil && c.live != nil {
+		if ahead := c.aheadOf(); len(ahead) > 0 {
+			o.Foreign = append(o.Foreign, ahead...)
+			o.Unmoved = c.unmoved(o.Live.Applied)
+		}
 	}
 	return o, err
 }

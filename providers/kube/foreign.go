@@ -71,7 +71,7 @@ func (c *comparison) foreign(last *resource.Applied) []resource.Foreign {
 
 // unmoved reports whether what is wanted is what was applied last.
 func (c *comparison) unmoved(last *resource.Applied) bool {
-	return last != nil && last.Digest == resource.Digest(c.desired.Object)
+	return last != nil && (last.Digest == resource.Digest(c.desired.Object) || last.Digest == resource.Digest(c.asked()))
 }
 
 // restored returns the fields that nobody wants and that the release which the

@@ -98,7 +98,7 @@ func (p *Provider) record(prepared resource.Object, id string) string {
 	_, remembered := resource.Remembered(prepared)
 	text, err := json.Marshal(appliedMark{
 		Digest: resource.Digest(prepared), Run: run, Commit: commit, Time: p.now().UTC().Truncate(time.Second), Sensitive: remembered,
-		Manager: p.manager(),
+		Manager: p.manager(), Sizes: sizesOf(prepared),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("kube: encode applied mark: %v", err))
@@ -114,6 +114,8 @@ type appliedMark struct {
 
 	Sensitive string `json:"sensitive,omitempty"` // see resource.Applied
 	Manager   string `json:"manager,omitempty"`
+
+	Sizes map[string]string `json:"sizes,omitempty"`
 }
 
 // applied reads the annotation that stamp wrote; nil when there is none, or none
@@ -125,7 +127,7 @@ func applied(u *unstructured.Unstructured) *resource.Applied {
 		return nil
 	}
 	return &resource.Applied{
-		Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time, Sensitive: m.Sensitive, Manager: m.Manager,
+		Digest: m.Digest, Run: m.Run, Commit: m.Commit, Time: m.Time, Sensitive: m.Sensitive, Manager: m.Manager, Sizes: m.Sizes,
 	}
 }
 

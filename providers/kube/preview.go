@@ -120,7 +120,7 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	case becomes.Equals(c.owns) && o.Seals:
 		return nil
 	case becomes.Equals(c.owns):
-		*o = resource.Observation{Desired: o.Desired, Live: o.Live, Same: true, Foreign: o.Foreign}
+		*o = resource.Observation{Desired: o.Desired, Live: o.Live, Same: true, Foreign: o.Foreign, Unmoved: o.Unmoved}
 		return nil
 	}
 	o.Notes = append(o.Notes, ownershipNote(becomes.Difference(c.owns).Leaves().Size(), c.owns.Difference(becomes).Leaves().Size()))

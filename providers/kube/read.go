@@ -31,6 +31,7 @@ func (p *Provider) Read(ctx context.Context, desired []resource.Desired) (resour
 	if err := s.leaveScaled(ctx); err != nil {
 		return resource.Reading{}, err
 	}
+	s.leaveGrown()
 	if err := s.readLineages(ctx); err != nil {
 		return resource.Reading{}, err
 	}
@@ -148,7 +149,7 @@ func (s *survey) observe(ctx context.Context, i int, k *kind) (*resource.Observa
 	}
 	c := &comparison{
 		p: s.p, kind: k, desired: s.keepChecksums(i), live: s.live[i], makes: s.makesNamespace(d.ID.Namespace), written: s.written(i), lacksSeal: s.lacksSeal(i),
-		leaving: s.leaving(d),
+		leaving: s.leaving(d), leads: s.leads[i],
 	}
 	o, err := c.compare(ctx)
 	if err != nil {

@@ -40,6 +40,7 @@ type survey struct {
 	key     seal.Public // of the cluster's seals; zero when there is none
 	keyless bool        // it could not be read
 
+	leads    map[int][]lead                // by index of desired: fields that were given up
 	lineages map[resource.Release]*lineage // releases that objects are taken over from
 }
 

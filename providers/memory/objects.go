@@ -74,29 +74,24 @@ func (w *World) observe(d resource.Desired) resource.Observation {
 		return o
 	}
 	o.Unmoved = r.Stamp != nil && r.Stamp.Digest == resource.Digest(d.Object)
-	if o.Foreign = w.foreign(r, d.Object); shrinks(r, want) {
-		o.Refused = "a claim does not shrink"
-		return o
+	o.Foreign = w.foreign(r, d.Object)
+	if shrinks(r, want) {
+		if !isGrown(r, want) {
+			o.Refused = "a claim does not shrink"
+			return o
+		}
+		o.Desired.Object, o.Foreign = w.withoutSize(r, d.Object, o.Foreign)
+		want = plain(o.Desired.Object)
 	}
 	o.Seals = w.lacksSeal(r)
 	if w.isSame(r, want) && !o.Seals {
 		o.Same = true
 		return o
 	}
-	o.Before = r.hide(project(r.Object, r.Applied, want), d.Object)
-	o.Preview = r.hide(project(w.admitted(d.ID, applied(r.Object, r.Applied, want)), r.Applied, want), d.Object)
+	o.Before = r.hide(project(r.Object, owned(r), want), d.Object)
+	o.Preview = r.hide(project(w.admitted(d.ID, applied(r.Object, owned(r), want)), owned(r), want), d.Object)
 	o.Replace = immutable(d.ID, o.Before, o.Preview)
 	return o
-}
-
-// shrinks reports whether want asks for less storage than a claim has.
-func shrinks(r *record, want resource.Object) bool {
-	was, isNumber := r.Object.Value("spec", "gigabytes")
-	is, isNumberToo := want.Value("spec", "gigabytes")
-	if r.ID.Kind != "PersistentVolumeClaim" || !isNumber || !isNumberToo {
-		return false
-	}
-	return is.(int64) < was.(int64)
 }
 
 // withoutMemory is o without what it remembers: it is written with the next write, and
@@ -254,7 +249,7 @@ func (w *World) vacate(ctx context.Context, c resource.Change, sight run.Sight) 
 
 // isSame reports whether writing want would change nothing of r, its owner included.
 func (w *World) isSame(r *record, want resource.Object) bool {
-	if resource.Digest(r.Applied) == resource.Digest(want) {
+	if resource.Digest(owned(r)) == resource.Digest(want) {
 		return w.stands(r, want) || w.stands(r, withoutMemory(want))
 	}
 	admitted := w.Admission != nil && resource.Equal(fieldsOf(r.Applied), fieldsOf(want))
@@ -310,7 +305,7 @@ func (w *World) put(ctx context.Context, c resource.Change) error {
 		r.Object, r.Applied = nil, nil
 	}
 	w.state.Version++
-	r.Object = w.admitted(c.ID, applied(r.Object, r.Applied, want))
+	r.Object = w.admitted(c.ID, applied(r.Object, owned(r), want))
 	r.Applied, r.Version = want, w.state.Version
 	r.Owner, r.Address, r.Component, r.Edits = w.Owner, c.Address, c.Component, nil
 	r.Stamp = &resource.Applied{Digest: resource.Digest(c.After), Run: run.ID(ctx), Time: w.now(), Sensitive: remembered}

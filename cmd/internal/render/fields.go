@@ -140,5 +140,9 @@ func (n secrets) foreign(f resource.Foreign) string {
 	if f.Release != "" {
 		who += " (" + clean(f.Release) + ")"
 	}
-	return fmt.Sprintf("%s %s, by %s%s", clean(f.Path), change, who, when)
+	text := fmt.Sprintf("%s %s, by %s%s", clean(f.Path), change, who, when)
+	if f.Note != "" {
+		text += ": " + clean(f.Note)
+	}
+	return text
 }
