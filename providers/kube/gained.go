@@ -27,7 +27,30 @@ func (c *comparison) gained() *fieldpath.Set {
 			}
 		}
 	}
-	return theirs.Intersection(wrote)
+	return theirs.Intersection(wrote.Union(otherItems(theirs, c.p.setOf(c.plain))))
+}
+
+// otherItems returns the items in theirs of lists that are wanted with other items. None
+// of an item that is told from others by its keys is a default: who owns it put it there,
+// and beside what is wanted it would be one container, port or volume more.
+func otherItems(theirs, wants *fieldpath.Set) *fieldpath.Set {
+	lists, items := map[string]bool{}, fieldpath.NewSet()
+	wants.Iterate(func(path fieldpath.Path) {
+		for n, e := range path {
+			if e.Key != nil {
+				lists[path[:n].String()] = true
+			}
+		}
+	})
+	theirs.Iterate(func(path fieldpath.Path) {
+		for n, e := range path {
+			if e.Key != nil && lists[path[:n].String()] && !hasBelow(wants, path[:n+1]) {
+				items.Insert(path.Copy())
+				return
+			}
+		}
+	})
+	return items
 }
 
 // mostOverruled is how many fields of one object are named.

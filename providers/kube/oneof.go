@@ -250,8 +250,9 @@ func insert(set *fieldpath.Set, path fieldpath.Path, v any) {
 	}
 }
 
-// dryRunWithout returns the object as it will be once arms are removed and what is
-// wanted is applied: the apply alone cannot be tried while they are not ours.
+// dryRunWithout returns the object as it will be once what becomes ours before the write
+// (arms, and the fields of a take-over) is removed and what is wanted is applied: the
+// apply alone cannot be tried while they are not ours.
 func (c *comparison) dryRunWithout(ctx context.Context) (*unstructured.Unstructured, error) {
 	live, err := c.p.Client.types.typed(resourceCopy(c.live.Object))
 	if err != nil {
@@ -261,7 +262,11 @@ func (c *comparison) dryRunWithout(ctx context.Context) (*unstructured.Unstructu
 	if err != nil {
 		return nil, err
 	}
-	merged, err := live.RemoveItems(c.held().Union(c.arms).Difference(c.wants).Difference(appliedPath)).Merge(want)
+	gone := c.held()
+	if c.arms != nil {
+		gone = gone.Union(c.arms)
+	}
+	merged, err := live.RemoveItems(gone.Difference(c.wants).Difference(appliedPath)).Merge(want)
 	if err != nil {
 		return nil, err
 	}
@@ -269,18 +274,25 @@ func (c *comparison) dryRunWithout(ctx context.Context) (*unstructured.Unstructu
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
-		Value any    `json:"value"`
+		Value any    `json:"value,omitempty"`
 	}
 	var patch []operation
-	for _, key := range slices.Sorted(maps.Keys(o)) {
+	turn := func(path string, is, was map[string]any, key string) {
+		if v, has := is[key]; has {
+			patch = append(patch, operation{"add", path + key, v})
+		} else if was[key] != nil {
+			patch = append(patch, operation{"remove", path + key, nil})
+		}
+	}
+	all := maps.Clone(o)
+	maps.Copy(all, c.live.Object)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if key != "metadata" && key != "status" && key != "apiVersion" && key != "kind" {
-			patch = append(patch, operation{"add", "/" + key, o[key]})
+			turn("/", o, c.live.Object, key)
 		}
 	}
 	for _, key := range []string{"labels", "annotations"} {
-		if v, has := resource.Object(o).Value("metadata", key); has {
-			patch = append(patch, operation{"add", "/metadata/" + key, v})
-		}
+		turn("/metadata/", treeOf(o["metadata"]), treeOf(c.live.Object["metadata"]), key)
 	}
 	text, err := json.Marshal(patch)
 	if err != nil {

@@ -95,8 +95,8 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	if c.p.isMuted(c.kind) {
 		return c.guess(o)
 	}
-	dryRun := c.dryRun
-	if c.arms != nil {
+	dryRun, first := c.dryRun, c.arms != nil || c.from != nil && c.wants != nil
+	if first { // something becomes ours before the write
 		dryRun = c.dryRunWithout
 	}
 	result, err := dryRun(ctx)
@@ -105,7 +105,7 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	}
 	c.answer = result
 	becomes, _ := ownedBy(result, c.p.manager())
-	if c.arms != nil {
+	if first {
 		becomes = c.wants
 	}
 	if c.wants == nil { // only the server knows the type
