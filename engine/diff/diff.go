@@ -42,7 +42,7 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 	c := resource.Change{
 		ID: d.ID, Address: d.Address, Component: d.Component, Origin: d.Origin,
 		After: d.Object, Foreign: o.Foreign, Notes: slices.Clone(o.Notes), Needs: d.Needs,
-		TakesOver: o.TakesOver, GivesBack: d.GivesBack, Seals: o.Seals,
+		TakesOver: o.TakesOver, GivesBack: d.GivesBack, Returns: d.Owners, Seals: o.Seals,
 	}
 	c.Alternatives = o.Alternatives
 	if o.Wanted != nil {
@@ -67,7 +67,7 @@ func compare(o resource.Observation, orphans []resource.Live) (resource.Change, 
 		c.Fields = withoutMemory(Fields(o.Before, o.Preview))
 	}
 	if c.Before != nil {
-		c.Defaults = o.Defaults
+		c.Defaults, c.Owners = o.Defaults, o.Owners
 	}
 	return c, true
 }

@@ -51,7 +51,7 @@ func Before(p *plan.Plan, entries []Entry, steps ...plan.StepID) (before []resou
 func wasBefore(c resource.Change) resource.Desired {
 	d := resource.Desired{
 		ID: c.ID, Address: c.Address, Component: c.Component, Object: c.Before,
-		Presence: resource.Managed, Origin: c.Origin, Defaults: c.Defaults,
+		Presence: resource.Managed, Origin: c.Origin, Defaults: c.Defaults, Owners: c.Owners,
 	}
 	if t := c.TakesOver; t != nil && !t.Again {
 		d.GivesBack = t

@@ -126,6 +126,10 @@ type Change struct {
 	// none. The server filled them in, and on the way back they are left to it.
 	Defaults string `json:"defaults,omitempty"`
 
+	// Owners says who else owned fields of Before that get another value: on the way
+	// back they are theirs again.
+	Owners []FieldOwner `json:"owners,omitempty"`
+
 	// After is the object as it will be written; nil when Action is Delete.
 	After Object `json:"after,omitempty"`
 
@@ -144,6 +148,10 @@ type Change struct {
 
 	TakesOver *Takeover `json:"takes_over,omitempty"` // the object becomes hubcap's
 	GivesBack *Takeover `json:"gives_back,omitempty"` // it becomes its former owner's again: the way back from a take-over
+
+	// Returns says whose fields of After are by the end of the write: the way back from
+	// a change that had Owners.
+	Returns []FieldOwner `json:"returns,omitempty"`
 
 	Seals bool `json:"seals,omitempty"` // the object gets a seal, which it has not
 

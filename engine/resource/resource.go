@@ -173,6 +173,8 @@ type Desired struct {
 	// Defaults names the fields of Object, which is a pre-image, that nobody owned: see
 	// Change. They are left to the server where it fills in the same.
 	Defaults string
+
+	Owners []FieldOwner // whose fields of Object, which is a pre-image, are not only hubcap's: see Change
 }
 
 // Applied is what hubcap wrote beside an object the last time it wrote it.
@@ -240,6 +242,8 @@ type Observation struct {
 
 	// Defaults names the fields of Before that nobody owns, see Change.
 	Defaults string
+
+	Owners []FieldOwner // who else owns fields of Before that get another value, see Change
 
 	// Preview is the same part as it would be after the write (a server-side dry
 	// run, where there is one).

@@ -46,6 +46,14 @@ type Manager struct {
 	Operation string `json:"operation"` // "Update" or "Apply"
 }
 
+// A FieldOwner owns some fields of an object. Fields are named as managed fields do.
+type FieldOwner struct {
+	Manager     Manager `json:"manager"`
+	Subresource string  `json:"subresource,omitempty"` // by which it wrote them: "scale"
+	Fields      string  `json:"fields,omitempty"`      // that hubcap did not own
+	Shared      string  `json:"shared,omitempty"`      // that hubcap owned, too
+}
+
 // A HelmRelease is a release as Helm's own record in the cluster has it.
 type HelmRelease struct {
 	Cluster  string    `json:"cluster"`

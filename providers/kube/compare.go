@@ -111,6 +111,7 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 	}
 	o.Before = c.part(c.live)
 	o.Defaults = defaults(c.live, c.fields.Difference(c.held()))
+	o.Owners = c.owners()
 	o.Unmoved = c.unmoved(o.Live.Applied)
 	o.Foreign = c.foreign(o.Live.Applied)
 	o.Notes = append(o.Notes, c.overruled()...)
@@ -151,6 +152,12 @@ func (c *comparison) same() bool {
 		o := c.desired.Object.Copy()
 		delete(tableAt(o, "metadata", "annotations"), resource.AnnotationSensitive)
 		plain = resource.Reveal(o).(map[string]any)
+	}
+	if others := notOurs(c.desired.Owners); len(c.desired.Owners) > 0 {
+		if !haveTheirs(c.live, c.p.manager(), c.desired.Owners) {
+			return false
+		}
+		owns = owns.Union(others.Intersection(wants))
 	}
 	if !wants.Equals(owns) || c.live.GetLabels()[LabelConfig] != c.p.Owner {
 		return false

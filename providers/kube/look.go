@@ -208,6 +208,8 @@ func marked(path fieldpath.Path) bool {
 // be after the change.
 func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resource.Change) bool {
 	switch {
+	case !haveTheirs(live, p.manager(), change.Returns):
+		return false
 	case change.GivesBack != nil:
 		return returned(live, p.manager())
 	case change.TakesOver != nil && !remnant(live, p.manager(), change.TakesOver.Managers).Empty():
@@ -215,12 +217,13 @@ func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resou
 	case change.Seals && p.Seals != nil && seal.KeyOf(resource.SealOf(live.Object)) != p.verifier().ID():
 		return false
 	}
-	return p.ownsAll(live, change.After)
+	return p.ownsAll(live, change.After, notOurs(change.Returns))
 }
 
-// ownsAll reports whether every field that want holds is ours, so that writing it
-// again would change nothing. What admission made of our writes is ours too.
-func (p *Provider) ownsAll(live *unstructured.Unstructured, want resource.Object) bool {
+// ownsAll reports whether every field that want holds, but for those of others, is ours,
+// so that writing it again would change nothing. What admission made of our writes is
+// ours too.
+func (p *Provider) ownsAll(live *unstructured.Unstructured, want resource.Object, others *fieldpath.Set) bool {
 	owns, _ := ownedBy(live, p.manager())
 	_, admitted := (&comparison{p: p, live: live}).writers()
 	owns = owns.Union(admitted)
@@ -230,7 +233,7 @@ func (p *Provider) ownsAll(live *unstructured.Unstructured, want resource.Object
 		last := applied(live)
 		return last != nil && last.Digest == resource.Digest(clean(want))
 	}
-	return wants.Difference(owns).Empty()
+	return wants.Difference(owns).Difference(others).Empty()
 }
 
 // setOf returns the fields of a plain object: by its type or, without one, as

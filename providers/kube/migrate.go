@@ -207,15 +207,28 @@ func (p *Provider) migrate(ctx context.Context, change resource.Change, version 
 	})
 }
 
-// giveBack makes our fields those of who had them before the take-over. The values
-// are as they were by now.
+// giveBack makes fields of ours those of who had them before: single ones that were
+// overruled, then all the rest of an object that was taken over. The values are as they
+// were by now.
 func (p *Provider) giveBack(ctx context.Context, change resource.Change, version string) (string, error) {
 	return p.pass(ctx, change, version, func(live *unstructured.Unstructured) ([]metav1.ManagedFieldsEntry, bool, error) {
+		entries, turns, err := p.returnTo(live, change.Returns)
+		if err != nil || change.GivesBack == nil {
+			return entries, turns, err
+		}
+		if turns {
+			live = live.DeepCopy()
+			live.SetManagedFields(entries)
+		}
 		var to resource.Manager
 		if len(change.GivesBack.Managers) > 0 {
 			to = change.GivesBack.Managers[0]
 		}
-		return handBack(live, p.manager(), to)
+		all, turnsToo, err := handBack(live, p.manager(), to)
+		if turnsToo || err != nil {
+			return all, turnsToo, err
+		}
+		return entries, turns, nil
 	})
 }
 

@@ -119,6 +119,9 @@ func (c *comparison) preview(ctx context.Context, o *resource.Observation) error
 	switch {
 	case becomes.Equals(c.owns) && o.Seals:
 		return nil
+	case becomes.Equals(c.owns) && !haveTheirs(c.live, c.p.manager(), c.desired.Owners):
+		o.Notes = append(o.Notes, "changes no value: gives fields back to who wrote them")
+		return nil
 	case becomes.Equals(c.owns):
 		*o = resource.Observation{Desired: o.Desired, Live: o.Live, Same: true, Foreign: o.Foreign, Unmoved: o.Unmoved}
 		return nil

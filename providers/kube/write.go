@@ -124,7 +124,7 @@ func (p *Provider) update(ctx context.Context, change resource.Change, version s
 		version = passed
 	}
 	answer, err := p.applyOnce(ctx, change, version)
-	if err == nil && change.GivesBack != nil {
+	if err == nil && (change.GivesBack != nil || len(change.Returns) > 0) {
 		_, err = p.giveBack(ctx, change, "") // conditional on what it reads itself: status moves all the time
 	}
 	return answer, err
