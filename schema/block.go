@@ -128,7 +128,11 @@ func (l *loader) forEach(n *node) ([]keyedScope, bool) {
 		l.errorAt(at, "Wrong type of for_each", "for_each takes a map, or a list or set of texts, not %s.", phraseOf(res.Value))
 		return nil, false
 	}
-	return l.instanceScopes(n, at, res.Value)
+	scopes, ok := l.instanceScopes(n, at, res.Value)
+	for i := range scopes {
+		scopes[i].scope.over = attr.Expr
+	}
+	return scopes, ok
 }
 
 func (l *loader) instanceScopes(n *node, at hcl.Range, over cty.Value) ([]keyedScope, bool) {

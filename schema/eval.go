@@ -95,8 +95,9 @@ func (n *node) depth() int {
 // A scope is what an expression can see.
 type scope struct {
 	module *module
-	each   cty.Value // object of key and value; cty.NilVal outside for_each
-	name   string    // of the block, with the instance's key: "prod-a"
+	each   cty.Value      // object of key and value; cty.NilVal outside for_each
+	over   hcl.Expression // of for_each; nil outside
+	name   string         // of the block, with the instance's key: "prod-a"
 }
 
 // A result is an evaluated expression, with what a diagnostic about it needs.

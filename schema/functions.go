@@ -250,11 +250,10 @@ func (l *loader) envFunc() function.Function {
 // sensitiveFunc marks a value as one that must not be shown.
 func (l *loader) sensitiveFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true, AllowUnknown: true}},
+		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
 		Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			l.rememberSecret(args[0])
-			return args[0].Mark(secretly), nil
+			return l.hidden(args[0]), nil
 		},
 	})
 }

@@ -47,6 +47,7 @@ func Load(dir string, opts Options) (*Config, hcl.Diagnostics) {
 func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 	if src := l.open(osSource(dir), nil); src != nil && !l.diags.HasErrors() {
 		root := l.instantiate(src, nil)
+		l.root = root
 		l.readMoves(root)
 		l.readVariables(root)
 		l.evaluateAll(root)
@@ -70,6 +71,9 @@ type loader struct {
 	orders  map[resource.Address][]selector // of rollouts, until all hubs are known
 	printed map[string]printed              // by command, to run each once
 	secrets map[string]bool                 // sensitive values seen, to list each once
+	root    *module
+	second  *loader // of the config with stand-ins, see standin.go; nil until needed
+	standIn bool    // this is that one
 
 	// seen is told what each type of block has, for the test that holds
 	// docs/LANGUAGE.md to the code. nil: nobody listens.

@@ -43,35 +43,51 @@ func decodeManifest(b *body, header Block) entry {
 	return m
 }
 
-// yamlAttribute decodes the attribute yaml. When something sensitive went into
-// it, what Secrets hold is sensitive; in other objects it could not be told
-// apart.
+// yamlAttribute decodes the attribute yaml.
 func (b *body) yamlAttribute() []resource.Object {
 	res := b.evaluate("yaml")
 	if res == nil || res.poisoned() {
 		return nil
 	}
-	isSecret := res.ContainsMarked()
 	text, _ := res.UnmarkDeep()
 	if text.Type() != cty.String {
 		b.errorIn("yaml", "Wrong type of value", "%s.yaml must be a text.", b.where)
 		return nil
 	}
-	objects := b.documents([]byte(text.AsString()), b.at("yaml"), "yaml")
-	for _, o := range objects {
-		if !isSecret {
-			break
+	if res.ContainsMarked() {
+		return b.sensitiveYAML(text.AsString())
+	}
+	return b.documents([]byte(text.AsString()), b.at("yaml"), "yaml")
+}
+
+// sensitiveYAML decodes YAML that a sensitive value went into. What that made of it is found
+// with stand-ins: texts are sensitive then, and what cannot be hidden is refused.
+func (b *body) sensitiveYAML(text string) []resource.Object {
+	documents, at, err := decodeDocuments([]byte(text))
+	if err != nil {
+		b.errorIn("yaml", "Invalid YAML", "Of document %d of yaml, %s is not YAML. It is not shown, since a sensitive value went into it.", at, yamlPlace(err))
+		return nil
+	}
+	var twins []any
+	if second, ok := b.l.evaluateSecond(b.scope, b.syntax.Attributes["yaml"].Expr); ok {
+		if second, _ = second.UnmarkDeep(); second.Type() == cty.String {
+			twins, _, err = decodeDocuments([]byte(second.AsString()))
 		}
-		if o.Text("kind") != "Secret" || o.Text("apiVersion") != "v1" {
-			b.errorIn("yaml", "Sensitive value in YAML",
-				"Only in a Secret can hubcap tell what is sensitive. Write the %s as object = { … }, where single values can be.", shorten(o.Text("kind")))
+	}
+	if err != nil || len(twins) != len(documents) {
+		b.errorIn("yaml", "Sensitive value in YAML",
+			"It cannot be told what of the YAML a sensitive value is, since with another value it is other YAML. Put quotes around the value there, as in ${jsonencode(…)}, or write the objects as object = { … }.")
+		return nil
+	}
+	var objects []resource.Object
+	for i, document := range documents {
+		marked, problem := markDiffering(document, twins[i], "")
+		if problem != "" {
+			b.errorIn("yaml", "Sensitive value in YAML", "In document %d of yaml, %s", i+1, problem)
 			return nil
 		}
-		for _, key := range []string{"data", "stringData"} {
-			if v, isThere := o[key]; isThere {
-				o[key] = resource.Hide(v)
-			}
-		}
+		b.l.rememberLeaves(marked)
+		objects = append(objects, b.objects(marked, b.at("yaml"), "yaml")...)
 	}
 	return objects
 }
@@ -129,24 +145,36 @@ func (s *source) glob(pattern string) ([]string, error) {
 
 // documents decodes YAML of several documents. what names it in messages.
 func (b *body) documents(data []byte, at hcl.Range, what string) []resource.Object {
+	documents, i, err := decodeDocuments(data)
 	var objects []resource.Object
+	for _, v := range documents {
+		objects = append(objects, b.objects(v, at, what)...)
+	}
+	if err != nil {
+		b.errorAt(at, "Invalid YAML", "Document %d of %s is not YAML: %s.", i, what, yamlReason(err))
+	}
+	return objects
+}
+
+// decodeDocuments decodes what is not empty of several documents of YAML. With an error it
+// returns those before it, and the number of the one that is wrong.
+func decodeDocuments(data []byte) (documents []any, at int, err error) {
 	reader := yamlstream.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	for i := 1; ; i++ {
+	for at = 1; ; at++ {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return objects
+			return documents, at, nil
 		}
-		if err == nil {
-			var v any
-			if v, err = decodeYAML(document, refused); err == nil {
-				if v != nil {
-					objects = append(objects, b.objects(v, at, what)...)
-				}
-				continue
-			}
+		if err != nil {
+			return documents, at, err
 		}
-		b.errorAt(at, "Invalid YAML", "Document %d of %s is not YAML: %s.", i, what, yamlReason(err))
-		return objects
+		v, err := decodeYAML(document, refused)
+		if err != nil {
+			return documents, at, err
+		}
+		if v != nil {
+			documents = append(documents, v)
+		}
 	}
 }
 
@@ -167,6 +195,10 @@ func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
 		return all
 	}
 	for _, missing := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}} {
+		if v, _ := o.Value(missing...); resource.HasSensitive(v) {
+			b.errorAt(at, "Sensitive value in a name", "The %s of an object in %s (%s) is made of a sensitive value, and it is shown in plans.", strings.Join(missing, "."), what, nameOf(o))
+			return nil
+		}
 		if o.Text(missing...) == "" {
 			b.errorAt(at, "Incomplete object", "An object in %s (%s) has no %s, or one that is not a plain text.", what, nameOf(o), strings.Join(missing, "."))
 			return nil
@@ -174,7 +206,7 @@ func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
 	}
 	if v, isSet := o.Value("metadata", "namespace"); isSet && v != nil {
 		if _, isPlain := v.(string); !isPlain { // it would be taken for none, and the block's be used
-			b.errorAt(at, "Incomplete object", "The namespace of an object in %s (%s) is not a plain text.", what, nameOf(o))
+			b.errorAt(at, "Incomplete object", "The namespace of an object in %s (%s) is not a plain text, or sensitive; it is shown in plans.", what, nameOf(o))
 			return nil
 		}
 	}

@@ -138,6 +138,11 @@ func (b *body) tree(name string) any {
 		b.errorIn(name, "Value that cannot be used", "%s", problem)
 		return nil
 	}
+	if where, shows := b.sensitiveKey(name, res); shows {
+		b.errorAt(where, "Sensitive value in a key", "A key here is made of a sensitive value, or it cannot be told whether one is, and keys are shown: "+
+			"in plans, as names of fields and of files. Write the key in the open, and the sensitive value as its value.")
+		return nil
+	}
 	b.l.rememberLeaves(v)
 	return v
 }

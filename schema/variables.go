@@ -124,8 +124,7 @@ func (l *loader) variable(n *node) cty.Value {
 		value = cty.UnknownVal(decl.typ)
 	}
 	if decl.sensitive {
-		l.rememberSecret(value)
-		value = value.Mark(secretly)
+		value = l.hidden(value)
 	}
 	n.value, n.state = value, done // a validation refers to the variable itself
 	for _, v := range validations {
@@ -268,16 +267,17 @@ func (l *loader) output(n *node) cty.Value {
 		if out.Sensitive {
 			value = value.Mark(secretly)
 		}
+		_, shows := b.sensitiveKey("value", res)
 		var problem string
 		if out.Value, problem = tree(value); problem != "" && !out.Sensitive {
 			l.errorAt(b.at("value"), "Output that cannot be shown", "%s", problem)
-		} else if problem != "" {
+		} else if problem != "" || shows {
 			out.Value = resource.Secret("")
 		}
 		n.entries = []placed{{address: out.Address, entry: &out}}
 	}
 	if out.Sensitive {
-		return res.Value.Mark(secretly)
+		return l.hidden(res.Value)
 	}
 	return res.Value
 }

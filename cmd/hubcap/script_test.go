@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -214,7 +215,10 @@ func spelled(secret string) []string {
 	sha256sum, sha1sum := sha256.Sum256([]byte(secret)), sha1.Sum([]byte(secret))
 	quoted := strconv.Quote(secret)
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	backwards := []byte(secret)
+	slices.Reverse(backwards)
 	return []string{
+		string(backwards), strings.ToLower(string(backwards)), strings.ToLower(secret[:8]),
 		secret, quoted[1 : len(quoted)-1], strings.ToUpper(secret), strings.ToLower(secret), strings.TrimSpace(secret),
 		encoded, base64.URLEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(encoded)),
 		hex.EncodeToString([]byte(secret)), hex.EncodeToString(sha256sum[:]), hex.EncodeToString(sha1sum[:]),

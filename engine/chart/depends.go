@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -20,7 +19,7 @@ import (
 // What a chart makes of a sensitive value is sensitive in every spelling that a
 // template can give it: quoted, encoded, digested, cut. It is found by what the chart
 // does: it is rendered a second time with other texts in the place of the sensitive
-// ones (see standIn), those of live Secrets included, and what differs depends on one.
+// ones (see [resource.StandIn]), those of live Secrets included, and what differs depends on one.
 // Where that is not to be told, because the second rendering fails or comes to other
 // objects, all of the object is sensitive, and a warning says so.
 
@@ -143,6 +142,16 @@ func (r *rendering) renderTwin() *twin {
 	return t
 }
 
+// standIns returns values with another text in the place of every sensitive one.
+func standIns(values map[string]any) map[string]any {
+	return resource.MapLeaves(copyTable(values), func(leaf any) any {
+		if s, isSensitive := leaf.(resource.Sensitive); isSensitive {
+			return resource.StandIn(s.Reveal())
+		}
+		return leaf
+	}).(map[string]any)
+}
+
 // blank empties the outermost template that a message names, which is no helper, and
 // notes it in gone. It reports false when there is none.
 func blank(c *helmchart.Chart, err error, gone map[string]bool) bool {
@@ -180,6 +189,7 @@ type dependent struct {
 	taken     map[int]bool
 
 	whole, named, open []string // objects, and places, that a warning is about
+	shown              error    // the first place that shows a secret and cannot be hidden
 }
 
 func (d *dependent) index() {
@@ -196,16 +206,15 @@ func (d *dependent) object(o Object) error {
 	i, found := d.byName[nameOf(o)]
 	if !found && !d.twin.blank[o.Source] && !d.twin.none {
 		if i, found = d.renamed(o); found {
-			if d.shows(o.Object.Text("metadata", "name"), d.twin.objects[i].Object.Text("metadata", "name")) {
-				return &TemplateError{File: o.Source, Cause: "makes the name of a " + o.Object.Text("kind") + " of a sensitive value, and a name cannot be hidden"}
+			if err := d.identity(o, d.twin.objects[i]); err != nil {
+				return err
 			}
-			d.named = append(d.named, name)
+			d.named = append(d.named, "the name of "+name)
 		}
 	}
 	if !found {
 		d.whole = append(d.whole, name)
-		hideWhole(o.Object)
-		return nil
+		return d.hideWhole(o)
 	}
 	d.taken[i] = true
 	for key, value := range o.Object {
@@ -219,32 +228,10 @@ func (d *dependent) object(o Object) error {
 		}
 		o.Object[key] = d.value(value, other, has, name+" "+key)
 	}
-	return nil
-}
-
-// shows reports whether what is otherwise in two names is a part of a secret, and not
-// a digest of one.
-func (d *dependent) shows(name, twin string) bool {
-	for _, piece := range spellings(name, twin) {
-		for _, secret := range d.rendering.request.Unnamed {
-			p, whole := bare(piece), bare(secret)
-			if len(p) >= leastSpelling && (strings.Contains(whole, p) || strings.Contains(p, whole)) {
-				return true
-			}
-		}
+	if d.shown != nil {
+		return &TemplateError{File: o.Source, Cause: d.shown.Error()}
 	}
-	return false
-}
-
-// bare is a text with its letters and digits alone, in lower case: what is left of it
-// in a name.
-func bare(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, text)
+	return nil
 }
 
 // metadata marks all but what tells an object from others, which cannot be hidden.
@@ -259,10 +246,10 @@ func (d *dependent) metadata(value, other any, at string) {
 	}
 }
 
-// renamed finds the object of the same template, place and kind.
+// renamed finds the object of the same template and place.
 func (d *dependent) renamed(o Object) (int, bool) {
 	for i, other := range d.twin.objects {
-		if other.Source == o.Source && other.Index == o.Index && other.Object.Text("kind") == o.Object.Text("kind") && !d.taken[i] {
+		if other.Source == o.Source && other.Index == o.Index && !d.taken[i] {
 			return i, true
 		}
 	}
@@ -274,6 +261,7 @@ func (d *dependent) value(v, twin any, has bool, at string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		like, isTable := twin.(map[string]any)
+		d.keys(v, like, at)
 		if !isTable {
 			return resource.Hide(v)
 		}
@@ -293,7 +281,7 @@ func (d *dependent) value(v, twin any, has bool, at string) any {
 		return v
 	case string:
 		if text, isText := twin.(string); !isText || text != v {
-			return resource.SecretOf(v, spellings(v, text)...)
+			return resource.SecretOf(v, resource.Spellings(v, text)...)
 		}
 		return v
 	case resource.Sensitive, nil: // of the first kind: it depends on chance, and is marked
@@ -305,68 +293,6 @@ func (d *dependent) value(v, twin any, has bool, at string) any {
 	return v
 }
 
-// hideWhole marks every text of an object but what tells it from others, and by which
-// its parts are found.
-func hideWhole(o resource.Object) {
-	for key, value := range o {
-		switch key {
-		case "apiVersion", "kind":
-		case "metadata":
-			meta, _ := value.(map[string]any)
-			for field, e := range meta {
-				if field != "name" && field != "namespace" && field != "labels" {
-					meta[field] = resource.Hide(e)
-				}
-			}
-		default:
-			o[key] = resource.Hide(value)
-		}
-	}
-}
-
-// leastSpelling is how long a piece of a text is that is looked for elsewhere.
-const leastSpelling = 4
-
-// spellings returns the pieces of a text that are otherwise in its twin: what the
-// template made of the sensitive value.
-func spellings(text, twin string) []string {
-	a, b := []rune(text), []rune(twin)
-	if len(a) != len(b) { // all between what both begin and end with
-		for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-			a, b = a[1:], b[1:]
-		}
-		for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-			a, b = a[:len(a)-1], b[:len(b)-1]
-		}
-		if len(a) < leastSpelling {
-			return nil
-		}
-		return []string{string(a)}
-	}
-	var pieces []string
-	const gap = 3 // symbols within a secret are the same in both
-	start, last := -1, -1
-	flush := func() {
-		if start >= 0 && last-start+1 >= leastSpelling {
-			pieces = append(pieces, string(a[start:last+1]))
-		}
-		start = -1
-	}
-	for i := range a {
-		switch {
-		case a[i] != b[i]:
-			if start < 0 {
-				start = i
-			}
-			last = i
-		case start >= 0 && i-last > gap:
-			flush()
-		}
-	}
-	flush()
-	return pieces
-}
-
 // tell says in a line each what could not be narrowed.
 func (d *dependent) tell() {
 	w := &d.rendering.warnings
@@ -374,7 +300,7 @@ func (d *dependent) tell() {
 		w.add("it cannot be told what of %s depends on a sensitive value, so all of it is hidden: with another value the chart renders otherwise", some(d.whole))
 	}
 	if len(d.named) > 0 {
-		w.add("the name of %s depends on a sensitive value, and a name cannot be hidden", some(d.named))
+		w.add("%s depends on a sensitive value, and a name cannot be hidden", some(d.named))
 	}
 	if len(d.open) > 0 {
 		w.add("%s depends on a sensitive value and is shown, since it is no text", some(d.open))

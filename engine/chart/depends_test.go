@@ -81,8 +81,8 @@ func TestEverySpellingIsFound(t *testing.T) {
 // TestStandIn: a stand-in is of the same form, so that templates treat it alike.
 func TestStandIn(t *testing.T) {
 	for form, text := range secretForms {
-		other := standIn(text)
-		if other == text || len(other) != len(text) || !utf8.ValidString(other) || standIn(text) != other {
+		other := resource.StandIn(text)
+		if other == text || len(other) != len(text) || !utf8.ValidString(other) || resource.StandIn(text) != other {
 			t.Errorf("%s: %q stands in for %q", form, other, text)
 		}
 		_, err := base64.StdEncoding.DecodeString(text)
@@ -97,12 +97,12 @@ func TestStandIn(t *testing.T) {
 		}
 	}
 	for _, word := range []string{"", "true", "False", "null", "no"} {
-		if standIn(word) != word {
-			t.Errorf("%q decides what is rendered, and became %q", word, standIn(word))
+		if resource.StandIn(word) != word {
+			t.Errorf("%q decides what is rendered, and became %q", word, resource.StandIn(word))
 		}
 	}
 	for text, want := range map[string]string{"https://a:b1@c:80/%2F": "https://h:i5@j:35/%2F", "10Gi": "55Gi", "-----": "-----"} {
-		if got := standIn(text); got != want && text != "-----" {
+		if got := resource.StandIn(text); got != want && text != "-----" {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}
@@ -265,11 +265,11 @@ func FuzzStandIn(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		other := standIn(text)
+		other := resource.StandIn(text)
 		if !utf8.ValidString(text) {
 			return // no value of a config is that
 		}
-		if len(other) != len(text) || !utf8.ValidString(other) || standIn(text) != other || json.Valid([]byte(text)) != json.Valid([]byte(other)) {
+		if len(other) != len(text) || !utf8.ValidString(other) || resource.StandIn(text) != other || json.Valid([]byte(text)) != json.Valid([]byte(other)) {
 			t.Errorf("%q stands in for %q", other, text)
 		}
 		if strings.Count(text, "\n") != strings.Count(other, "\n") {

@@ -92,7 +92,7 @@ func (l *live) standIn() *live {
 			if data := tableOf(table, "data"); data != nil {
 				table["data"] = resource.MapLeaves(data, func(leaf any) any {
 					if text, isText := leaf.(string); isText {
-						return standIn(text)
+						return resource.StandIn(text)
 					}
 					return leaf
 				})

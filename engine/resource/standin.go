@@ -1,4 +1,4 @@
-package chart
+package resource
 
 import (
 	"encoding/base64"
@@ -9,25 +9,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"hubcap/engine/resource"
 )
 
-// standIns returns values with another text in the place of every sensitive one.
-func standIns(values map[string]any) map[string]any {
-	return resource.MapLeaves(copyTable(values), func(leaf any) any {
-		if s, isSensitive := leaf.(resource.Sensitive); isSensitive {
-			return standIn(s.Reveal())
-		}
-		return leaf
-	}).(map[string]any)
-}
-
-// A standIn of a text is one that a template treats alike, and that differs in every
-// letter and digit: of the same length, with characters of the same classes, and of the
-// same form. It is the same for the same text, so that what was equal stays so, and
-// a part of a text has a part of its stand-in.
-func standIn(text string) string {
+// StandIn returns another text in the place of a sensitive one: of the same length, with
+// characters of the same classes, and of the same form, so that whoever is given it
+// treats it alike. It differs in every letter and digit, and is the same for the same text,
+// so that what was equal stays so, and a part of a text has a part of its stand-in.
+func StandIn(text string) string {
 	if slices.Contains(plainWords, strings.ToLower(strings.TrimSpace(text))) {
 		return text
 	}
@@ -94,15 +82,17 @@ func hexForm(text string) (string, bool) {
 	if !hexText.MatchString(text) {
 		return "", false
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'f':
-			return 'a' + (r-'a'+1)%6
-		case r >= 'A' && r <= 'F':
-			return 'A' + (r-'A'+1)%6
-		}
-		return shiftRune(r)
-	}, text), true
+	return strings.Map(shiftHex, text), true
+}
+
+func shiftHex(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'f':
+		return 'a' + (r-'a'+1)%6
+	case r >= 'A' && r <= 'F':
+		return 'A' + (r-'A'+1)%6
+	}
+	return shiftRune(r)
 }
 
 // base64Form gives what is encoded a stand-in, where that is text.
@@ -111,7 +101,7 @@ func base64Form(text string) (string, bool) {
 	if err != nil || len(plain) < 6 || !utf8.Valid(plain) || strings.ContainsFunc(string(plain), unprintable) {
 		return "", false
 	}
-	return base64.StdEncoding.EncodeToString([]byte(standIn(string(plain)))), true
+	return base64.StdEncoding.EncodeToString([]byte(StandIn(string(plain)))), true
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }
@@ -162,6 +152,22 @@ func linesForm(text string) (string, bool) {
 	return b.String(), true
 }
 
+// Spelled reports whether text is to twin, the same text made with stand-ins, as a
+// sensitive text is to its stand-in, character by character: a part of it then, in
+// whatever case and order, and no digest.
+func Spelled(text, twin string) bool {
+	a, b := []rune(text), []rune(twin)
+	if text == twin || len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && b[i] != shiftRune(a[i]) && b[i] != shiftHex(a[i]) && b[i] != shiftSymbol(a[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // shift replaces every letter and digit by another of its class.
 func shift(text string) string { return strings.Map(shiftRune, text) }
 
@@ -206,4 +212,47 @@ func shiftSymbol(r rune) rune {
 		return rune(symbols[(i+1)%len(symbols)])
 	}
 	return r
+}
+
+// leastSpelling is how long a piece of a text is that is looked for elsewhere.
+const leastSpelling = 4
+
+// Spellings returns the pieces of a text that are otherwise in its twin, the same text
+// made with stand-ins: what was made of the sensitive value.
+func Spellings(text, twin string) []string {
+	a, b := []rune(text), []rune(twin)
+	if len(a) != len(b) { // all between what both begin and end with
+		for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+			a, b = a[1:], b[1:]
+		}
+		for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+			a, b = a[:len(a)-1], b[:len(b)-1]
+		}
+		if len(a) < leastSpelling {
+			return nil
+		}
+		return []string{string(a)}
+	}
+	var pieces []string
+	const gap = 3 // symbols within a secret are the same in both
+	start, last := -1, -1
+	flush := func() {
+		if start >= 0 && last-start+1 >= leastSpelling {
+			pieces = append(pieces, string(a[start:last+1]))
+		}
+		start = -1
+	}
+	for i := range a {
+		switch {
+		case a[i] != b[i]:
+			if start < 0 {
+				start = i
+			}
+			last = i
+		case start >= 0 && i-last > gap:
+			flush()
+		}
+	}
+	flush()
+	return pieces
 }
