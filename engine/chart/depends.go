@@ -188,8 +188,8 @@ type dependent struct {
 	byName    map[string]int
 	taken     map[int]bool
 
-	whole, named, open []string // objects, and places, that a warning is about
-	shown              error    // the first place that shows a secret and cannot be hidden
+	whole, named, open []string       // objects, and places, that a warning is about
+	shown              *TemplateError // the first key that shows a secret and cannot be hidden
 }
 
 func (d *dependent) index() {
@@ -229,7 +229,8 @@ func (d *dependent) object(o Object) error {
 		o.Object[key] = d.value(value, other, has, name+" "+key)
 	}
 	if d.shown != nil {
-		return &TemplateError{File: o.Source, Cause: d.shown.Error()}
+		d.shown.File = o.Source
+		return d.shown
 	}
 	return nil
 }

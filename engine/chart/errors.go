@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"hubcap/engine/resource"
 )
 
 // A TemplateError says which template does not render, and why.
@@ -12,6 +14,10 @@ type TemplateError struct {
 	File  string // "binderhub/templates/deployment.yaml"
 	Line  int    // in the template; 0 when unknown
 	Cause string // in Helm's words where they are Helm's
+
+	// Shown is the sensitive value that would stand where nothing can be hidden; zero:
+	// it is about something else, or nobody can tell which one.
+	Shown resource.Sensitive
 
 	outputLine int // in what the template rendered; 0 when it did not come so far
 }

@@ -3,7 +3,6 @@ package chart
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,7 +23,7 @@ func (d *dependent) identity(o, twin Object) error {
 			if what == "name" {
 				what += " of a " + o.Object.Text("kind")
 			}
-			return &TemplateError{File: o.Source, Cause: "makes the " + what + " of a sensitive value, and a name cannot be hidden"}
+			return &TemplateError{File: o.Source, Cause: "makes the " + what + " of a sensitive value, and a name cannot be hidden", Shown: d.source(text)}
 		}
 	}
 	return nil
@@ -44,7 +43,7 @@ func (d *dependent) keys(table, twin map[string]any, at string) {
 		}
 		if d.spells(key) || slices.ContainsFunc(others, func(other string) bool { return d.shows(key, other) }) {
 			if d.shown == nil {
-				d.shown = fmt.Errorf("makes a key in %s of a sensitive value, and a key cannot be hidden", at)
+				d.shown = &TemplateError{Cause: "makes a key in " + at + " of a sensitive value, and a key cannot be hidden", Shown: d.source(key)}
 			}
 		} else if len(others) > 0 {
 			d.named = append(d.named, "a key in "+at)
@@ -123,6 +122,18 @@ func (d *dependent) spells(text string) bool {
 	return false
 }
 
+// source returns the sensitive value that stands in a text, zero when it is made
+// otherwise of one.
+func (d *dependent) source(text string) (found resource.Sensitive) {
+	resource.MapLeaves(d.rendering.request.Values, func(leaf any) any {
+		if s, is := leaf.(resource.Sensitive); is && len(s.Reveal()) > len(found.Reveal()) && strings.Contains(bare(text), bare(s.Reveal())) {
+			found = s
+		}
+		return leaf
+	})
+	return found
+}
+
 func reversed(text string) string {
 	r := []rune(text)
 	slices.Reverse(r)
@@ -145,7 +156,7 @@ func bare(text string) string {
 func (d *dependent) hideWhole(o Object) error {
 	for _, field := range [][]string{{"metadata", "name"}, {"metadata", "namespace"}, {"kind"}, {"apiVersion"}} {
 		if d.spells(o.Object.Text(field...)) {
-			return &TemplateError{File: o.Source, Cause: "makes the " + field[len(field)-1] + " of an object of a sensitive value, and a name cannot be hidden"}
+			return &TemplateError{File: o.Source, Cause: "makes the " + field[len(field)-1] + " of an object of a sensitive value, and a name cannot be hidden", Shown: d.source(o.Object.Text(field...))}
 		}
 	}
 	if d.spellsKey(map[string]any(o.Object)) {

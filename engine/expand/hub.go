@@ -125,8 +125,15 @@ func (e *expansion) renderError(b schema.Block, c *chart.Chart, values layers, e
 	}
 	var broken *chart.TemplateError
 	if errors.As(err, &broken) {
-		return hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that does not render",
-			e.shield.redact(fmt.Sprintf("%s of chart %s %s: %s", broken.Place(), c.Name(), c.Version(), broken.Cause)))}
+		cause := broken.Cause
+		if path := sensitivePath(any(values.merged()), broken.Shown.Reveal()); broken.Shown.Reveal() != "" && path != nil {
+			cause += "; the value is " + strings.Join(path, ".")
+		}
+		d := errorAt(at(b, "chart"), "Chart that does not render", e.shield.redact(fmt.Sprintf("%s of chart %s %s: %s", broken.Place(), c.Name(), c.Version(), cause)))
+		if broken.Shown.Reveal() != "" {
+			d.Extra = Exposed{broken.Shown}
+		}
+		return hcl.Diagnostics{d}
 	}
 	return hcl.Diagnostics{errorAt(at(b, "chart"), "Chart that does not render", e.shield.redact(sentence(err.Error())))}
 }
