@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,8 +65,10 @@ func TestScript(t *testing.T) {
 			"edit":        edit,
 			"foreign":     foreign,
 			"seat":        seat,
-			"interrupt":   interrupt,
-			"hangup":      hangup,
+			"interrupt":   signalled(os.Interrupt),
+			"terminate":   signalled(syscall.SIGTERM),
+			"hangup":      signalled(syscall.SIGHUP),
+			"killed":      signalled(syscall.SIGKILL),
 			"unread":      unread,
 			"pack":        pack,
 			"prometheus":  prometheus,
@@ -181,33 +184,6 @@ func seat(ts *testscript.TestScript, _ bool, args []string) {
 	w := open(ts)
 	w.Seat(resource.Census{Sessions: n, PerNamespace: map[string]int{"hub": n}})
 	keep(ts, w)
-}
-
-// interrupt runs hubcap, sends it so many interrupts once world.json matches, and
-// checks its exit code: interrupt CODE TIMES PATTERN ARGS…
-func interrupt(ts *testscript.TestScript, _ bool, args []string) {
-	var stderr strings.Builder
-	cmd := exec.Command("hubcap", args[3:]...)
-	cmd.Path = filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "hubcap")
-	cmd.Dir, cmd.Stderr = ts.MkAbs("."), &stderr
-	for _, name := range []string{"HUBCAP_MEMORY", "XDG_STATE_HOME", "PATH", "HOME"} {
-		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
-	}
-	ts.Check(cmd.Start())
-	waitfor(ts, false, []string{"world.json", args[2]})
-	times, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	for range times {
-		ts.Check(cmd.Process.Signal(os.Interrupt))
-		// Two at the same instant are one: the second comes when the first was said.
-		pause := time.NewTimer(100 * time.Millisecond)
-		<-pause.C
-	}
-	err = cmd.Wait()
-	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(stderr.String()), 0o644))
-	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {
-		ts.Fatalf("exit code %s (%v), want %s\n%s", got, err, args[0], stderr.String())
-	}
 }
 
 // spelled returns what templates and programs make of a secret.

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,20 +32,24 @@ func ends(ts *testscript.TestScript, cmd *exec.Cmd, want, said string) {
 }
 
 // hangup runs hubcap, hangs up on it so many times once world.json matches, and checks
-// its exit code: hangup CODE TIMES PATTERN ARGS…
-func hangup(ts *testscript.TestScript, _ bool, args []string) {
-	var stderr strings.Builder
-	cmd := begin(ts, nil, &stderr, args[3:]...)
-	waitfor(ts, false, []string{"world.json", args[2]})
-	times, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	for range times {
-		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
-		pause := time.NewTimer(100 * time.Millisecond) // two at the same instant are one
-		<-pause.C
+// signalled returns a command that runs hubcap, sends it a signal so many times once
+// world.json matches, and checks its exit code, which is -1 when the signal ended it:
+// SIGNAL CODE TIMES PATTERN ARGS…
+func signalled(signal os.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		var stderr strings.Builder
+		cmd := begin(ts, nil, &stderr, args[3:]...)
+		waitfor(ts, false, []string{"world.json", args[2]})
+		times, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		for range times {
+			ts.Check(cmd.Process.Signal(signal))
+			pause := time.NewTimer(100 * time.Millisecond) // two at the same instant are one
+			<-pause.C
+		}
+		ends(ts, cmd, args[0], stderr.String())
+		ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(stderr.String()), 0o644))
 	}
-	ends(ts, cmd, args[0], stderr.String())
-	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(stderr.String()), 0o644))
 }
 
 // unread runs hubcap with a reader of all its output that goes away once world.json

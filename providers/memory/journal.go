@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
+	"hubcap/providers/process"
 )
 
 // A storedRun is one run as it lies in the world. Entries are kept encoded, as a
@@ -172,15 +174,23 @@ func (w *World) EnsureKey(ctx context.Context) ([]byte, error) {
 	return key, err
 }
 
+// A holder has the world's lock, which may lie in a file that processes share.
+type holder struct {
+	engine.Holder
+	PID     int    `json:"pid"`
+	Process string `json:"process,omitempty"`
+}
+
 // Lock takes the world's lock, as engine.Locker says. It has no time limit: whoever
-// holds it is alive until [World.Revive] or [World.LoseLock] says otherwise.
+// holds it is alive until its process has ended, or [World.Revive] or [World.LoseLock]
+// says otherwise.
 func (w *World) Lock(ctx context.Context, h engine.Holder) (engine.Lock, error) {
 	var taken *lock
 	err := w.do(ctx, Call{Name: "lock"}, func() error {
-		if by := w.state.Holder; by != nil {
-			return &engine.LockedError{Cluster: w.Name, Holder: *by, Renewed: w.now()}
+		if by := w.state.Holder; by != nil && !process.HasEnded(by.Process, by.PID) {
+			return &engine.LockedError{Cluster: w.Name, Holder: by.Holder, Renewed: w.now()}
 		}
-		w.state.Holder = &h
+		w.state.Holder = &holder{Holder: h, PID: os.Getpid(), Process: process.Current().String()}
 		w.state.Changes++
 		taken = &lock{world: w, number: w.state.Changes, lost: make(chan struct{})}
 		w.held = taken

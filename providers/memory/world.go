@@ -87,7 +87,7 @@ type state struct {
 	SealKey    []byte `json:"seal_key,omitempty"`
 	SealPublic string `json:"seal_public,omitempty"`
 
-	Holder  *engine.Holder  `json:"holder,omitempty"`
+	Holder  *holder         `json:"holder,omitempty"`
 	Changes int64           `json:"changes,omitempty"` // how many times the lock was taken
 	Version int64           `json:"version"`
 	Denied  map[string]bool `json:"denied,omitempty"` // kinds that may not be written

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"hubcap/engine"
+	"hubcap/providers/process"
 )
 
 // The lock's times. A lease that somebody has watched for leaseTime without seeing it
@@ -54,7 +55,7 @@ func newHolder(h engine.Holder) (holder, error) {
 		return holder{}, fmt.Errorf("name this host: %w", err)
 	}
 	me := holder{Holder: h, Host: host, PID: os.Getpid(), identity: h.Who + "/" + rand.Text()}
-	me.Process = thisProcess().String()
+	me.Process = process.Current().String()
 	return me, nil
 }
 
@@ -152,7 +153,7 @@ func holderOf(lease *coordinationv1.Lease) *holder {
 	if err := json.Unmarshal([]byte(lease.Annotations[annotationHolder]), &by); err != nil {
 		by = holder{Holder: engine.Holder{Who: identity}}
 	}
-	if host, err := os.Hostname(); err == nil && by.Host == host && isGone(by.Process, by.PID) {
+	if host, err := os.Hostname(); err == nil && by.Host == host && process.HasEnded(by.Process, by.PID) {
 		return nil
 	}
 	return &by

@@ -19,6 +19,7 @@ import (
 	kubetesting "k8s.io/client-go/testing"
 
 	"hubcap/engine"
+	"hubcap/providers/process"
 )
 
 var leaseResource = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
@@ -340,7 +341,7 @@ func TestLockIsKept(t *testing.T) {
 // that is taken for it: two containers, or two machines made of one image, have one
 // host name and different processes.
 func TestLockOfADeadProcess(t *testing.T) {
-	me := thisProcess()
+	me := process.Current()
 	if me.String() == "" {
 		t.Skip("this system does not tell processes apart")
 	}
@@ -349,22 +350,22 @@ func TestLockOfADeadProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := me
-	dead.pid = died.Process.Pid
-	with := func(edit func(*process)) string { p := dead; edit(&p); return p.String() }
+	dead.PID = died.Process.Pid
+	with := func(edit func(*process.Process)) string { p := dead; edit(&p); return p.String() }
 	for _, test := range []struct {
 		reason  string
 		process string
 		pid     int
 		gone    bool
 	}{
-		{"it has ended", dead.String(), dead.pid, true},
-		{"its number is another's by now", process{me.boot, me.space, me.pid, "1"}.String(), me.pid, true},
-		{"it lives", me.String(), me.pid, false},
-		{"before this machine was switched on, or on another", with(func(p *process) { p.boot = "another" }), dead.pid, false},
-		{"in another container", with(func(p *process) { p.space = "pid:[1]" }), dead.pid, false},
-		{"the record contradicts itself", dead.String(), me.pid, false},
-		{"of a version that noted only the number", "", dead.pid, false},
-		{"not what hubcap wrote", "a/b/c/d", dead.pid, false},
+		{"it has ended", dead.String(), dead.PID, true},
+		{"its number is another's by now", (process.Process{Boot: me.Boot, Space: me.Space, PID: me.PID, Start: "1"}).String(), me.PID, true},
+		{"it lives", me.String(), me.PID, false},
+		{"before this machine was switched on, or on another", with(func(p *process.Process) { p.Boot = "another" }), dead.PID, false},
+		{"in another container", with(func(p *process.Process) { p.Space = "pid:[1]" }), dead.PID, false},
+		{"the record contradicts itself", dead.String(), me.PID, false},
+		{"of a version that noted only the number", "", dead.PID, false},
+		{"not what hubcap wrote", "a/b/c/d", dead.PID, false},
 	} {
 		r, client := testRecords()
 		elsewhere(t, client, func(l *coordinationv1.Lease) {

@@ -28,6 +28,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"hubcap/providers/process"
 )
 
 const (
@@ -56,7 +58,7 @@ type Records struct {
 
 // New returns the records in namespace. It makes no request.
 func New(client kubernetes.Interface, namespace, cluster string) *Records {
-	return &Records{client: client, namespace: namespace, cluster: cluster, keep: 50, uptime: uptime}
+	return &Records{client: client, namespace: namespace, cluster: cluster, keep: 50, uptime: process.Uptime}
 }
 
 // Key returns the key of the digests, or nil when there is none yet: then

@@ -38,8 +38,10 @@ is nothing to do, or only what comes beside or after that in its rollout, apply 
 with exit code 6 and names that run: resume goes on with it, rollback takes it back.
 When that run cannot be resumed the exit code is 5. --override rollout.NAME goes past.
 
-The first Ctrl-C stops at the edge of the step under way, the second at once. A terminal
-that hangs up is like the first; a reader of the output that goes away stops nothing.`,
+The first Ctrl-C (or SIGTERM) begins no new step and lets what is being written come to its
+end. A bake is cut: its step stays live and unverified until resume goes on with the bake,
+or rollback takes it back. The second Ctrl-C stops at once. A terminal that hangs up is
+like the first; a reader of the output that goes away stops nothing.`,
 		Example: "  hubcap apply\n  hubcap apply plan.json\n  hubcap apply --auto-approve --only hub.staging",
 	}
 	s.clusterFlags(c)
@@ -200,6 +202,11 @@ func (s *session) nothing() error {
 	return nil
 }
 
+// stops says what a run that is told to stop does: it can be half an hour until a bake has
+// its time, and nobody who interrupts means to wait for that.
+const stops = "no new step begins, and what is being written comes to its end. A bake is cut: its step stays live and " +
+	"unverified until hubcap resume goes on with the bake, or hubcap rollback takes it back."
+
 // carryOut runs act while showing how it goes, and words how it ended. Neither the end
 // of whoever reads that, nor of the terminal, ends the run in the middle of a step.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (engine.Outcome, error)) error {
@@ -222,9 +229,9 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, a *approval, a
 	i := s.interruption(ctx, func(how stopping) {
 		switch how {
 		case interrupted:
-			w.say("interrupted: stopping at the edge of this step; again to stop at once. So far " + w.alive())
+			w.say("interrupted: " + stops + " Again to stop at once. So far " + w.alive())
 		case hungUp:
-			w.say("the terminal is gone: stopping at the edge of this step. So far " + w.alive())
+			w.say("the terminal is gone: " + stops + " So far " + w.alive())
 		case atOnce:
 			w.say("interrupted again: stopping at once. The journal has what was begun; hubcap resume or hubcap rollback go on from it")
 		}

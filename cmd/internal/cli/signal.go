@@ -43,7 +43,7 @@ type interruption struct {
 type stopping int
 
 const (
-	interrupted stopping = iota + 1 // at the edge of the step
+	interrupted stopping = iota + 1 // before the next step; a bake is cut
 	hungUp                          // the same, since the terminal is gone
 	atOnce
 )

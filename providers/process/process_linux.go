@@ -1,4 +1,4 @@
-package records
+package process
 
 import (
 	"errors"
@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// thisProcess returns the process that runs this. Its parts are empty where /proc
+// Current returns the process that runs this. Its parts are empty where /proc
 // does not tell, or tells of another PID namespace than ours.
-func thisProcess() process {
+func Current() Process {
 	pid := os.Getpid()
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(pid) {
-		return process{}
+		return Process{}
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return process{}
+		return Process{}
 	}
 	space, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
-		return process{}
+		return Process{}
 	}
-	return process{boot: strings.TrimSpace(string(boot)), space: space, pid: pid, start: startOf(pid)}
+	return Process{Boot: strings.TrimSpace(string(boot)), Space: space, PID: pid, Start: startOf(pid)}
 }
 
 // startOf returns when a process began, in ticks since boot; "" when it is not known.
@@ -44,17 +44,17 @@ func startOf(pid int) string {
 
 // hasEnded reports whether a process of this PID namespace has ended. One that cannot be
 // looked at, since it is another user's, lives.
-func hasEnded(p process) bool {
-	if errors.Is(syscall.Kill(p.pid, 0), syscall.ESRCH) {
+func hasEnded(p Process) bool {
+	if errors.Is(syscall.Kill(p.PID, 0), syscall.ESRCH) {
 		return true
 	}
-	start := startOf(p.pid)
-	return start != "" && start != p.start
+	start := startOf(p.PID)
+	return start != "" && start != p.Start
 }
 
-// uptime is for how long the machine has been on, the time that it was asleep
+// Uptime is for how long the machine has been on, the time that it was asleep
 // included; zero when it does not tell.
-func uptime() time.Duration {
+func Uptime() time.Duration {
 	text, err := os.ReadFile("/proc/uptime")
 	if err != nil {
 		return 0
