@@ -63,8 +63,9 @@ func TestExamples(t *testing.T) {
 			grep(t, e, worlds)
 			undo(t, e)
 			for _, w := range worlds {
-				for _, id := range w.IDs() {
-					if !slices.Contains([]string{"Namespace", "PersistentVolumeClaim", "Secret"}, id.Kind) { // keys of a database that stays do, too
+				for id, o := range w.Objects() {
+					isProtected := o.Text("config", "resourceLabels", "hubcap-protected") == "true"
+					if !isProtected && !slices.Contains([]string{"Namespace", "PersistentVolumeClaim", "Secret"}, id.Kind) { // keys of a database that stays do, too
 						t.Errorf("left after undo: %s", id)
 					}
 				}

@@ -61,6 +61,7 @@ type builder struct {
 	orphans  map[resource.ID]resource.Live
 	gone     map[resource.Address]int  // see sessionsOf
 	hubs     map[resource.Address]bool // see isHub
+	leaving  map[hubPlace]bool         // see leaves
 	said     []Verdict                 // hubcap's own
 	hooks    lineups
 	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from

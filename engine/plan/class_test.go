@@ -138,7 +138,7 @@ func TestKept(t *testing.T) {
 		{"a volume claim whose block was named", object{block: "hub.prod", component: "hub", kind: "PersistentVolumeClaim", name: "hub-db-dir", live: data()}, nil, []string{"hub.prod"}, "deleted only by name"},
 		{"a volume claim that was named itself", object{block: "hub.prod", component: "hub", kind: "PersistentVolumeClaim", name: "hub-db-dir", live: data()}, nil, []string{"hub.prod/PersistentVolumeClaim/hub-db-dir"}, ""},
 		{"a namespace", object{block: "hub.prod", component: "namespace", kind: "Namespace", name: "prod", live: data()}, nil, nil, "deleted only by name"},
-		{"a protected object", object{block: "manifest.x", kind: "ConfigMap", name: "x", live: data(), protected: true}, nil, []string{"manifest.x"}, "protected"},
+		{"a protected object", object{block: "manifest.x", kind: "ConfigMap", name: "x", live: data(), protected: true}, nil, nil, "protected"},
 		{"an unprotected object", object{block: "manifest.x", kind: "ConfigMap", name: "x", live: data()}, nil, nil, ""},
 		{"a hub with people", object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: pods("h:1", "a")}, nil, nil, "40 user servers"},
 		{"a hub with people that was named", object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: pods("h:1", "a")}, nil, []string{"hub.prod"}, ""},

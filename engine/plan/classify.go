@@ -64,6 +64,9 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		b.classifyPool(c)
 	case c.Action == resource.Create && isHubWorkload(c) && !b.Back && b.replaced(c.Address.Block()):
 		c.Class = resource.ClassDestructive // see startsEmpty
+	case b.ceases(c):
+		c.Class = resource.ClassDestructive
+		c.Notes = append(c.Notes, "removes the hub: what comes in its place is none")
 	case c.Action == resource.Create:
 		c.Class = resource.ClassLive
 	case onlyOwner(c):

@@ -52,7 +52,7 @@ func (b *builder) permit(changes []resource.Change) []resource.Change {
 		switch reason := b.objection(&c); {
 		case reason == "":
 			permitted = append(permitted, c)
-		case c.Action == resource.Delete && !(b.Back && b.removesHub(&c) && !b.named(c.Address, c.ID)):
+		case c.Action == resource.Delete && !b.insists(&c, reason):
 			b.plan.Kept = append(b.plan.Kept, Kept{ID: c.ID, Address: c.Address, Reason: reason})
 		default:
 			b.plan.Refused = append(b.plan.Refused, Refused{ID: c.ID, Address: c.Address, Reason: reason, Origin: c.Origin})
@@ -62,9 +62,19 @@ func (b *builder) permit(changes []resource.Change) []resource.Change {
 	return permitted
 }
 
+// insists reports whether a deletion that may not be made for a reason was asked for: of
+// a hub that a run made, by the way back from it; of what is protected, by its name or by
+// a way back.
+func (b *builder) insists(c *resource.Change, reason string) bool {
+	return b.Back && reason == b.hubReason(c) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID))
+}
+
 // objection returns why c may not be made, or "".
 func (b *builder) objection(c *resource.Change) string {
 	if reason := b.losesClaims(c); reason != "" {
+		return reason
+	}
+	if reason := b.hubReason(c); reason != "" && c.Action != resource.Delete {
 		return reason
 	}
 	switch {
@@ -83,8 +93,8 @@ func (b *builder) objection(c *resource.Change) string {
 // keepReason returns why an object that is wanted no more is kept, or "".
 func (b *builder) keepReason(c *resource.Change) string {
 	itself := slices.Contains(b.Delete, c.ID.String()) || c.Address.Object != "" && slices.Contains(b.Delete, c.Address.String())
-	if b.orphans[c.ID].Protected {
-		return "protected"
+	if reason := b.protection(c); reason != "" {
+		return reason
 	}
 	if reason := b.keepBackup(c); b.Back && reason != "" {
 		return reason
@@ -99,13 +109,36 @@ func (b *builder) keepReason(c *resource.Change) string {
 	if isPool(c.ID) {
 		return b.keepPool(c, wanted)
 	}
-	if !b.removesHub(c) || b.named(c.Address, c.ID) {
+	return b.hubReason(c)
+}
+
+// isProtected reports whether the config that wrote a live object protected it.
+func (b *builder) isProtected(c *resource.Change) bool {
+	l, o := b.orphans[c.ID], b.observed[c.ID]
+	if o.Live != nil {
+		l = *o.Live
+	}
+	return l.Protected && l.Object.Text("metadata", "annotations", "helm.sh/resource-policy") != "keep"
+}
+
+// protection returns why a live object is neither deleted nor made anew, whoever is named,
+// or "". What protects it is the mark that the config left on it, so that no later config
+// takes it away and deletes at once. The way back of a step that failed takes what the
+// step made, while nobody is there.
+func (b *builder) protection(c *resource.Change) string {
+	l, o := b.orphans[c.ID], b.observed[c.ID]
+	if o.Live != nil {
+		l = *o.Live
+	}
+	switch {
+	case !l.Protected:
+		return ""
+	case !b.isProtected(c):
+		return "its chart keeps it (helm.sh/resource-policy)"
+	case b.Back && !b.Asked && b.sessionsOf(c.Address.Block()) == 0 && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0):
 		return ""
 	}
-	if users := b.sessionsOf(c.Address.Block()); users > 0 {
-		return fmt.Sprintf("%s on this hub; %s", servers(users), b.deletedBy(c.Address.Block()))
-	}
-	return b.deletedBy(c.Address.Block())
+	return fmt.Sprintf("protected: to delete it, first set protected = false in %s, and apply that", c.Address.Block())
 }
 
 // keepPool keeps a pool while user servers run on it.
@@ -129,7 +162,7 @@ func (b *builder) keepPool(c *resource.Change, wanted bool) string {
 
 // replaceReason objects to deleting and making anew what holds people's work.
 func (b *builder) replaceReason(c *resource.Change) string {
-	if b.observed[c.ID].Desired.Protected {
+	if b.observed[c.ID].Desired.Protected || b.protection(c) != "" {
 		return "protected, and cannot be changed in place: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
 	_, keep := keptKind(c.ID)

@@ -37,18 +37,6 @@ func (b *builder) keepsClaim(block resource.Address) bool {
 	return false
 }
 
-// removesHub reports whether deleting an object is part of removing a hub: its block
-// is gone, or what it consists of is to go although the block is there. A way back takes
-// what its run made, but from people only when it goes by itself.
-func (b *builder) removesHub(c *resource.Change) bool {
-	block := c.Address.Block()
-	if b.Back && (!b.Asked || b.sessionsOf(block) == 0) || !b.isHub(block) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) && !b.runs(block) {
-		return false
-	}
-	_, wanted := b.blocks[block]
-	return !wanted || b.replaced(block) || b.hubGoes(c)
-}
-
 // replaced reports whether a hub of a block goes while another comes under another
 // name, in another namespace or of another release: that one starts empty.
 func (b *builder) replaced(block resource.Address) bool { return b.successor(block) != nil }

@@ -41,8 +41,13 @@ func (w *World) live(r *record, like resource.Object) *resource.Live {
 	return &resource.Live{
 		ID: r.ID, Address: r.Address, Component: r.Component, Owner: r.Owner,
 		Object: r.hide(r.Object, like), Version: strconv.FormatInt(r.Version, 10),
-		Applied: r.Stamp, Protected: r.Protected,
+		Applied: r.Stamp, Protected: isProtected(r.Object),
 	}
+}
+
+// isProtected reports whether an object bears the mark of what no plan deletes.
+func isProtected(o resource.Object) bool {
+	return o.Text("metadata", "annotations", "hubcap.dev/protected") == "true" || o.Text("config", "resourceLabels", "hubcap-protected") == "true"
 }
 
 func (w *World) observe(d resource.Desired) resource.Observation {

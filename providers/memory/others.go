@@ -75,13 +75,6 @@ func (w *World) Unseal(id resource.ID) {
 	w.state.index[id].Seal = ""
 }
 
-// Protect marks an object as protected.
-func (w *World) Protect(id resource.ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.state.index[id].Protected = true
-}
-
 // Edit changes one field of an object behind hubcap's back; a nil value removes
 // it.
 func (w *World) Edit(id resource.ID, manager string, value any, path ...string) {

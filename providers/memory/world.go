@@ -100,7 +100,6 @@ type record struct {
 	Address   resource.Address   `json:"address,omitzero"`
 	Component resource.Component `json:"component,omitzero"`
 	Owner     string             `json:"owner,omitempty"`
-	Protected bool               `json:"protected,omitempty"`
 	Object    resource.Object    `json:"object"`            // plain: nothing is sensitive to the cluster itself
 	Applied   resource.Object    `json:"applied,omitempty"` // as last written by hubcap
 	Stamp     *resource.Applied  `json:"stamp,omitempty"`
