@@ -87,14 +87,13 @@ func (f *foresight) hasBudget() bool {
 // collect answers the guards that need nothing of the outside world, and notes what
 // the others ask. What earlier steps of the plan will cut off counts for a budget.
 func (f *foresight) collect() {
-	committed, ahead := make(map[string]int), make(map[string][]resource.Change)
+	committed, ahead := make(map[string]plan.Toll), make(map[string][]resource.Change)
 	for _, step := range f.plan.Steps() {
 		asked := plan.Asked{At: f.plan.Created, Step: step, Drift: f.plan.Drift}
 		if f.blind == nil {
-			n := committed[step.Cluster]
-			asked.Spent = &plan.Spent{Run: n, Week: n + f.spent[step.Cluster]}
+			asked.Spent = &plan.Spent{Run: committed[step.Cluster], Others: f.spent[step.Cluster]}
 		}
-		committed[step.Cluster] += step.Impact.SessionsInterrupted + step.Impact.SessionsLost
+		committed[step.Cluster] = committed[step.Cluster].With(step.Crowd(), step.Impact)
 		for _, g := range step.Guards {
 			if g.Verdict != nil {
 				continue

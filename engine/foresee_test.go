@@ -68,7 +68,7 @@ func townEngine(w *town) *engine.Engine {
 var asked = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func foreseen(id string, cut int, guards ...plan.Guard) plan.Step {
-	return plan.Step{ID: plan.StepID(id), Cluster: "c", Class: resource.ClassProxy, Guards: guards, Impact: resource.Impact{SessionsInterrupted: cut}}
+	return plan.Step{ID: plan.StepID(id), Cluster: "c", Component: resource.Component{Block: resource.Address{Kind: "hub", Name: id}}, Class: resource.ClassProxy, Guards: guards, Impact: resource.Impact{SessionsInterrupted: cut}}
 }
 
 func asks(name, query string) plan.Guard {

@@ -171,13 +171,13 @@ func (s *session) spent(cluster string) (plan.Spent, error) {
 	if s.week.err != nil {
 		return plan.Spent{}, fmt.Errorf("read what other runs interrupted: %w", s.week.err)
 	}
-	mine := 0
+	mine := make(plan.Toll)
 	for _, e := range s.entries() {
 		if e.Cluster == cluster {
-			mine += cutOff(e)
+			addCutOff(mine, e, cluster)
 		}
 	}
-	return plan.Spent{Run: mine, Week: mine + s.week.spent[cluster]}, nil
+	return plan.Spent{Run: mine, Others: s.week.spent[cluster]}, nil
 }
 
 // others adds up what all other runs of the last week cut off.
@@ -197,26 +197,32 @@ func (e *Engine) spentBeside(ctx context.Context, run string) (map[string]int, e
 			return nil, err
 		}
 		for _, r := range runs {
+			tolls := make(map[string]plan.Toll)
 			for _, entry := range r.Entries {
 				cluster := entry.Cluster
 				if cluster == "" || r.Config != e.Config.Settings.Name { // another config may call its clusters otherwise
 					cluster = name
 				}
 				if r.ID != run && entry.Time.After(since) {
-					spent[cluster] += cutOff(entry)
+					if tolls[cluster] == nil {
+						tolls[cluster] = make(plan.Toll)
+					}
+					addCutOff(tolls[cluster], entry, cluster)
 				}
+			}
+			for cluster, toll := range tolls {
+				spent[cluster] += toll.CutOff()
 			}
 		}
 	}
 	return spent, nil
 }
 
-// cutOff returns how many sessions an entry says were interrupted or lost.
-func cutOff(e journal.Entry) int {
-	if e.Mark != journal.Done || e.Impact == nil {
-		return 0
+// addCutOff counts in whom an entry says were interrupted or lost.
+func addCutOff(t plan.Toll, e journal.Entry, cluster string) {
+	if e.Mark == journal.Done && e.Impact != nil {
+		t.Add(plan.Crowd{Cluster: cluster, Block: string(e.Step), At: e.Relies}, *e.Impact)
 	}
-	return e.Impact.SessionsInterrupted + e.Impact.SessionsLost
 }
 
 func sortedKeys(m map[string]string) []string {

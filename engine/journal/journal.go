@@ -71,9 +71,13 @@ type Entry struct {
 	Cluster string           `json:"cluster,omitempty"` // of the step that Impact was measured of
 	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
 	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
-	Digest  string           `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
-	Samples []Sample         `json:"samples,omitempty"` // that the step's gates took since the entry before
-	Images  []Image          `json:"images,omitempty"`  // after-images of what was written, where the server's answer was another than was wanted
+
+	// Relies says where the people are that Impact is about.
+	Relies *plan.SessionBound `json:"relies_on,omitempty"`
+
+	Digest  string   `json:"digest,omitempty"`  // of what the step wanted, when it is done or failed; see plan.Step.Digest
+	Samples []Sample `json:"samples,omitempty"` // that the step's gates took since the entry before
+	Images  []Image  `json:"images,omitempty"`  // after-images of what was written, where the server's answer was another than was wanted
 
 	Seal string `json:"seal,omitempty"` // over this entry and all before it, see Chain
 }

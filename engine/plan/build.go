@@ -62,9 +62,11 @@ type builder struct {
 	gone     map[resource.Address]int  // see sessionsOf
 	hubs     map[resource.Address]bool // see isHub
 	leaving  map[hubPlace]bool         // see leaves
-	said     []Verdict                 // hubcap's own
-	hooks    lineups
-	blocks   map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
+
+	rightless map[resource.ID]bool // changes that take from a hub what it launches servers by
+	said      []Verdict            // hubcap's own
+	hooks     lineups
+	blocks    map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
 }
 
 func newBuilder(in Input) *builder {
@@ -73,6 +75,8 @@ func newBuilder(in Input) *builder {
 		observed: make(map[resource.ID]resource.Observation, len(in.Reading.Observations)),
 		orphans:  make(map[resource.ID]resource.Live, len(in.Reading.Orphans)),
 		blocks:   make(map[resource.Address]resource.Range),
+
+		rightless: make(map[resource.ID]bool),
 		plan: &Plan{
 			FormatVersion: FormatVersion,
 			Version:       in.Version,

@@ -84,6 +84,12 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	default:
 		c.Class = known(c)
 	}
+	if class, why := b.rightsClass(c); class > c.Class {
+		c.Notes = append(c.Notes, why)
+		c.Class = class
+		c.Impact.Unknown = c.Impact.Unknown || class != resource.ClassOutage
+		b.rightless[c.ID] = class == resource.ClassOutage
+	}
 	if why := b.ending(c); why != "" {
 		c.Notes = append(c.Notes, why)
 		c.Class = max(c.Class, resource.ClassDestructive)

@@ -146,8 +146,8 @@ type Asked struct {
 
 // Spent is how many sessions were interrupted or lost by what was done so far.
 type Spent struct {
-	Run  int // by this run
-	Week int // by all runs on the step's cluster within seven days, this one included
+	Run    Toll // on the step's cluster, by this run and what is under way
+	Others int  // there, by all other runs within seven days
 }
 
 // Stand answers a guard that needs nothing of the outside world; false is for one
@@ -215,12 +215,13 @@ func standOfDrift(a Asked) Stand {
 }
 
 func (b *BudgetCheck) stand(step Step, spent Spent) Stand {
-	cost := step.Impact.SessionsInterrupted + step.Impact.SessionsLost
-	if b.PerRun != nil && cost > 0 && spent.Run+cost > *b.PerRun {
-		return Stand{Holds: true, Final: true, Reason: fmt.Sprintf("%d sessions would be cut off, %d were by this run, and %d per run are allowed", cost, spent.Run, *b.PerRun)}
+	run := spent.Run.CutOff()
+	cost := spent.Run.With(step.Crowd(), step.Impact).CutOff() - run
+	if b.PerRun != nil && cost > 0 && run+cost > *b.PerRun {
+		return Stand{Holds: true, Final: true, Reason: fmt.Sprintf("%d sessions would be cut off, %d were by this run, and %d per run are allowed", cost, run, *b.PerRun)}
 	}
-	if b.PerWeek != nil && cost > 0 && spent.Week+cost > *b.PerWeek {
-		return Stand{Holds: true, Reason: fmt.Sprintf("%d sessions would be cut off, %d were within 7 days, and %d per week are allowed", cost, spent.Week, *b.PerWeek)}
+	if week := run + spent.Others; b.PerWeek != nil && cost > 0 && week+cost > *b.PerWeek {
+		return Stand{Holds: true, Reason: fmt.Sprintf("%d sessions would be cut off, %d were within 7 days, and %d per week are allowed", cost, week, *b.PerWeek)}
 	}
 	return Stand{}
 }

@@ -215,6 +215,32 @@ func TestProtected(t *testing.T) {
 	if p := build(t, in); !p.Empty() || len(p.Refused) != 1 || !strings.Contains(p.Refused[0].Reason, "protected") {
 		t.Errorf("made anew: refused %v, steps %v", p.Refused, lines(p))
 	}
+	// What the config renders no more bears the mark for ever: another object tells that it
+	// was applied without.
+	leftover := object{block: "hub.prod", kind: "ConfigMap", name: "q", live: data(), protected: true}
+	running := object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: labelled("hub"), want: labelled("hub"), applied: "same"}
+	again := running
+	again.protected = true
+	for _, test := range []struct {
+		reason  string
+		running object
+		change  func(*plan.Input)
+		stays   bool
+	}{
+		{"applied without", running, nil, false},
+		{"not yet applied without", running, func(in *plan.Input) { in.Reading.Observations[0].Live.Protected = true }, true},
+		{"somebody took the mark off", running, func(in *plan.Input) { in.Reading.Observations[0].Desired.Protected = true }, true},
+		{"protected", again, nil, true},
+		{"never applied", running, func(in *plan.Input) { in.Reading.Observations[0].Live.Applied = nil }, true},
+	} {
+		in := input(test.running, leftover)
+		if test.change != nil {
+			test.change(&in)
+		}
+		if p := build(t, in); test.stays != (len(p.Kept) == 1) || test.stays != p.Empty() {
+			t.Errorf("what is left over, %s: kept %v, steps %v; want it kept: %v", test.reason, p.Kept, lines(p), test.stays)
+		}
+	}
 	chart := object{block: "chart.x", kind: "ConfigMap", name: "x", live: with(data(), map[string]any{"helm.sh/resource-policy": "keep"}, "metadata", "annotations"), protected: true}
 	in = input(chart, stays)
 	in.Delete = []string{"chart.x"}

@@ -27,11 +27,11 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 		return b.poolImpact(c, impact)
 	}
 	var basis []string
-	users := b.sessionsIn(c.ID)
+	users := b.sessionsAt(c)
 	switch c.Class {
 	case resource.ClassOutage:
-		impact.LaunchesStop = stopsLaunches(c) || c.Action == resource.Delete && b.stranded(&c) != ""
-		if c.Component.Name == hubComponent || c.Component.Name == binderComponent { // sessions go on
+		impact.LaunchesStop = stopsLaunches(c) || b.rightless[c.ID] || c.Action == resource.Delete && b.stranded(&c) != ""
+		if c.Component.Name == hubComponent || c.Component.Name == binderComponent || b.rightless[c.ID] { // sessions go on
 			break
 		}
 		fallthrough
@@ -152,18 +152,19 @@ func (b *builder) replicas(c resource.Change) int {
 	return 1
 }
 
-// sum returns the impact of changes that are made together: the same people are
-// counted once, pods add up.
+// sum returns the impact of changes that are made together: the people of one place are
+// counted once, those of several and pods add up.
 func sum(changes []resource.Change) resource.Impact {
 	var total resource.Impact
+	lost, interrupted := make(headcount), make(headcount)
 	for _, c := range changes {
 		i := c.Impact
 		if isPool(c.ID) { // every pool has people of its own
 			total.SessionsLost += i.SessionsLost
 		} else {
-			total.SessionsLost = max(total.SessionsLost, i.SessionsLost)
+			lost.add(c.ID.Namespace, i.SessionsLost)
 		}
-		total.SessionsInterrupted = max(total.SessionsInterrupted, i.SessionsInterrupted)
+		interrupted.add(c.ID.Namespace, i.SessionsInterrupted)
 		if i.LaunchGap > total.LaunchGap || total.Basis == "" {
 			total.Basis = i.Basis
 		}
@@ -172,5 +173,22 @@ func sum(changes []resource.Change) resource.Impact {
 		total.OneWay = total.OneWay || i.OneWay
 		total.LaunchesStop, total.Unknown = total.LaunchesStop || i.LaunchesStop, total.Unknown || i.Unknown
 	}
+	total.SessionsLost += lost.total()
+	total.SessionsInterrupted = interrupted.total()
 	return total
+}
+
+// A headcount is how many people there are, by namespace; "" has those of several.
+type headcount map[string]int
+
+func (h headcount) add(namespace string, people int) { h[namespace] = max(h[namespace], people) }
+
+func (h headcount) total() int {
+	n := 0
+	for namespace, people := range h {
+		if namespace != "" {
+			n += people
+		}
+	}
+	return max(n, h[""])
 }

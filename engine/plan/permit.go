@@ -62,13 +62,6 @@ func (b *builder) permit(changes []resource.Change) []resource.Change {
 	return permitted
 }
 
-// insists reports whether a deletion that may not be made for a reason was asked for: of
-// a hub that a run made, by the way back from it; of what is protected, by its name or by
-// a way back.
-func (b *builder) insists(c *resource.Change, reason string) bool {
-	return b.Back && reason == b.hubReason(c) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID))
-}
-
 // objection returns why c may not be made, or "".
 func (b *builder) objection(c *resource.Change) string {
 	if reason := b.losesClaims(c); reason != "" {
@@ -110,35 +103,6 @@ func (b *builder) keepReason(c *resource.Change) string {
 		return b.keepPool(c, wanted)
 	}
 	return b.hubReason(c)
-}
-
-// isProtected reports whether the config that wrote a live object protected it.
-func (b *builder) isProtected(c *resource.Change) bool {
-	l, o := b.orphans[c.ID], b.observed[c.ID]
-	if o.Live != nil {
-		l = *o.Live
-	}
-	return l.Protected && l.Object.Text("metadata", "annotations", "helm.sh/resource-policy") != "keep"
-}
-
-// protection returns why a live object is neither deleted nor made anew, whoever is named,
-// or "". What protects it is the mark that the config left on it, so that no later config
-// takes it away and deletes at once. The way back of a step that failed takes what the
-// step made, while nobody is there.
-func (b *builder) protection(c *resource.Change) string {
-	l, o := b.orphans[c.ID], b.observed[c.ID]
-	if o.Live != nil {
-		l = *o.Live
-	}
-	switch {
-	case !l.Protected:
-		return ""
-	case !b.isProtected(c):
-		return "its chart keeps it (helm.sh/resource-policy)"
-	case b.Back && !b.Asked && b.sessionsOf(c.Address.Block()) == 0 && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0):
-		return ""
-	}
-	return fmt.Sprintf("protected: to delete it, first set protected = false in %s, and apply that", c.Address.Block())
 }
 
 // keepPool keeps a pool while user servers run on it.

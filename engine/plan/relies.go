@@ -91,6 +91,14 @@ func (b *builder) reach(c resource.Change) (namespaces, pools []string) {
 	return b.namespacesOf(c.Address.Block()), nil
 }
 
+// sessionsAt returns how many user servers there are where a change of anything but a
+// node pool is felt.
+func (b *builder) sessionsAt(c resource.Change) int {
+	namespaces, _ := b.reach(c)
+	n, _ := (&SessionBound{Namespaces: namespaces}).Count(b.Census[c.ID.Cluster]) // no pools: it cannot fail
+	return n
+}
+
 // namespacesOf returns the namespaces on which a block has objects.
 func (b *builder) namespacesOf(block resource.Address) []string {
 	var all []string

@@ -134,6 +134,9 @@ func metaRule(kind, path string) bool {
 	if slices.ContainsFunc(ours, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 		return true
 	}
+	if kind == "ServiceAccount" && field == "annotations" {
+		return false // what pods are in the cloud
+	}
 	if kind == "Namespace" {
 		return strings.HasPrefix(key, podSecurity)
 	}

@@ -89,9 +89,15 @@ func binds(o resource.Object, id resource.ID, a account) bool {
 	}
 	subjects, _ := o.Value("subjects")
 	return slices.ContainsFunc(elements(subjects), func(s map[string]any) bool {
-		namespace := text(s["namespace"])
+		namespace, name := text(s["namespace"]), text(s["name"])
 		if namespace == "" {
 			namespace = id.Namespace
+		}
+		switch s["kind"] {
+		case "User":
+			return name == "system:serviceaccount:"+a.namespace+":"+a.name
+		case "Group":
+			return name == "system:serviceaccounts:"+a.namespace || name == "system:serviceaccounts" || name == "system:authenticated"
 		}
 		return s["kind"] == "ServiceAccount" && text(s["name"]) == a.name && namespace == a.namespace
 	})

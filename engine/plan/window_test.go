@@ -100,9 +100,9 @@ func TestStand(t *testing.T) {
 		{"before it", plan.Guard{Freeze: &plan.Freeze{From: at.Add(time.Hour), Until: at.Add(2 * time.Hour)}}, nil, "", false, true},
 		{"an event", plan.Guard{Events: []plan.Event{{Name: "class", Title: "Data 8", From: at, Until: at.Add(time.Hour)}}}, nil, "event Data 8 runs until 13:00 UTC", false, true},
 		{"a budget that nobody knows", plan.Guard{Budget: &plan.BudgetCheck{PerRun: &most}}, nil, "", false, false},
-		{"within it", plan.Guard{Budget: &plan.BudgetCheck{PerRun: &most}}, &plan.Spent{Run: 6}, "", false, true},
-		{"over that of the run", plan.Guard{Budget: &plan.BudgetCheck{PerRun: &most}}, &plan.Spent{Run: 7}, "4 sessions would be cut off, 7 were by this run, and 10 per run are allowed", true, true},
-		{"over that of the week", plan.Guard{Budget: &plan.BudgetCheck{PerWeek: &most}}, &plan.Spent{Week: 7}, "4 sessions would be cut off, 7 were within 7 days, and 10 per week are allowed", false, true},
+		{"within it", plan.Guard{Budget: &plan.BudgetCheck{PerRun: &most}}, &plan.Spent{Run: spent(6)}, "", false, true},
+		{"over that of the run", plan.Guard{Budget: &plan.BudgetCheck{PerRun: &most}}, &plan.Spent{Run: spent(7)}, "4 sessions would be cut off, 7 were by this run, and 10 per run are allowed", true, true},
+		{"over that of the week", plan.Guard{Budget: &plan.BudgetCheck{PerWeek: &most}}, &plan.Spent{Others: 7}, "4 sessions would be cut off, 7 were within 7 days, and 10 per week are allowed", false, true},
 		{"load is not known here", plan.Guard{Sessions: &plan.SessionsCheck{Max: 1}}, nil, "", false, false},
 	} {
 		stand, known := test.guard.Stand(plan.Asked{At: at, Step: step, Spent: test.spent})

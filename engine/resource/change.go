@@ -96,6 +96,9 @@ type Impact struct {
 	Basis               string        `json:"basis,omitempty"`   // "412 sessions counted; gap measured in run 7 times"
 }
 
+// BasisMeasured is the basis of an impact that was measured in whole.
+const BasisMeasured = "measured"
+
 // Unchecked is how a note begins that tells of a change which the server was not asked
 // about: what it would make of it is a guess.
 const Unchecked = "not checked by the server: "

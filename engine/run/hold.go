@@ -50,7 +50,7 @@ type vigil struct {
 	looked    time.Time            // when its guards were asked last
 	well      map[string]time.Time // guard that has held it → since when it does not
 	named     []string             // guards that hold it
-	committed int                  // sessions that steps under way will cut off
+	committed []plan.Step          // under way: nobody has measured yet whom they cut off
 	said      map[string]bool      // guards whose word was passed on although it holds nothing
 	next      time.Time            // when to look again
 	waited    bool                 // it was asked last while other steps could begin
@@ -121,7 +121,9 @@ func (v *vigil) ask(ctx context.Context, g plan.Guard) plan.Stand {
 		if err != nil {
 			return plan.Stand{Holds: true, Reason: "cannot be told: " + err.Error()}
 		}
-		spent.Run, spent.Week = spent.Run+v.committed, spent.Week+v.committed
+		for _, other := range v.committed {
+			spent.Run = spent.Run.With(other.Crowd(), other.Impact)
+		}
 		asked.Spent = &spent
 	}
 	if stand, known := g.Stand(asked); known {

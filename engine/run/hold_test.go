@@ -251,9 +251,9 @@ func TestBudget(t *testing.T) {
 		done   int
 	}{
 		{"there is room for both", plan.Spent{}, journal.Succeeded, 2},
-		{"others have spent half of the week's", plan.Spent{Week: 50}, journal.WasHeld, 1},
-		{"this run has spent too much", plan.Spent{Run: 60}, journal.WasHeld, 1},
-		{"nothing is left", plan.Spent{Week: 100}, journal.WasHeld, 0},
+		{"others have spent half of the week's", plan.Spent{Others: 50}, journal.WasHeld, 1},
+		{"this run has spent too much", plan.Spent{Run: plan.Toll{"elsewhere": {Interrupted: 60}}}, journal.WasHeld, 1},
+		{"nothing is left", plan.Spent{Others: 100}, journal.WasHeld, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := newTheatre()
@@ -265,7 +265,7 @@ func TestBudget(t *testing.T) {
 				spent := test.spent
 				for _, e := range a.entries {
 					if e.Mark == journal.Done && e.Impact != nil {
-						spent.Run, spent.Week = spent.Run+e.Impact.SessionsInterrupted, spent.Week+e.Impact.SessionsInterrupted
+						spent.Run = spent.Run.With(plan.Crowd{Block: string(e.Step)}, *e.Impact)
 					}
 				}
 				return spent, nil

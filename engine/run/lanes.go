@@ -306,16 +306,15 @@ func (l *lanes) approach(ctx context.Context, t *task) {
 	l.beside(ctx, t, func(ctx context.Context) report { return t.asked(t.watch.look(ctx)) })
 }
 
-// committed returns how many sessions the steps that are under way on t's cluster
-// are going to cut off: nobody has measured it yet.
-func (l *lanes) committed(t *task) int {
-	n := 0
+// committed returns the steps that are under way on t's cluster.
+func (l *lanes) committed(t *task) []plan.Step {
+	var steps []plan.Step
 	for _, other := range l.tasks {
 		if (other.phase == running || other.phase == open) && other != t && other.step.Cluster == t.step.Cluster {
-			n += other.step.Impact.SessionsInterrupted + other.step.Impact.SessionsLost
+			steps = append(steps, other.step)
 		}
 	}
-	return n
+	return steps
 }
 
 // asked turns what guards said into a report.

@@ -64,7 +64,7 @@ func (x *execution) measure(ctx context.Context) *resource.Impact {
 		return nil
 	}
 	measured := x.step.Impact
-	measured.Basis = "measured"
+	measured.Basis = resource.BasisMeasured
 	if measured.LaunchGap > 0 {
 		measured.LaunchGap = time.Since(x.began)
 	}

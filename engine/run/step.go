@@ -73,7 +73,7 @@ func (x *execution) run(ctx context.Context) error {
 	if len(x.left) > 0 {
 		return x.withLeft(nil)
 	}
-	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class, Cluster: x.step.Cluster})
+	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class, Cluster: x.step.Cluster, Relies: x.step.Relies})
 }
 
 // mayGoOn returns why the run must not go on, if it must not.

@@ -28,7 +28,7 @@ type account struct {
 // An accountStep is one step of a run.
 type accountStep struct {
 	id        plan.StepID
-	block     string
+	crowd     plan.Crowd
 	wave      string
 	class     resource.Class // zero when the plan is not at hand
 	spans     []accountSpan
@@ -62,7 +62,7 @@ func newAccount(r journal.Run) account {
 		for _, w := range r.Plan.Waves {
 			for _, s := range w.Steps {
 				byID[s.ID] = len(a.steps)
-				a.steps = append(a.steps, accountStep{id: s.ID, block: s.Component.Block.String(), wave: w.Name, class: s.Class, predicted: &s.Impact})
+				a.steps = append(a.steps, accountStep{id: s.ID, crowd: s.Crowd(), wave: w.Name, class: s.Class, predicted: &s.Impact})
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func newAccount(r journal.Run) account {
 		if !known {
 			i = len(a.steps)
 			byID[e.Step] = i
-			a.steps = append(a.steps, accountStep{id: e.Step, block: blockOf(e.Step)})
+			a.steps = append(a.steps, accountStep{id: e.Step, crowd: plan.Crowd{Block: blockOf(e.Step)}})
 		}
 		a.steps[i].take(e)
 	}
@@ -141,11 +141,11 @@ func (a *account) close() {
 			s.spans[n-1].to = a.ended
 		}
 		if len(s.spans) > 0 && s.predicted != nil {
-			a.predicted.add(s.block, *s.predicted)
+			a.predicted.add(s.crowd, *s.predicted)
 		}
 		if s.measured != nil {
 			a.isMeasured = true
-			a.measured.add(s.block, *s.measured)
+			a.measured.add(s.crowd, *s.measured)
 		}
 	}
 }

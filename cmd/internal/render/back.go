@@ -22,7 +22,7 @@ func backLine(p *plan.Plan) string {
 			}
 			continue // else it is left as it is, to be looked at
 		}
-		whole.add(s.Component.Block.String(), *s.Back)
+		whole.add(s.Crowd(), *s.Back)
 		if worst == nil || hurtsMore(*s.Back, *worst.Back) {
 			worst = s
 		}

@@ -27,8 +27,8 @@ func Compare(r journal.Run) *Comparison {
 	var c Comparison
 	for _, s := range a.steps {
 		if s.measured != nil && s.predicted != nil {
-			c.predicted.add(s.block, *s.predicted)
-			c.measured.add(s.block, *s.measured)
+			c.predicted.add(s.crowd, *s.predicted)
+			c.measured.add(s.crowd, *s.measured)
 		}
 	}
 	c.Predicted, c.Measured = c.predicted.Impact, c.measured.Impact

@@ -17,22 +17,17 @@ type Pause struct {
 
 // A toll is impacts added up. Hubs pause beside one another, and people wait for one
 // of them: so the launch gap of the sum is the longest that one block has. Sessions
-// are people: those whom several steps of one block interrupt are counted once.
+// are people, see [plan.Toll].
 type toll struct {
 	resource.Impact
-	pauses      []Pause        // of the blocks that have any, in the order of the steps
-	interrupted map[string]int // sessions, by block
+	pauses []Pause // of the blocks that have any, in the order of the steps
+	people plan.Toll
 }
 
-func (t *toll) add(block string, i resource.Impact) {
-	t.SessionsLost += i.SessionsLost
-	if more := i.SessionsInterrupted - t.interrupted[block]; more > 0 {
-		if t.interrupted == nil {
-			t.interrupted = make(map[string]int)
-		}
-		t.interrupted[block] += more
-		t.SessionsInterrupted += more
-	}
+func (t *toll) add(c plan.Crowd, i resource.Impact) {
+	block := c.Block
+	t.people = t.people.With(c, i)
+	t.SessionsLost, t.SessionsInterrupted = t.people.Lost(), t.people.Interrupted()
 	t.PodsRestarted += i.PodsRestarted
 	t.OneWay = t.OneWay || i.OneWay
 	t.LaunchesStop, t.Unknown = t.LaunchesStop || i.LaunchesStop, t.Unknown || i.Unknown
@@ -58,7 +53,7 @@ func (t *toll) add(block string, i resource.Impact) {
 func total(p *plan.Plan) toll {
 	var t toll
 	for _, step := range p.Steps() {
-		t.add(step.Component.Block.String(), step.Impact)
+		t.add(step.Crowd(), step.Impact)
 		t.OneWay = t.OneWay || step.Class == resource.ClassOneWay
 	}
 	return t
