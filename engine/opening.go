@@ -125,5 +125,5 @@ func (e *Engine) stale(file *plan.Plan, d *plan.Difference) error {
 	case d.Secret:
 		return fmt.Errorf("%w: %s (does apply see the config, the variables and the secrets that plan saw?)", ErrStale, d.Text)
 	}
-	return fmt.Errorf("%w: %s", ErrStale, d.Text)
+	return fmt.Errorf("%w: %s; make a new plan", ErrStale, d.Text)
 }

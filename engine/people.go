@@ -115,7 +115,7 @@ func (s *session) uncrowded(ctx context.Context) error {
 	for _, step := range bound {
 		t := run.Target{People: func(context.Context, resource.Places) (resource.Census, error) { return census[step.Cluster], nil }}
 		if err := t.CheckPeople(ctx, step); errors.Is(err, run.ErrMoved) {
-			return fmt.Errorf("%w: %s: %w", ErrStale, step.Component, err)
+			return fmt.Errorf("%w: %s: %w; make a new plan", ErrStale, step.Component, err)
 		}
 	}
 	return nil

@@ -128,18 +128,34 @@ func (b *builder) refuseEmpty() error {
 	for id := range b.observed {
 		wanted[id.Cluster] = true
 	}
-	left := make(map[string]int)
+	left, blocks := make(map[string]int), make(map[string][]string)
 	for _, l := range b.orphans {
-		if !wanted[l.ID.Cluster] && !b.named(l.Address, l.ID) {
-			left[l.ID.Cluster]++
+		if cluster := l.ID.Cluster; !wanted[cluster] && !b.named(l.Address, l.ID) {
+			left[cluster]++
+			blocks[cluster] = append(blocks[cluster], l.Address.Block().String())
 		}
 	}
 	for _, c := range b.plan.Clusters {
 		if n := left[c.Name]; n > 0 {
-			return fmt.Errorf("cluster %s: %w (%d of them)", c.Name, ErrEmptyConfig, n)
+			return fmt.Errorf("cluster %s: %w (%d of them); %s", c.Name, ErrEmptyConfig, n, waysOut(sortedSet(blocks[c.Name])))
 		}
 	}
 	return nil
+}
+
+// waysOut says how blocks are deleted by a config that asks for nothing.
+func waysOut(blocks []string) string {
+	const most = 3
+	var removed, named []string
+	for _, name := range blocks[:min(len(blocks), most)] {
+		removed = append(removed, fmt.Sprintf("removed { from = %s }", name))
+		named = append(named, fmt.Sprintf("--dangerous-delete '%s'", name))
+	}
+	more := ""
+	if n := len(blocks) - most; n > 0 {
+		more = fmt.Sprintf(", and likewise for %d more", n)
+	}
+	return fmt.Sprintf("if this is the right directory, name what is to be deleted: %s in the config, or %s%s", strings.Join(removed, " "), strings.Join(named, " "), more)
 }
 
 // checkSelection refuses a selection that names nothing: a misspelt name must

@@ -90,6 +90,9 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		c.Impact.Unknown = c.Impact.Unknown || class != resource.ClassOutage
 		b.rightless[c.ID] = class == resource.ClassOutage
 	}
+	if c.Action == resource.Update && goneSecret(c) != "" && b.isStranded(c) {
+		c.Class, b.rightless[c.ID] = max(c.Class, resource.ClassOutage), true
+	}
 	if why := b.ending(c); why != "" {
 		c.Notes = append(c.Notes, why)
 		c.Class = max(c.Class, resource.ClassDestructive)
@@ -201,6 +204,9 @@ func configClass(c *resource.Change, restarted map[reference]bool) resource.Clas
 	before, after := valuesText(c.Before), valuesText(c.After)
 	if before == "" || after == "" {
 		return class
+	}
+	if deletesClaims(leaves(after)) && !deletesClaims(leaves(before)) {
+		c.Notes = append(c.Notes, "from now on volume claims go with users and named servers that are deleted (KubeSpawner.delete_pvc)")
 	}
 	if changed := changedSections(before, after); len(changed) == 1 && changed[0] == "singleuser" {
 		c.Notes = append(c.Notes, "running servers keep their settings: only new ones get these")

@@ -103,6 +103,7 @@ func Compare(file, now *Plan, m Mask) (*Difference, error) {
 	}
 	c := &comparer{}
 	c.moved(before, made)
+	c.crowded(file, now)
 	for _, key := range documentKeys(before, made) {
 		c.compare(spot{key, key}, before[key], made[key])
 	}
@@ -120,6 +121,22 @@ func (c *comparer) moved(file, now map[string]any) {
 		}
 	}
 	c.writers = nil
+}
+
+// crowded compares how many people are where the steps disturb them, before all that
+// follows from it.
+func (c *comparer) crowded(file, now *Plan) {
+	relied := make(map[StepID]*SessionBound)
+	for _, s := range file.Steps() {
+		relied[s.ID] = s.Relies
+	}
+	for _, s := range now.Steps() {
+		was := relied[s.ID]
+		if c.first != nil || was == nil || s.Relies == nil || s.Relies.Counted <= relyOn(was.Counted) {
+			continue
+		}
+		c.first = &Difference{Text: fmt.Sprintf("step %s: %s by now (%s), and the plan relies on at most %d", s.ID, servers(s.Relies.Counted), s.Relies, relyOn(was.Counted))}
+	}
 }
 
 // A changeIn is a change of a document, and the step that it is in.
@@ -251,6 +268,20 @@ type comparer struct {
 // people.
 type spot struct{ path, words string }
 
+// people says that there are more people than the file says, in words.
+func (s spot) people(now, file int) string {
+	place, _, _ := strings.Cut(s.words, ": ")
+	if parts := strings.SplitN(s.words, ": ", 3); len(parts) == 3 { // of one change of the step
+		place += ": " + parts[1]
+	}
+	back := ""
+	if strings.Contains(s.path, ".back.") {
+		back = "on the way back, "
+	}
+	what := map[string]string{"counted": "%s there by now", "sessions_lost": "%s would be lost by now", "sessions_interrupted": "%s would be interrupted by now"}[s.path[strings.LastIndex(s.path, ".")+1:]]
+	return fmt.Sprintf("%s: %s"+what+", and the plan file says %d", place, back, servers(now), file)
+}
+
 func (s spot) key(name string) spot {
 	if isStep := s.path == "waves[].steps[]" || s.path == changePath; isStep {
 		return spot{s.path + "." + name, s.words + ": " + name}
@@ -307,8 +338,8 @@ func (c *comparer) compare(at spot, file, now any) {
 	case notCompared, checked:
 		return
 	case notMore:
-		if n, limit := whole(now), relyOn(whole(file)); n > limit {
-			c.found(at, fmt.Sprintf("is %d by now, and %d in the file", n, whole(file)))
+		if n, limit := whole(now), relyOn(whole(file)); n > limit && c.first == nil {
+			c.first = &Difference{Text: at.people(n, whole(file))}
 		}
 		return
 	case ofPatience:

@@ -70,13 +70,20 @@ func chartValue(values map[string]string, key, byItself string) string {
 type culler struct {
 	timeout, maxAge, every      float64
 	admins, users, removesNamed bool
+	deletesClaims               bool // of users and named servers that it deletes
+}
+
+// deletesClaims reports whether KubeSpawner deletes the volume claims of users and named
+// servers that are deleted: it does unless it is told not to.
+func deletesClaims(values map[string]string) bool {
+	return chartValue(values, "hub.config.KubeSpawner.delete_pvc", "true") != "false"
 }
 
 // cullerOf reads the culler's settings. One that is off waits for ever, and a number
 // that cannot be read is none at all.
 func cullerOf(values map[string]string) culler {
 	if chartValue(values, "cull.enabled", "true") == "false" {
-		return culler{timeout: math.Inf(1), maxAge: math.Inf(1), every: math.Inf(1)}
+		return culler{timeout: math.Inf(1), maxAge: math.Inf(1), every: math.Inf(1), deletesClaims: deletesClaims(values)}
 	}
 	seconds := func(key, byItself string) float64 {
 		n, err := strconv.ParseFloat(chartValue(values, key, byItself), 64)
@@ -89,6 +96,7 @@ func cullerOf(values map[string]string) culler {
 	c := culler{
 		timeout: seconds("cull.timeout", "3600"), maxAge: seconds("cull.maxAge", "0"), every: seconds("cull.every", "600"),
 		admins: is("cull.adminUsers", "true"), users: is("cull.users", "false"), removesNamed: is("cull.removeNamedServers", "false"),
+		deletesClaims: deletesClaims(values),
 	}
 	if c.maxAge == 0 {
 		c.maxAge = math.Inf(1)
@@ -116,11 +124,16 @@ func cullsSooner(before, after string) []string {
 	if !was.admins && is.admins {
 		said = append(said, "sessions of admins are ended by the culler, too")
 	}
-	if !was.users && is.users {
-		said = append(said, "users whose servers are ended are deleted by the culler, and their volume claims with them (KubeSpawner.delete_pvc)")
+	claims := ""
+	if is.deletesClaims {
+		claims = ", and their volume claims with them (KubeSpawner.delete_pvc)"
 	}
-	if !was.removesNamed && is.removesNamed {
-		said = append(said, "named servers are deleted by the culler, and their volume claims with them (KubeSpawner.delete_pvc)")
+	now := is.deletesClaims && !was.deletesClaims
+	if is.users && (!was.users || now) {
+		said = append(said, "users whose servers are ended are deleted by the culler"+claims)
+	}
+	if is.removesNamed && (!was.removesNamed || now) {
+		said = append(said, "named servers are deleted by the culler"+claims)
 	}
 	return said
 }

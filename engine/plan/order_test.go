@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -176,12 +177,26 @@ func TestCycle(t *testing.T) {
 
 func TestEmptyConfig(t *testing.T) {
 	in := input(object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", live: pods("h:1", "a")})
-	if _, err := plan.Build(in); !errors.Is(err, plan.ErrEmptyConfig) {
-		t.Errorf("Build = %v, want ErrEmptyConfig", err)
+	_, err := plan.Build(in)
+	for _, way := range []string{"removed { from = hub.prod }", "--dangerous-delete 'hub.prod'"} {
+		if !errors.Is(err, plan.ErrEmptyConfig) || !strings.Contains(err.Error(), way) {
+			t.Errorf("Build = %v, want ErrEmptyConfig that names the way out: %s", err, way)
+		}
 	}
 	in.Delete = []string{"hub.prod"}
 	if p := build(t, in); len(p.Steps()) != 1 {
 		t.Errorf("steps = %v, want the deletion that was named", lines(p))
+	}
+	in.Delete, in.Removed = nil, []string{"hub.prod"}
+	if p := build(t, in); len(p.Steps()) != 1 {
+		t.Errorf("steps = %v, want the deletion that the config says", lines(p))
+	}
+	var many []object
+	for i := range 5 {
+		many = append(many, object{block: fmt.Sprintf("manifest.m%d", i), kind: "ConfigMap", name: "x", live: data()})
+	}
+	if _, err := plan.Build(input(many...)); err == nil || !strings.Contains(err.Error(), "--dangerous-delete 'manifest.m2', and likewise for 2 more") {
+		t.Errorf("Build = %v, want three of five blocks named", err)
 	}
 }
 

@@ -130,7 +130,7 @@ func (b *builder) replaceReason(c *resource.Change) string {
 		return "protected, and cannot be changed in place: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
 	_, keep := keptKind(c.ID)
-	if keep = keep || c.ID.Kind == "Secret" && b.isRendered(c.Address); keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
+	if keep = keep || holdsSecret(c) && b.isRendered(c.Address); keep && !slices.Contains(b.Delete, c.Address.String()) && !slices.Contains(b.Delete, c.ID.String()) {
 		return "would have to be deleted and made anew: " + strings.Join(b.observed[c.ID].Replace, ", ")
 	}
 	return ""

@@ -18,7 +18,7 @@ func (b *builder) isRendered(address resource.Address) bool {
 // keptSecret returns why a Secret stays: what a chart drew at random is nowhere else,
 // and may be the only key to a database that stays, too.
 func (b *builder) keptSecret(c *resource.Change) string {
-	if c.ID.Kind != "Secret" || !b.isRendered(c.Address) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) {
+	if !holdsSecret(c) || !b.isRendered(c.Address) || resource.HookMark(c.Before) != "" || resource.IsRecord(c.Before) {
 		return ""
 	}
 	if b.Back && !b.keepsClaim(c.Address.Block()) {
@@ -174,7 +174,7 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassDestructive
 	case keep, b.removesHub(c) && (workloads[c.ID.Kind] || routes[c.ID.Kind] || c.ID.Kind == "Service"):
 		return resource.ClassDestructive
-	case c.ID.Kind == "Secret" && b.isRendered(c.Address) && !resource.IsRecord(c.Before):
+	case holdsSecret(c) && b.isRendered(c.Address) && !resource.IsRecord(c.Before):
 		return resource.ClassDestructive
 	case b.isStranded(c):
 		return resource.ClassOutage
@@ -182,7 +182,11 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 		return resource.ClassLive
 	case workloads[c.ID.Kind], routes[c.ID.Kind], c.ID.Kind == "Service":
 		return resource.ClassOutage
-	case len(inPlace[c.ID.Kind])+len(forNewPods[c.ID.Kind]) > 0:
+	}
+	if class, is := madeClass(c); is {
+		return class
+	}
+	if len(inPlace[c.ID.Kind])+len(forNewPods[c.ID.Kind]) > 0 {
 		return resource.ClassLive
 	}
 	c.Impact.Unknown = true

@@ -7,8 +7,18 @@ import (
 	"hubcap/engine/resource"
 )
 
+// makes reports whether a Secret is wanted, or made of something that is.
+func (b *builder) makes(secret resource.ID) bool {
+	for id, o := range b.observed {
+		if id == secret || id.Cluster == secret.Cluster && id.Namespace == secret.Namespace && madeSecret(id, o.Desired.Object) == secret.Name {
+			return true
+		}
+	}
+	return false
+}
+
 // stranded returns why something that a hub has cannot work when an object has been
-// deleted, or "": its pods read it, or it is what lets them act.
+// deleted, or "": its pods read it, or what is made of it, or it is what lets them act.
 func (b *builder) stranded(c *resource.Change) string {
 	for id, o := range b.observed {
 		d := o.Desired
@@ -16,8 +26,12 @@ func (b *builder) stranded(c *resource.Change) string {
 			!essential(d.Component) && !runsHub(d.Component, id, d.Object) {
 			continue
 		}
-		if c.ID.Namespace != "" && slices.Contains(references(d.Object), reference{c.ID.Kind, c.ID.Name}) {
+		refs := references(d.Object)
+		if c.ID.Namespace != "" && c.Action == resource.Delete && slices.Contains(refs, reference{c.ID.Kind, c.ID.Name}) {
 			return fmt.Sprintf("%s cannot start without it", d.Address)
+		}
+		if name := goneSecret(c); c.ID.Namespace != "" && name != "" && slices.Contains(refs, reference{"Secret", name}) && !b.makes(resource.ID{Cluster: id.Cluster, Kind: "Secret", Namespace: id.Namespace, Name: name}) {
+			return fmt.Sprintf("%s cannot start without the Secret %s, which goes with it", d.Address, name)
 		}
 		if b.permits(c, accountOf(o.Live.Object, id)) && !b.bound(accountOf(d.Object, id), id.Cluster) {
 			return fmt.Sprintf("%s may do nothing without it", d.Address)
