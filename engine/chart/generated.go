@@ -51,8 +51,7 @@ func (r *rendering) settle() ([]Object, error) {
 		return nil, twinErr
 	}
 	differs, err := r.mark(objects, twins)
-	// When nothing differs, something was drawn and not used: live Secrets decided.
-	if err != nil || !differs {
+	if err != nil || !differs && !d.narrow {
 		return objects, err
 	}
 	others := [][]Object{twins}
@@ -61,8 +60,10 @@ func (r *rendering) settle() ([]Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err = r.mark(objects, thirds); err != nil {
-			return nil, err
+		differsToo, err := r.mark(objects, thirds)
+		// When nothing differs, something was drawn and not used: live Secrets decided.
+		if err != nil || !differs && !differsToo {
+			return objects, err
 		}
 		others = append(others, thirds)
 	}

@@ -86,7 +86,7 @@ func TestDrawnValuesKeepTheirLiveValue(t *testing.T) {
 			"---\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: w}\nwebhooks: [{name: a, clientConfig: {caBundle: {{ $ca.Cert | b64enc }}}}]\n"}},
 		{"a certificate of a key that is drawn by itself", source{"templates/secret.yaml": `{{ $c := genSelfSignedCertWithKey "web" nil nil 365 (genPrivateKey "ecdsa") }}` +
 			secretWith("  tls.crt: {{ $c.Cert | b64enc }}\n  tls.key: {{ $c.Key | trim | quote }}\n")}},
-		{"a list of drawn length", source{"templates/c.yaml": "apiVersion: x/v1\nkind: X\nmetadata: {name: c}\nspec:\n  list: [{{ range until (randInt 1 90) }}a,{{ end }}]\n"}},
+		{"a list of drawn length", source{"templates/c.yaml": "apiVersion: x/v1\nkind: X\nmetadata: {name: c}\nspec:\n  list: [{{ range until (randInt 1 900) }}a,{{ end }}]\n"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
