@@ -100,7 +100,11 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 		if c.arms = arms; c.gains == nil {
 			c.gains = fieldpath.NewSet()
 		}
-		c.gains = c.gains.Union(arms.Intersection(othersOwn(c.live, c.p.manager()))) // a default comes back by itself
+		wrote := othersOwn(c.live, c.p.manager())
+		if c.written != nil {
+			wrote = wrote.Union(c.p.setOf(c.written)) // also where the server has forgotten who did
+		}
+		c.gains = c.gains.Union(arms.Intersection(wrote)) // a default comes back by itself
 		c.fields = c.held().Union(c.wants)
 		for _, path := range leaves(arms) {
 			o.Alternatives = append(o.Alternatives, pathText(path))

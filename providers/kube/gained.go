@@ -91,6 +91,14 @@ func (c *comparison) dropGained(result *unstructured.Unstructured, becomes *fiel
 	if c.from == nil {
 		return
 	}
+	kept := c.staying(becomes)
+	dropped := c.held().Difference(kept)
+	prune(result.Object, dropped, kept)
+}
+
+// staying returns what an apply leaves of an object that is taken over: what the apply
+// makes ours, and what others than the former owners own.
+func (c *comparison) staying(becomes *fieldpath.Set) *fieldpath.Set {
 	kept := becomes
 	for _, e := range entriesOf(c.live) {
 		if slices.Contains(c.from.Managers, e.Manager) || e.Manager == applierOf(c.p.manager()) {
@@ -100,8 +108,7 @@ func (c *comparison) dropGained(result *unstructured.Unstructured, becomes *fiel
 			kept = kept.Union(set)
 		}
 	}
-	dropped := c.held().Difference(kept)
-	prune(result.Object, dropped, kept)
+	return kept
 }
 
 // prune removes from tree, in place, what dropped names and nothing in kept lies

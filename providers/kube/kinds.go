@@ -68,6 +68,13 @@ func (c *Client) mapping(gvk schema.GroupVersionKind) (*meta.RESTMapping, error)
 	return m, nil
 }
 
+// served returns how the server serves a kind in the version that it prefers.
+func (c *Client) served(gk schema.GroupKind) (*meta.RESTMapping, error) {
+	c.reset.Lock()
+	defer c.reset.Unlock()
+	return c.Mapper.RESTMapping(gk)
+}
+
 // A kind is one kind of object to look at.
 type kind struct {
 	gvk     schema.GroupVersionKind

@@ -151,7 +151,8 @@ func (s *survey) manifest(r *Release) []renderedObject {
 }
 
 // decode returns the objects of YAML documents; what is no object, or of a kind
-// that is not served, is passed over. An object without a namespace gets this one.
+// that is not served, is passed over. An object without a namespace gets this one, and
+// one of a version that is served no more the one that is.
 func (s *survey) decode(namespace, text string) []renderedObject {
 	var all []renderedObject
 	reader := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
@@ -169,6 +170,11 @@ func (s *survey) decode(namespace, text string) []renderedObject {
 			continue
 		}
 		m, err := s.p.Client.mapping(schema.FromAPIVersionAndKind(u.GetAPIVersion(), u.GetKind()))
+		if isNoKind(err) {
+			if m, err = s.p.Client.served(u.GroupVersionKind().GroupKind()); err == nil {
+				u.SetGroupVersionKind(m.GroupVersionKind)
+			}
+		}
 		if err != nil {
 			continue
 		}

@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -203,8 +205,35 @@ func (p *Provider) migrate(ctx context.Context, change resource.Change, version 
 		wanted = wanted.Union(p.setOf(resource.Reveal(clean(change.Before)).(map[string]any)))
 	}
 	return p.pass(ctx, change, version, func(live *unstructured.Unstructured) ([]metav1.ManagedFieldsEntry, bool, error) {
-		return handOver(live, p.manager(), change.TakesOver.Managers, wanted)
+		entries, turns, err := handOver(live, p.manager(), change.TakesOver.Managers, wanted)
+		if err != nil || !turns {
+			return entries, turns, err
+		}
+		return entries, true, p.renew(entries, live)
 	})
+}
+
+// renew makes our entry one of live's version where its own is served no more: of such
+// an entry the server knows nothing, and an apply would remove nothing.
+func (p *Provider) renew(entries []metav1.ManagedFieldsEntry, live *unstructured.Unstructured) error {
+	for i, e := range entries {
+		if managerOf(e) != applierOf(p.manager()) || e.Subresource != "" || e.APIVersion == live.GetAPIVersion() {
+			continue
+		}
+		_, err := p.Client.mapping(schema.FromAPIVersionAndKind(e.APIVersion, live.GetKind()))
+		if !meta.IsNoMatchError(err) {
+			continue
+		}
+		set, err := entrySet(e)
+		if err != nil {
+			return err
+		}
+		entries[i].APIVersion = live.GetAPIVersion()
+		if entries[i].FieldsV1, err = fieldsOf(set.Intersection(p.setOf(live.Object))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // giveBack makes fields of ours those of who had them before: single ones that were

@@ -250,6 +250,25 @@ func insert(set *fieldpath.Set, path fieldpath.Path, v any) {
 	}
 }
 
+// dropped returns the fields that go: those that are ours by then and that nobody wants,
+// nor owns besides.
+func (c *comparison) dropped() *fieldpath.Set {
+	kept, all := c.wants, c.held()
+	if c.from != nil {
+		kept = c.staying(c.wants)
+	}
+	if c.arms != nil {
+		kept, all = kept.Difference(c.arms.Difference(c.wants)), all.Union(c.arms)
+	}
+	dropped := fieldpath.NewSet()
+	all.Difference(kept).Difference(appliedPath).Iterate(func(path fieldpath.Path) {
+		if !hasBelow(kept, path) {
+			dropped.Insert(path.Copy())
+		}
+	})
+	return dropped
+}
+
 // dryRunWithout returns the object as it will be once what becomes ours before the write
 // (arms, and the fields of a take-over) is removed and what is wanted is applied: the
 // apply alone cannot be tried while they are not ours.
@@ -262,11 +281,7 @@ func (c *comparison) dryRunWithout(ctx context.Context) (*unstructured.Unstructu
 	if err != nil {
 		return nil, err
 	}
-	gone := c.held()
-	if c.arms != nil {
-		gone = gone.Union(c.arms)
-	}
-	merged, err := live.RemoveItems(gone.Difference(c.wants).Difference(appliedPath)).Merge(want)
+	merged, err := live.RemoveItems(c.dropped()).Merge(want)
 	if err != nil {
 		return nil, err
 	}
