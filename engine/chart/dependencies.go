@@ -42,9 +42,9 @@ func resolve(c *helmchart.Chart, values map[string]any, prefix string, w *warnin
 			disabled[need.Name] = true
 		}
 	}
-	for _, name := range missing {
-		if !disabled[name] {
-			return fmt.Errorf("chart %s needs the chart %s, which is not in its charts folder (helm dependency build)", c.Name(), name)
+	for _, m := range missing {
+		if !disabled[m.name] {
+			return fmt.Errorf("chart %s needs the chart %s", c.Name(), m.why)
 		}
 	}
 	isOff := func(need *helmchart.Dependency) bool { return disabled[need.Name] }
@@ -61,10 +61,28 @@ func resolve(c *helmchart.Chart, values map[string]any, prefix string, w *warnin
 	return nil
 }
 
+// A lack is an entry of a Chart.yaml that no chart fits.
+type lack struct{ name, why string }
+
+// lackOf words why no chart of c fits an entry: there is none, or one of another version.
+func lackOf(c *helmchart.Chart, need *helmchart.Dependency) string {
+	var versions []string
+	for _, child := range c.Dependencies() {
+		if child.Name() == need.Name {
+			versions = append(versions, child.Metadata.Version)
+		}
+	}
+	if len(versions) == 0 {
+		return need.Name + ", which is not in its charts folder (helm dependency build)"
+	}
+	return fmt.Sprintf("%s in version %s, and its charts folder has %s (helm dependency update fetches the other, or Chart.yaml has to name this one)",
+		need.Name, need.Version, strings.Join(versions, " and "))
+}
+
 // alias replaces c's dependencies by one copy per entry of its Chart.yaml, under
-// the entry's alias, and keeps those that no entry names. It returns the names
-// of the entries that no chart fits.
-func alias(c *helmchart.Chart) (missing []string) {
+// the entry's alias, and keeps those that no entry names. It returns the entries that
+// no chart fits.
+func alias(c *helmchart.Chart) (missing []lack) {
 	var children []*helmchart.Chart
 	for _, child := range c.Dependencies() {
 		named := slices.ContainsFunc(c.Metadata.Dependencies, func(need *helmchart.Dependency) bool {
@@ -75,12 +93,12 @@ func alias(c *helmchart.Chart) (missing []string) {
 		}
 	}
 	for _, need := range c.Metadata.Dependencies {
-		child := find(c, need)
+		child, why := find(c, need), lackOf(c, need)
 		if need.Alias != "" {
 			need.Name = need.Alias
 		}
 		if child == nil {
-			missing = append(missing, need.Name)
+			missing = append(missing, lack{need.Name, why})
 			continue
 		}
 		child = clone(child)
