@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -173,10 +172,7 @@ func (s *survey) observeUnknown(d resource.Desired, err error) (*resource.Observ
 			}, nil
 		}
 	}
-	return &resource.Observation{
-		Desired: d,
-		Refused: fmt.Sprintf("the server knows no kind %s in %s, and no block defines it", gvk.Kind, gvk.GroupVersion()),
-	}, nil
+	return &resource.Observation{Desired: d, Refused: s.p.Client.unserved(gvk)}, nil
 }
 
 // makesNamespace reports whether namespace is missing and about to be made.

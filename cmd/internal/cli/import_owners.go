@@ -12,8 +12,8 @@ import (
 	"hubcap/providers/kube"
 )
 
-// checkOwners holds what was written against who owns the live objects now, which
-// Helm's record does not know. A release that another config of hubcap has taken
+// checkOwners holds what was written against who owns the live objects now, and which kinds
+// the server knows, both of which Helm's record does not say. A release that another config of hubcap has taken
 // over is left out, and then it reports true: the draft has to be written again.
 // What belongs to anybody else spoils its proof.
 func (i *importing) checkOwners(ctx context.Context, proofs []proof) (bool, error) {
@@ -43,7 +43,11 @@ func (i *importing) checkOwners(ctx context.Context, proofs []proof) (bool, erro
 			continue
 		}
 		for _, r := range refused {
-			p.Refused = append(p.Refused, r.Address.Object+": "+r.Reason)
+			if r.NoKind {
+				p.NoKind = append(p.NoKind, r.Address.Object+": "+r.Reason)
+			} else {
+				p.Refused = append(p.Refused, r.Address.Object+": "+r.Reason)
+			}
 		}
 	}
 	return left, nil

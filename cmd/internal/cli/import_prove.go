@@ -32,6 +32,7 @@ type proof struct {
 	Objects     int      `json:"objects"`
 	Differences []string `json:"differences,omitempty"`
 	Refused     []string `json:"refused,omitempty"` // objects that exist and are not for apply to write, and why
+	NoKind      []string `json:"no_kind,omitempty"` // objects of kinds that the server does not know, and what it has instead
 	Problem     string   `json:"problem,omitempty"`
 }
 

@@ -39,7 +39,7 @@ func (i *importing) deliver(proofs []proof) error {
 	switch {
 	case len(i.found.unreadable) > 0, slices.ContainsFunc(proofs, func(p proof) bool { return p.Problem != "" }):
 		return silently(exitIncomplete)
-	case slices.ContainsFunc(proofs, func(p proof) bool { return !p.Same || len(p.Refused) > 0 }):
+	case slices.ContainsFunc(proofs, func(p proof) bool { return !p.Same || len(p.Refused)+len(p.NoKind) > 0 }):
 		return silently(exitDiffers)
 	}
 	return nil
@@ -243,12 +243,16 @@ func (i *importing) report(proofs []proof) {
 		case !p.Same:
 			s.warn("hubcap: %s differs from Helm release %s:", p.Block, p.Release)
 			i.list(p.Differences)
-		case len(p.Refused) == 0:
+		case len(p.Refused)+len(p.NoKind) == 0:
 			s.warn("hubcap: %s plans to nothing: its %d values and %d objects are those of Helm release %s.", p.Block, p.Values, p.Objects, p.Release)
 		}
 		if len(p.Refused) > 0 {
 			s.warn("hubcap: apply would refuse %s, because of objects that are not of Helm release %s now:", p.Block, p.Release)
 			i.list(p.Refused)
+		}
+		if len(p.NoKind) > 0 {
+			s.warn("hubcap: apply would refuse %s, because %d of its %d objects are of kinds that the cluster does not have:", p.Block, len(p.NoKind), p.Objects)
+			i.list(p.NoKind)
 		}
 	}
 	if len(i.draft.Unsaid) > 0 {
