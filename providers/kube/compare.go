@@ -96,19 +96,8 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 			return &resource.Observation{Desired: o.Desired, Live: o.Live, Same: true}, nil
 		}
 	}
-	if typed && !arms.Empty() { // as a take-over makes fields ours
-		if c.arms = arms; c.gains == nil {
-			c.gains = fieldpath.NewSet()
-		}
-		wrote := othersOwn(c.live, c.p.manager())
-		if c.written != nil {
-			wrote = wrote.Union(c.p.setOf(c.written)) // also where the server has forgotten who did
-		}
-		c.gains = c.gains.Union(arms.Intersection(wrote)) // a default comes back by itself
-		c.fields = c.held().Union(c.wants)
-		for _, path := range leaves(arms) {
-			o.Alternatives = append(o.Alternatives, pathText(path))
-		}
+	if typed && !arms.Empty() {
+		c.takeArms(arms, o)
 	}
 	if !typed { // only the server can tell what applying would make ours
 		c.fields = c.held().Union(fieldpath.SetFromValue(valueOf(c.plain)).Difference(unowned))
@@ -120,6 +109,22 @@ func (c *comparison) observeStanding(ctx context.Context) (*resource.Observation
 	o.Foreign = c.foreign(o.Live.Applied)
 	o.Notes = append(o.Notes, c.overruled()...)
 	return o, c.preview(ctx, o)
+}
+
+// takeArms makes the other arms of a union ours, as a take-over does with its fields.
+func (c *comparison) takeArms(arms *fieldpath.Set, o *resource.Observation) {
+	if c.arms = arms; c.gains == nil {
+		c.gains = fieldpath.NewSet()
+	}
+	wrote := othersOwn(c.live, c.p.manager())
+	if c.written != nil {
+		wrote = wrote.Union(c.p.setOf(c.written)) // also where the server has forgotten who did
+	}
+	c.gains = c.gains.Union(arms.Intersection(wrote)) // a default comes back by itself
+	c.fields = c.held().Union(c.wants)
+	for _, path := range leaves(arms) {
+		o.Alternatives = append(o.Alternatives, pathText(path))
+	}
 }
 
 // measure works out the sets of fields. It reports false when the desired object
