@@ -2,12 +2,11 @@ package gke
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -22,14 +21,15 @@ type verdict int
 const (
 	fatal     verdict = iota + 1 // trying again would not help
 	transient                    // try again after a pause
-	busy                         // another operation has the cluster: wait for it
+	busy                         // another operation has the cluster, or its state does not allow it: see which
 	absent                       // the object is not there
 	taken                        // the name is in use, perhaps by an earlier try of ours
 	moved                        // the object changed since it was read
 )
 
-// judge tells the errors of the API apart. GKE answers 429 to a lack of room in
-// a reservation, which no waiting cures, and 400 to a busy cluster, which it does.
+// judge tells the errors of the API apart by their codes: HTTP's, google.rpc's, and the
+// reason. Words change, and are read by people alone. Where a code says two things (429
+// is a limit on requests, and a lack of room in a reservation), patience ends it.
 func judge(err error) verdict {
 	var answer *googleapi.Error
 	var own *permanentError
@@ -42,42 +42,49 @@ func judge(err error) verdict {
 	case !errors.As(err, &answer):
 		return transient // the network, or an answer that is none
 	}
-	reason := ""
-	if len(answer.Errors) > 0 {
-		reason = answer.Errors[0].Reason
-	}
+	is := codesOf(answer)
 	switch answer.Code {
 	case http.StatusNotFound:
 		return absent
 	case http.StatusConflict:
-		if reason == "alreadyExists" || strings.Contains(answer.Body, "ALREADY_EXISTS") {
+		if is.reason == "alreadyExists" || is.status == "ALREADY_EXISTS" {
 			return taken
 		}
 		return moved
 	case http.StatusPreconditionFailed:
 		return moved
-	case http.StatusTooManyRequests:
-		if strings.Contains(answer.Message, "Reservation") {
-			return fatal
-		}
-		return transient
 	case http.StatusBadRequest:
-		waits := reason == "failedPrecondition" || strings.Contains(answer.Body, "FAILED_PRECONDITION")
-		if waits && (operationIn.MatchString(answer.Message) || strings.Contains(answer.Message, "try again")) {
+		if is.reason == "failedPrecondition" || is.status == "FAILED_PRECONDITION" {
 			return busy
 		}
-		return fatal
-	case http.StatusRequestTimeout:
-		return transient
-	}
-	if answer.Code >= http.StatusInternalServerError {
+	case http.StatusForbidden:
+		if is.reason == "rateLimitExceeded" || is.reason == "userRateLimitExceeded" {
+			return transient
+		}
+	case http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return transient
 	}
 	return fatal
 }
 
-// operationIn finds the name of an operation in a message.
-var operationIn = regexp.MustCompile(`operation-[0-9a-z-]*[0-9a-z]`)
+// codes are what an error answer says beside its HTTP code.
+type codes struct {
+	reason string // of the first of its errors: "alreadyExists"
+	status string // the name of a google.rpc code: "ALREADY_EXISTS"
+}
+
+func codesOf(answer *googleapi.Error) codes {
+	var body struct {
+		Error struct{ Status string }
+	}
+	_ = json.Unmarshal([]byte(answer.Body), &body) // not every answer has a body of GKE's
+	is := codes{status: body.Error.Status}
+	if len(answer.Errors) > 0 {
+		is.reason = answer.Errors[0].Reason
+	}
+	return is
+}
 
 // explain returns the error as people should read it: GKE's own words, without
 // the codes and the JSON around them.

@@ -1,11 +1,14 @@
 package gke
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,34 +20,58 @@ import (
 	"hubcap/providers/gke/emulator"
 )
 
-// The texts are those that users of other tools met.
+// TestJudge reads answers as GKE gives them: those of testdata are recorded, the codes of
+// the others are those that users of other tools met. The same codes in other words
+// are judged alike.
 func TestJudge(t *testing.T) {
 	tests := []struct {
-		code         int
-		reason, text string
-		want         verdict
+		code                 int
+		status, reason, text string
+		want                 verdict
 	}{
-		{400, "failedPrecondition", "Operation operation-1590-d3e is currently upgrading cluster X. Please wait and try again once it is done.", busy},
-		{400, "failedPrecondition", "Cluster is running incompatible operation operation-1590-d3e.", busy},
-		{400, "failedPrecondition", "Node pool is in an unsupported state.", fatal},
-		{400, "badRequest", "Must specify a field to update.", fatal},
-		{401, "authError", "Request had invalid authentication credentials.", fatal},
-		{403, "forbidden", `Required "container.clusters.get" permission(s) for "projects/P/zones/Z/clusters/C".`, fatal},
-		{403, "forbidden", `Insufficient regional quota to satisfy request: resource "SSD_TOTAL_GB"`, fatal},
-		{404, "notFound", `Not found: node pool "N" not found.`, absent},
-		{408, "", "Request timeout", transient},
-		{409, "alreadyExists", "Already exists: projects/p/zones/z/clusters/c/nodePools/n.", taken},
-		{409, "aborted", "etag mismatch", moved},
-		{429, "rateLimitExceeded", "Quota exceeded", transient},
-		{429, "", `Too many operations: cluster "X" hits the concurrent operations quota 5, please try again later.`, transient},
-		{429, "", "Reservation does not have enough resources for the request.", fatal},
-		{500, "backendError", "Internal error", transient},
-		{503, "backendError", "Unavailable", transient},
+		{400, "FAILED_PRECONDITION", "failedPrecondition", "Operation operation-1590-d3e is currently upgrading cluster X. Please wait and try again once it is done.", busy},
+		{400, "FAILED_PRECONDITION", "", "Cluster is running incompatible operation operation-1590-d3e.", busy},
+		{400, "", "failedPrecondition", "Node pool is in an unsupported state.", busy},
+		{400, "INVALID_ARGUMENT", "badRequest", "Must specify a field to update.", fatal},
+		{400, "INVALID_ARGUMENT", "badRequest", "FAILED_PRECONDITION: operation-1: please try again", fatal},
+		{401, "UNAUTHENTICATED", "authError", "Request had invalid authentication credentials.", fatal},
+		{403, "PERMISSION_DENIED", "forbidden", `Required "container.clusters.get" permission(s) for "projects/P/zones/Z/clusters/C".`, fatal},
+		{403, "PERMISSION_DENIED", "forbidden", `Insufficient regional quota to satisfy request: resource "SSD_TOTAL_GB"`, fatal},
+		{403, "", "rateLimitExceeded", "Rate limit exceeded.", transient},
+		{404, "NOT_FOUND", "notFound", `Not found: node pool "N" not found.`, absent},
+		{408, "", "", "Request timeout", transient},
+		{409, "ALREADY_EXISTS", "alreadyExists", "Already exists: projects/p/zones/z/clusters/c/nodePools/n.", taken},
+		{409, "ALREADY_EXISTS", "", "Already exists: projects/p/zones/z/clusters/c/nodePools/n.", taken},
+		{409, "ABORTED", "aborted", "etag mismatch", moved},
+		{409, "ABORTED", "", "ALREADY_EXISTS is no word of this answer", moved},
+		{412, "", "conditionNotMet", "Precondition failed", moved},
+		{429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Quota exceeded", transient},
+		{429, "RESOURCE_EXHAUSTED", "", `Too many operations: cluster "X" hits the concurrent operations quota 5, please try again later.`, transient},
+		{429, "", "", "Reservation does not have enough resources for the request.", transient},
+		{500, "INTERNAL", "backendError", "Internal error", transient},
+		{501, "UNIMPLEMENTED", "notImplemented", "Not implemented, please try again", fatal},
+		{502, "", "", "Bad gateway", transient},
+		{503, "UNAVAILABLE", "backendError", "Unavailable", transient},
+		{504, "DEADLINE_EXCEEDED", "", "Deadline exceeded", transient},
+		{505, "", "", "HTTP version not supported", fatal},
 	}
 	for _, test := range tests {
-		err := fmt.Errorf("asking: %w", &googleapi.Error{Code: test.code, Message: test.text, Errors: []googleapi.ErrorItem{{Reason: test.reason}}})
-		if got := judge(err); got != test.want {
-			t.Errorf("judge(%d %s %q) = %d, want %d", test.code, test.reason, test.text, got, test.want)
+		for _, text := range []string{test.text, "In other words, and in another language."} {
+			if text != test.text && strings.Contains(test.text, "ALREADY_EXISTS is") {
+				continue
+			}
+			if got := judge(answered(t, test.code, bodyOf(t, test.code, test.status, test.reason, text))); got != test.want {
+				t.Errorf("judge(%d %s %s %q) = %d, want %d", test.code, test.status, test.reason, text, got, test.want)
+			}
+		}
+	}
+	for _, recorded := range []string{"no_pool.json", "no_cluster.json"} {
+		body, err := os.ReadFile("testdata/" + recorded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := judge(answered(t, 404, body)); got != absent {
+			t.Errorf("judge(%s) = %d", recorded, got)
 		}
 	}
 	if judge(io.ErrUnexpectedEOF) != transient {
@@ -53,6 +80,36 @@ func TestJudge(t *testing.T) {
 	if judge(fmt.Errorf("token: %w", &oauth2.RetrieveError{})) != fatal {
 		t.Error("expired credentials are tried again")
 	}
+}
+
+// bodyOf is the body of an error answer; without any code there is none of GKE's.
+func bodyOf(t *testing.T, code int, status, reason, text string) []byte {
+	t.Helper()
+	if status == "" && reason == "" {
+		return []byte("<html>" + text + "</html>")
+	}
+	failure := map[string]any{"code": code, "message": text}
+	if status != "" {
+		failure["status"] = status
+	}
+	if reason != "" {
+		failure["errors"] = []any{map[string]any{"domain": "global", "reason": reason, "message": text}}
+	}
+	body, err := json.Marshal(map[string]any{"error": failure})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// answered is the error that the client makes of an answer.
+func answered(t *testing.T, code int, body []byte) error {
+	t.Helper()
+	err := googleapi.CheckResponse(&http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))})
+	if err == nil {
+		t.Fatalf("%d is no error", code)
+	}
+	return fmt.Errorf("asking: %w", err)
 }
 
 func TestExplain(t *testing.T) {

@@ -149,7 +149,7 @@ func TestLastingFaults(t *testing.T) {
 		{emulator.Fault{Kind: emulator.Status, Status: 403, Message: `Required "container.clusters.update" permission(s).`}, "container.clusters.update"},
 		{emulator.Fault{Kind: emulator.Status, Status: 400, Message: "Bad value."}, "Bad value."},
 		{emulator.Fault{Kind: emulator.Status, Status: 401}, "invalid authentication"},
-		{emulator.Fault{Kind: emulator.Status, Status: 429, Message: "Reservation does not have enough resources"}, "Reservation"},
+		{emulator.Fault{Kind: emulator.Status, Status: 501, Message: "Not implemented here"}, "Not implemented here"},
 		{emulator.Fault{Kind: emulator.OpError, Message: "It broke."}, "It broke."},
 		{emulator.Fault{Kind: emulator.OpError, Message: "It broke.", Field: "error"}, "It broke."},
 		{emulator.Fault{Kind: emulator.OpError, Message: "It broke.", Field: "statusMessage"}, "It broke."},
@@ -286,6 +286,35 @@ func TestOperationSlipsIn(t *testing.T) {
 	in(t, emulator.Options{Faults: []emulator.Fault{fault}}, func(t *testing.T, w *world) {
 		w.apply(t, desired("user"))
 	})
+}
+
+// A state that does not allow a call, and that no operation will end, is an error after a
+// few tries, and so is at once what GKE cannot do at all.
+func TestRefusedForGood(t *testing.T) {
+	for _, fault := range []struct {
+		fault emulator.Fault
+		calls int
+	}{
+		{emulator.Fault{Method: "POST", Kind: emulator.Status, Status: 400, Reason: "failedPrecondition", Times: 100, Message: "Wrong state."}, mostRefusals},
+		{emulator.Fault{Method: "POST", Kind: emulator.Status, Status: 501, Times: 100, Message: "Not implemented."}, 1},
+	} {
+		in(t, emulator.Options{Faults: []emulator.Fault{fault.fault}}, func(t *testing.T, w *world) {
+			c := w.changes(t, desired("user"))[0]
+			err := w.write(t, c)
+			if err == nil || !strings.Contains(err.Error(), fault.fault.Message) {
+				t.Fatalf("got %v", err)
+			}
+			n := 0
+			for _, r := range w.server.Requests() {
+				if r.Method == "POST" {
+					n++
+				}
+			}
+			if n != fault.calls {
+				t.Errorf("%s was called %d times, want %d", fault.fault.Message, n, fault.calls)
+			}
+		})
+	}
 }
 
 // Somebody changes the pool between our look and our update: what we set is

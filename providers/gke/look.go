@@ -26,14 +26,17 @@ func (p *Provider) get(ctx context.Context, name string) (*resource.Live, *conta
 	np, err := try(ctx, p, p.c.Patience, func(ctx context.Context) (*container.NodePool, error) {
 		return svc.Projects.Locations.Clusters.NodePools.Get(p.pool(name)).Context(ctx).Do()
 	})
-	if err != nil {
-		switch {
-		case judge(err) != absent:
-			return nil, nil, err
-		case strings.Contains(err.Error(), "node pool"):
-			return nil, nil, nil
+	if err != nil && judge(err) == absent { // of the pool, or of the whole cluster
+		_, err = try(ctx, p, p.c.Patience, func(ctx context.Context) (*container.Cluster, error) {
+			return svc.Projects.Locations.Clusters.Get(p.cluster()).Fields("name").Context(ctx).Do()
+		})
+		if err != nil && judge(err) == absent {
+			err = fmt.Errorf("%w: %w", errNoCluster, err)
 		}
-		return nil, nil, fmt.Errorf("%w: %w", errNoCluster, err)
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	l, err := p.live(np)
 	return l, np, err

@@ -56,6 +56,7 @@ type write struct {
 	sent     []leaf    // what the last accepted call was to change
 	troubled time.Time // since when every call has failed; zero when the last one did not
 	pauses   *backoff
+	refused  int // calls in a row that the state of things did not allow, and no operation ran
 }
 
 // stay is what a round of a write says: go on with another one, or done.
@@ -87,7 +88,7 @@ func all(*container.Operation) bool { return true }
 // after decides how to go on when a call has ended with op or err.
 func (w *write) after(ctx context.Context, op *container.Operation, err error) (stay, error) {
 	if err == nil {
-		w.troubled, w.pauses = time.Time{}, nil
+		w.troubled, w.pauses, w.refused = time.Time{}, nil, 0
 		return again, w.wait(ctx, op)
 	}
 	if ended := ctx.Err(); ended != nil {
@@ -103,22 +104,26 @@ func (w *write) after(ctx context.Context, op *container.Operation, err error) (
 	return again, explain(err)
 }
 
-// await waits for the operation that a refusal names. It may be over already, or
-// be none of this cluster's: then a pause does.
+// mostRefusals is how often GKE may refuse a call for the state that things are in while
+// no operation runs: one may have ended between the refusal and the look.
+const mostRefusals = 4
+
+// await waits for the operation that made GKE refuse a call. Where none runs, the state
+// is not that of an operation, and after a few tries the refusal is the error.
 func (w *write) await(ctx context.Context, refusal error) error {
-	name := operationIn.FindString(refusal.Error())
-	if name == "" {
-		return w.pause(ctx, refusal)
-	}
-	w.c.Progress("waiting: " + explain(refusal).Error())
-	if _, err := w.poll(ctx, name); err != nil && judge(err) == absent {
-		return w.pause(ctx, refusal)
-	}
-	var failed *operationError
-	if err := w.waitNamed(ctx, name); err != nil && !errors.As(err, &failed) {
+	ops, err := w.operations(ctx)
+	if err != nil {
 		return err
 	}
-	return sleep(ctx, min(200*time.Millisecond, w.c.Poll))
+	if slices.ContainsFunc(ops, func(op *container.Operation) bool { return op.Status != "DONE" }) {
+		w.refused = 0
+		w.c.Progress("waiting: " + explain(refusal).Error())
+		return w.idle(ctx, all)
+	}
+	if w.refused++; w.refused >= mostRefusals {
+		return explain(refusal)
+	}
+	return w.pause(ctx, refusal)
 }
 
 // pause sleeps before the next try, or gives up with cause when nothing but
