@@ -15,7 +15,9 @@ import (
 )
 
 // Apply carries out p: it locks, checks that nothing p relies on has moved
-// ([ErrStale]), then runs the steps, and undoes the one that fails.
+// ([ErrStale]), then runs the steps, and undoes the one that fails. Of a plan with nothing
+// to do there is a run only when it has to record whose the config's name is, see
+// [Engine.Unclaimed].
 //
 // As long as the returned Outcome has no Run, nothing was changed and the error
 // says why. Once there is one, how it ended is in the Outcome; an error beside it
@@ -31,7 +33,11 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 		return Outcome{}, err
 	}
 	if p.Empty() {
-		return Outcome{Outcome: journal.Succeeded}, nil
+		unclaimed, err := e.Unclaimed(ctx)
+		if err != nil || r.Kind != journal.ApplyRun || !unclaimed {
+			return Outcome{Outcome: journal.Succeeded}, err
+		}
+		r.Kind = journal.OriginRun
 	}
 	s, sights, err := e.begin(ctx, p, r)
 	if err != nil {

@@ -36,7 +36,8 @@ func (e *Engine) Plan(ctx context.Context, o Options) (*plan.Plan, hcl.Diagnosti
 // gather returns everything that a plan is made from: what the config asks for, and
 // what lives.
 func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagnostics, error) {
-	if err := e.CheckOrigin(ctx); err != nil {
+	owners, err := e.owners(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
 	want, diags := e.desired()
@@ -55,6 +56,10 @@ func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagno
 	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, diags, err
 	}
+	if err := e.checkSealed(ctx, owners, in.Reading); err != nil {
+		return nil, diags, err
+	}
+	in.Warnings = append(in.Warnings, e.forgedOrigins(owners)...)
 	if _, err := e.next(ctx, &in, want); err != nil {
 		return nil, diags, err
 	}

@@ -61,8 +61,12 @@ func (e *Engine) Rotate(ctx context.Context, orphans []resource.Live) (int, erro
 			return 0, fmt.Errorf("cluster %s: read the signing key: %w", name, err)
 		}
 		under[name] = key.Public()
-		if origins[name], err = e.knownOrigin(ctx, e.Clusters[name]); err != nil {
+		kept, isSealed, err := e.keptOrigin(ctx, e.Clusters[name])
+		if err != nil {
 			return 0, err
+		}
+		if isSealed {
+			origins[name] = kept
 		}
 	}
 	var again []resource.Unsealed

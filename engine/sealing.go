@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // keyed reads the signing key of every cluster that the run touches. The plan was made
@@ -11,15 +10,7 @@ import (
 // the plan took for hubcap's may be somebody else's, and the plan is stale. A run
 // without a right to the key is refused here, before its first write.
 func (s *session) keyed(ctx context.Context) error {
-	var touched []string
-	for _, step := range s.plan.Steps() {
-		for _, c := range step.Changes {
-			if !slices.Contains(touched, c.ID.Cluster) {
-				touched = append(touched, c.ID.Cluster)
-			}
-		}
-	}
-	for _, name := range touched {
+	for _, name := range s.touched() {
 		c := s.Clusters[name]
 		if c.Seals == nil {
 			continue

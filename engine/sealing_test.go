@@ -145,8 +145,9 @@ func TestLostKey(t *testing.T) {
 	}
 }
 
-// TestForgedPublicKey: a plan made with a public key that somebody put in place of the
-// cluster's is not carried out, and the key is set right.
+// TestForgedPublicKey: with a public key that somebody put in place of the cluster's, no
+// record proves whose the config is, so that nothing is planned unless a person takes the
+// name; such a plan is not carried out, and the key is set right.
 func TestForgedPublicKey(t *testing.T) {
 	w := settled(t)
 	theirs := id("ConfigMap", "theirs")
@@ -158,6 +159,10 @@ func TestForgedPublicKey(t *testing.T) {
 	w.SealWith(theirs, forged)
 	w.Publish(forged.Public())
 	e := newEngine(w, next)
+	if _, _, err := e.Plan(t.Context(), engine.Options{}); !errors.Is(err, engine.ErrOrigin) {
+		t.Errorf("plan = %v, want ErrOrigin", err)
+	}
+	e.TakeOver = true
 	p := mustPlan(t, e)
 	if !deletes(p, theirs) {
 		t.Fatal("the forged key deceives nobody: the test proves nothing")
@@ -168,6 +173,7 @@ func TestForgedPublicKey(t *testing.T) {
 	if w.Objects()[theirs] == nil {
 		t.Error("it was deleted all the same")
 	}
+	e.TakeOver = false
 	p = mustPlan(t, e)
 	if _, is := keptBecause(p, theirs); deletes(p, theirs) || !is {
 		t.Error("the next plan believes the forged key still")

@@ -76,6 +76,9 @@ func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*sessi
 
 // touched returns the clusters that the run writes to, in order.
 func (s *session) touched() []string {
+	if s.run.Kind == journal.OriginRun || s.TakeOver && s.isApply() {
+		return s.names() // the name is taken over as a whole
+	}
 	touched := []string{s.home.Name}
 	for _, step := range s.plan.Steps() {
 		for _, c := range step.Changes {

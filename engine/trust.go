@@ -189,6 +189,14 @@ func (e *Engine) inTheWay(ctx context.Context, r journal.Run) error {
 	if err != nil {
 		return err
 	}
+	if u := inTheWay(all, r); u != nil {
+		return u
+	}
+	return nil
+}
+
+// inTheWay is [Engine.inTheWay] among all runs; nil when nothing is.
+func inTheWay(all []journal.Run, r journal.Run) *UntrustedError {
 	for _, u := range slices.Backward(all) {
 		newer := u.ID == r.ID || u.Number > r.Number || u.Created.After(r.Created)
 		if u.Untrusted != "" && newer {

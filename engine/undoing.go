@@ -58,11 +58,11 @@ func (e *Engine) Run(ctx context.Context, id string) (journal.Run, error) {
 	return journal.Run{}, fmt.Errorf("read journal of run %s: %w", id, ErrNoRun)
 }
 
-// own returns the runs of this config, oldest first. Configs share a cluster's
-// journal, and none may undo or go on with what is another's.
+// own returns the runs of this config that carry out a plan, oldest first. Configs share
+// a cluster's journal, and none may undo or go on with what is another's.
 func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
 	runs, err := e.History(ctx)
-	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) }), err
+	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) || r.Untrusted == "" && !r.IsOfPlan() }), err
 }
 
 // loadOwn is Load for a run of this config that is acted on, and returns the cluster

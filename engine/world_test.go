@@ -100,7 +100,7 @@ func next() []resource.Desired {
 // newEngine returns an engine over w that desires what desired returns.
 func newEngine(w *memory.World, desired func() []resource.Desired) *engine.Engine {
 	e := &engine.Engine{
-		Version: "test", Holder: "ada@desk", Config: &schema.Config{Settings: schema.Settings{Name: "default"}},
+		Version: "test", Holder: "ada@desk", Config: &schema.Config{Settings: schema.Settings{Name: "default", Origin: "home"}},
 		Clusters: map[string]*engine.Cluster{"prod": w.Cluster()}, Now: clock,
 	}
 	e.Want(desired)

@@ -17,9 +17,20 @@ import (
 // tamper changes the last run behind hubcap's back: tamper plan COMMAND… makes its plan
 // run a program; tamper entry removes an entry; tamper tail all but the first; tamper
 // unsealed leaves what version 1 would have written; tamper config NAME gives it to
-// another config.
+// another config. tamper origin deletes the record of where the config is applied from,
+// and tamper journal all runs.
 func tamper(ts *testscript.TestScript, _ bool, args []string) {
 	w := open(ts)
+	switch args[0] {
+	case "origin":
+		w.ForgetOrigin("default")
+		keep(ts, w)
+		return
+	case "journal":
+		w.Forget()
+		keep(ts, w)
+		return
+	}
 	var all []memory.Stored
 	w.Tamper(func(s memory.Stored) { all = append(all, s) })
 	s := all[len(all)-1]

@@ -143,4 +143,9 @@ type Kind string
 const (
 	ApplyRun    Kind = "apply"
 	RollbackRun Kind = "rollback"
+	OriginRun   Kind = "origin" // records which directory the config is applied from; it has no steps
 )
+
+// IsOfPlan reports whether the run carries out a plan, so that it can be gone on with and
+// taken back.
+func (r Run) IsOfPlan() bool { return r.Kind != OriginRun }

@@ -194,7 +194,8 @@ func Measured(runs []Run) map[resource.Class]plan.Measure {
 // Superseded returns the run, of the same config and after r in runs (oldest first),
 // because of which r cannot or need not be gone on with: it has changed what r changed
 // or, where r's plan is at hand, was about to change. Without a plan, a run that changed
-// nothing is superseded by any that went well. It is empty when there is none.
+// nothing is superseded by any that went well. One that carries out no plan supersedes
+// none. It is empty when there is none.
 func Superseded(r Run, runs []Run) string {
 	mine := make(map[resource.ID]bool)
 	for _, e := range r.Entries {
@@ -211,7 +212,7 @@ func Superseded(r Run, runs []Run) string {
 	}
 	since := slices.IndexFunc(runs, func(other Run) bool { return other.ID == r.ID })
 	for _, later := range runs[since+1:] {
-		if later.Config != r.Config {
+		if later.Config != r.Config || !later.IsOfPlan() {
 			continue
 		}
 		if outcome, _ := Ended(later.Entries); len(mine) == 0 && outcome == Succeeded {

@@ -205,6 +205,7 @@ type Live struct {
 	Version   string    // opaque; makes a later write conditional
 	Applied   *Applied  // nil when hubcap never wrote it
 	Protected bool
+	Seal      string // that it bears, of whatever key, valid or not; empty when it bears none
 }
 
 // A Foreign field is a field of an object that hubcap wants one way and that

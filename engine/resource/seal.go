@@ -29,6 +29,7 @@ type Unsealed struct {
 	Says    Component   // whose it says to be: anybody's word, for people
 	Record  string      // what hubcap would act on in it, such as "hooks"; empty: it is no record
 	Version string      // as it was read
+	Seal    string      // that it bears, of whatever key; empty when it bears none
 	Barred  string      // why not even a person's word makes it hubcap's; empty: it may be sealed
 	Under   seal.Public // set: it may be sealed only if this key's seal on it is valid
 }

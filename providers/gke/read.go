@@ -102,7 +102,7 @@ func (p *Provider) live(np *container.NodePool) (*resource.Live, error) {
 	if l.Owner = labels[LabelConfig]; l.Owner == p.owner {
 		l.Owner = p.c.Owner
 	}
-	l.Protected = labels[LabelProtected] == "true"
+	l.Protected, l.Seal = labels[LabelProtected] == "true", labels[noteSeal]
 	if block := labels[LabelBlock]; block != "" {
 		l.Address = addressOf(block)
 		l.Component = resource.Component{Block: l.Address}

@@ -143,7 +143,7 @@ func (s *seals) barred(live *resource.Live) string {
 func (s *seals) sort(reading *resource.Reading, live *resource.Live) {
 	if why := s.doubt(live.ID.Name, labelsOf(live.Object)); why != "" {
 		reading.Unsealed = append(reading.Unsealed, resource.Unsealed{
-			ID: live.ID, Reason: why, Says: live.Component, Version: live.Version, Barred: s.barred(live),
+			ID: live.ID, Reason: why, Says: live.Component, Version: live.Version, Seal: live.Seal, Barred: s.barred(live),
 		})
 		return
 	}

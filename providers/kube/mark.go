@@ -140,6 +140,7 @@ func (p *Provider) live(u *unstructured.Unstructured, desired resource.Object) *
 		Object:  p.veiled(u, desired),
 		Version: versionOf(u),
 		Applied: applied(u),
+		Seal:    resource.SealOf(u.Object),
 	}
 	annotations := u.GetAnnotations()
 	if text := annotations[AnnotationAddress]; text != "" {

@@ -21,7 +21,7 @@ func (s *survey) unsealedOf(u *unstructured.Unstructured, why string) resource.U
 	notes := u.GetAnnotations()
 	found := resource.Unsealed{
 		ID: s.p.id(u), Reason: why, Says: parseComponent(notes[AnnotationComponent]), Record: notes[resource.AnnotationRecord],
-		Version: versionOf(u), Barred: s.p.barred(u, s.key),
+		Version: versionOf(u), Seal: resource.SealOf(u.Object), Barred: s.p.barred(u, s.key),
 	}
 	if s.keyless {
 		found.Barred = "the key to tell hubcap's objects by could not be read"

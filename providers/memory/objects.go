@@ -41,7 +41,7 @@ func (w *World) live(r *record, like resource.Object) *resource.Live {
 	return &resource.Live{
 		ID: r.ID, Address: r.Address, Component: r.Component, Owner: r.Owner,
 		Object: r.hide(r.Object, like), Version: strconv.FormatInt(r.Version, 10),
-		Applied: r.Stamp, Protected: isProtected(r.Object),
+		Applied: r.Stamp, Protected: isProtected(r.Object), Seal: r.Seal,
 	}
 }
 

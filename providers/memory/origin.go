@@ -18,6 +18,14 @@ func (w *World) Origin(ctx context.Context, config string) (*engine.Origin, erro
 	return kept, err
 }
 
+// ForgetOrigin drops what is kept of where a config comes from, as whoever may delete a
+// ConfigMap can.
+func (w *World) ForgetOrigin(config string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.state.Origins, config)
+}
+
 // SetOrigin keeps where a config comes from.
 func (w *World) SetOrigin(ctx context.Context, config string, o engine.Origin) error {
 	return w.do(ctx, Call{Name: "claim"}, func() error {

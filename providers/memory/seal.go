@@ -84,7 +84,7 @@ func (w *World) PublicKey(ctx context.Context) (seal.Public, error) {
 func (w *World) unsealed(r *record, why string) resource.Unsealed {
 	return resource.Unsealed{
 		ID: r.ID, Reason: why, Says: r.Component, Record: r.Object.Text("metadata", "annotations", resource.AnnotationRecord),
-		Version: strconv.FormatInt(r.Version, 10), Barred: w.barred(r),
+		Version: strconv.FormatInt(r.Version, 10), Seal: r.Seal, Barred: w.barred(r),
 	}
 }
 

@@ -38,7 +38,7 @@ func (r *Records) Pools(ctx context.Context) (map[string]string, error) {
 
 // SetPool keeps text of the pool at place. It is called under the lock.
 func (r *Records) SetPool(ctx context.Context, place, text string) error {
-	return r.put(ctx, poolName(place), "pool", map[string]string{poolPlace: place, poolRecord: text})
+	return r.put(ctx, r.namespace, configMap{poolName(place), "pool", map[string]string{poolPlace: place, poolRecord: text}})
 }
 
 // DropPool forgets the pool at place. It is called under the lock.

@@ -14,6 +14,7 @@
 //	Secret    hubcap-seal              the key that signs what hubcap acts on later
 //	ConfigMap hubcap-seal              its public half
 //	ConfigMap hubcap-pool-DIGEST       that hubcap made a node pool, sealed
+//	ConfigMap hubcap-config-NAME       where a config is applied from, sealed; in the namespace hubcap
 //	Lease     hubcap                   the lock; in the namespace hubcap, wherever the rest is
 package records
 

@@ -85,7 +85,7 @@ func (r *Records) Rotate(ctx context.Context) (seal.Key, error) {
 // replacePublic publishes the public half of a key that was just drawn: another one
 // stands there for sure.
 func (r *Records) replacePublic(ctx context.Context, public seal.Public) error {
-	return r.put(ctx, sealName, "seal", map[string]string{sealPublic: public.String()})
+	return r.put(ctx, r.namespace, configMap{sealName, "seal", map[string]string{sealPublic: public.String()}})
 }
 
 // publish makes the ConfigMap hold the public half.

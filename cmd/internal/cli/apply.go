@@ -106,7 +106,7 @@ func (s *session) applyFile(ctx context.Context, file string, sc *scope, a *appr
 		return err
 	}
 	if p.Empty() {
-		return s.settled(asking, e, &scope{})
+		return s.settled(asking, e, &scope{}, s.claiming(ctx, stop, e, a, p))
 	}
 	if err := hasOrigin(e); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (s *session) applyNew(ctx context.Context, sc *scope, a *approval) error {
 		return err
 	}
 	if p.Empty() {
-		return s.settled(asking, e, sc)
+		return s.settled(asking, e, sc, s.claiming(ctx, stop, e, a, p))
 	}
 	if err := hasOrigin(e); err != nil {
 		return err

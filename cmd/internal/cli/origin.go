@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"hubcap/engine"
+	"hubcap/engine/plan"
 	"hubcap/providers/charts"
 )
 
@@ -41,6 +43,31 @@ func (s *session) settleOrigin(ctx context.Context, e *engine.Engine, sc *scope)
 	e.Config.Settings.Origin = drawn
 	s.warn("hubcap: wrote %s with the origin of this config; keep it under version control", path)
 	return nil
+}
+
+// claiming returns how an apply ends that has nothing to do: it records whose the config's
+// name is, where that is taken over or its record is gone, and else does nothing. stop ends
+// what is asked before.
+func (s *session) claiming(ctx context.Context, stop func(), e *engine.Engine, a *approval, p *plan.Plan) func(context.Context) error {
+	return func(asking context.Context) error {
+		unclaimed, err := e.Unclaimed(asking)
+		switch {
+		case err != nil:
+			return err
+		case e.TakeOver && e.Config.Settings.Origin == "":
+			return errNoOrigin
+		case !unclaimed:
+			return s.nothing()
+		}
+		if e.TakeOver {
+			matter := fmt.Sprintf("The directory that config %s was applied from so far is refused then.", e.Config.Settings.Name)
+			if err := s.confirm(asking, a, "Make the name of this config this directory's?", matter); err != nil {
+				return err
+			}
+		}
+		stop()
+		return s.carryOut(ctx, e, a, func(ctx context.Context) (engine.Outcome, error) { return e.Apply(ctx, p) })
+	}
 }
 
 // errNoOrigin refuses to apply what could not be told from another config of its name

@@ -15,8 +15,8 @@ import (
 
 // settled ends an apply of a plan that has nothing to do. That is no success while a
 // run before it has left something live that never passed its checks: it is no
-// difference any more, and yet nobody has seen that it works.
-func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) error {
+// difference any more, and yet nobody has seen that it works. end ends it otherwise.
+func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope, end func(asking context.Context) error) error {
 	all, err := e.Unverified(ctx)
 	if err != nil {
 		return &exit{code: exitIncomplete, err: fmt.Errorf("apply: there is nothing to do, but whether the runs before came to their end cannot be told: %w", err)}
@@ -25,7 +25,7 @@ func (s *session) settled(ctx context.Context, e *engine.Engine, sc *scope) erro
 	s.remind(slices.DeleteFunc(slices.Clone(left), func(u engine.Unverified) bool { return u.Untrusted == "" }))
 	left = slices.DeleteFunc(left, func(u engine.Unverified) bool { return u.Untrusted != "" })
 	if len(left) == 0 {
-		return s.nothing()
+		return end(ctx)
 	}
 	for _, u := range left {
 		if err := s.underWayNow(ctx, "apply", u.Run); err != nil {

@@ -80,7 +80,7 @@ func (s *session) watchRun(ctx context.Context, given []string) error {
 		return err
 	}
 	for _, r := range slices.Backward(runs) {
-		if e.Owns(r) {
+		if e.Owns(r) && r.IsOfPlan() {
 			return s.follow(ctx, e, r.ID)
 		}
 	}
@@ -126,6 +126,9 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 	for i := range runs {
 		if !e.Owns(runs[i]) {
 			continue // another config's, on the same cluster
+		}
+		if runs[i].Untrusted == "" && !runs[i].IsOfPlan() {
+			continue
 		}
 		switch {
 		case underWay[runs[i].ID]:

@@ -87,6 +87,9 @@ func lay(header []string, rows [][]string, s Style) string {
 
 // stepsOf says how many steps of a run's plan are done, and were not taken back.
 func stepsOf(r journal.Run) string {
+	if !r.IsOfPlan() {
+		return ""
+	}
 	done := 0
 	for _, state := range journal.States(r.Entries) {
 		if state.Mark == journal.Done {
