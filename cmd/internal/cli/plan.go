@@ -19,7 +19,7 @@ func (s *session) planCommand() *cobra.Command {
 		Long: `Shows what apply would do, step by step, and what it does to the people using
 the hubs. Nothing is changed but the lock file. With --out the plan
 is written to a file for apply, which carries out what the file and the config at hand
-agree on; it holds no secrets.`,
+agree on; it holds no secrets. A file that is there already is replaced only if it is a plan.`,
 		Example: "  hubcap plan\n  hubcap plan --out plan.json && hubcap apply plan.json\n  hubcap plan -o markdown >comment.md",
 	}
 	s.clusterFlags(c)
@@ -30,6 +30,9 @@ agree on; it holds no secrets.`,
 	c.Flags().StringVar(&out, "out", "", "write the plan to this `file`")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := replaceable(out); err != nil {
+			return err
+		}
 		ctx, stop := s.interruptible(c.Context())
 		defer stop()
 		e, err := s.open(ctx)

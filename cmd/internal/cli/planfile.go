@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,13 +17,49 @@ import (
 const largestPlan = 256 << 20
 
 // save writes the plan to a file that only its owner can read: the file is there
-// whole or not at all.
+// whole or not at all. It takes the place of nothing but a plan.
 func (s *session) save(ctx context.Context, e *engine.Engine, p *plan.Plan, file string) error {
+	if err := replaceable(file); err != nil {
+		return err
+	}
 	document, err := e.Document(ctx, p)
 	if err != nil {
 		return err
 	}
 	return writeWhole(file, document)
+}
+
+// replaceable refuses to write a plan over a file that is none, such as the config: what
+// may be there is a plan of whatever version, or nothing at all.
+func replaceable(file string) error {
+	if file == "" {
+		return nil
+	}
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("plan --out: %w", err)
+	case !info.Mode().IsRegular():
+		return usage("plan --out %s: it is no regular file; nothing was written", file)
+	case info.Size() == 0:
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("plan --out: %w", err)
+	}
+	defer f.Close()
+	var is struct {
+		FormatVersion string `json:"format_version"`
+		ID            string `json:"id"`
+		Created       string `json:"created"`
+	}
+	if err := json.NewDecoder(io.LimitReader(f, largestPlan)).Decode(&is); err != nil || is.FormatVersion == "" || is.ID == "" || is.Created == "" {
+		return usage("plan --out %s: the file exists and is no plan, and it is not overwritten; name another file, or remove it", file)
+	}
+	return nil
 }
 
 func writeWhole(file string, text []byte) (err error) {
