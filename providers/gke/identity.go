@@ -57,27 +57,42 @@ func identityOf(c *container.Cluster) Identity {
 	return i
 }
 
-// Serves reports whether the API server at host, whose certificate ca signs, is one of
-// this cluster, and whether that can be known: a cluster has an authority of its own,
-// and endpoints of its own. A proxy in between may have neither.
-func (i Identity) Serves(host string, ca []byte) (is, known bool) {
+// A Match is how the API server that a kubeconfig leads to stands to a GKE cluster.
+type Match int
+
+// The matches.
+const (
+	Unknown Match = iota // nothing tells
+	Same                 // it has an endpoint or the authority of the cluster
+	Proxied              // it has an authority of its own, and no endpoint of the cluster: a proxy, or another cluster
+	Other                // it has the endpoint of another cluster
+)
+
+// Match compares the API server at host, whose certificate ca signs, with this cluster. A
+// GKE cluster has an authority and endpoints of its own. A proxy in between (Rancher,
+// Teleport, an identity-aware proxy) shows its own, or none, and nothing that the
+// connection shows tells it from another cluster.
+func (i Identity) Match(host string, ca []byte) Match {
 	for _, h := range i.Hosts {
 		if h == hostOf(host) {
-			return true, true
+			return Same
 		}
+	}
+	if len(i.Hosts) > 0 && strings.HasSuffix(hostOf(host), ".gke.goog") {
+		return Other
 	}
 	ours, theirs := certificates(i.CA), certificates(ca)
 	for _, a := range ours {
 		for _, b := range theirs {
 			if bytes.Equal(a, b) {
-				return true, true
+				return Same
 			}
 		}
 	}
 	if len(ours) > 0 && len(theirs) > 0 {
-		return false, true
+		return Proxied
 	}
-	return false, strings.HasSuffix(hostOf(host), ".gke.goog") // the name of another cluster
+	return Unknown
 }
 
 func certificates(text []byte) [][]byte {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -165,13 +166,16 @@ func TestKubeconfigOfAnotherGKECluster(t *testing.T) {
 		what      string
 		kube, gke []byte // authorities
 		endpoint  string
+		pinned    string
 		refused   bool
 		unknown   bool
 	}{
 		{what: "the same authority", kube: other.authority(), gke: other.authority(), endpoint: "203.0.113.7"},
 		{what: "the same endpoint", gke: stranger, endpoint: other.URL},
 		{what: "another authority", kube: other.authority(), gke: stranger, endpoint: "203.0.113.7", refused: true},
+		{what: "a proxy's authority, pinned", kube: other.authority(), gke: stranger, endpoint: "203.0.113.7", pinned: "uid"},
 		{what: "no authority", gke: stranger, endpoint: "203.0.113.7", unknown: true},
+		{what: "no authority, pinned", gke: stranger, endpoint: "203.0.113.7", pinned: "uid"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -190,15 +194,19 @@ cluster "c" {
   name       = "prod"
   endpoint   = %q
   kubeconfig = "kubeconfig"
+  identity   = %s
 }
-`, api.URL))
+`, api.URL, cmp.Or(strings.TrimPrefix(fmt.Sprintf("%q", test.pinned), `""`), "null")))
 			s, _, errs := newSession(map[string]string{"HOME": dir, "XDG_STATE_HOME": dir})
 			s.run(t.Context(), []string{"history", "--chdir", dir})
-			if got := strings.Contains(errs.String(), "is not the cluster prod of project some-project"); got != test.refused {
+			if got := strings.Contains(errs.String(), "neither the endpoints nor the authority of the cluster prod of project some-project"); got != test.refused {
 				t.Errorf("refused: %t, want %t:\n%s", got, test.refused, errs)
 			}
 			if got := strings.Contains(errs.String(), "is not known"); got != test.unknown {
 				t.Errorf("said to be unknown: %t, want %t:\n%s", got, test.unknown, errs)
+			}
+			if got := strings.Contains(errs.String(), `and pin it: identity = "uid"`); got != (test.refused || test.unknown) {
+				t.Errorf("says how to pin it: %t:\n%s", got, errs)
 			}
 		})
 	}

@@ -58,7 +58,8 @@ func (s *session) reach(ctx context.Context, config *schema.Config, block schema
 
 // bind makes sure that the API servers are those of the cluster that the block names in
 // GKE: a kubeconfig may lead anywhere. known is what GKE said when it led there itself.
-// What cannot be known is said.
+// Where the connection does not tell, the pinned identity does; where none is pinned
+// either, what cannot be known is said, and what contradicts is refused.
 func (s *session) bind(ctx context.Context, block schema.Cluster, r *reached, known *gke.Identity) error {
 	if r.pools == nil {
 		return nil
@@ -78,15 +79,18 @@ func (s *session) bind(ctx context.Context, block schema.Cluster, r *reached, kn
 	if err != nil {
 		return err
 	}
-	switch is, isKnown := says.Serves(host, ca); {
-	case is:
+	named := fmt.Sprintf("the cluster %s of project %s in %s", block.GKE.Name, block.GKE.Project, block.GKE.Location)
+	pin := fmt.Sprintf("If it is a proxy in front of that cluster, compare the UID of kube-system there by another way (kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'), and pin it: identity = %q", r.identity)
+	switch match := says.Match(host, ca); {
+	case match == gke.Other:
+		return fmt.Errorf("the kubeconfig leads to %s, which is not %s but the endpoint of another: its node pools and its objects would be those of two clusters", host, named)
+	case match == gke.Same, block.Identity != "": // pinned, and compared: whatever is in between leads to that cluster
 		return nil
-	case isKnown:
-		return fmt.Errorf("the kubeconfig leads to %s, which is not the cluster %s of project %s in %s: its node pools and its objects would be those of two clusters",
-			host, block.GKE.Name, block.GKE.Project, block.GKE.Location)
+	case match == gke.Proxied:
+		return fmt.Errorf("the kubeconfig leads to %s, which has neither the endpoints nor the authority of %s: if it is another one, its node pools and its objects would be those of two clusters. %s",
+			host, named, pin)
 	}
-	s.warn("hubcap: cluster %s: whether %s is the cluster %s of project %s in %s is not known: it has neither its endpoints nor its authority",
-		block.Address.Name, host, block.GKE.Name, block.GKE.Project, block.GKE.Location)
+	s.warn("hubcap: cluster %s: whether %s is %s is not known: it has none of its endpoints, and names no authority. %s", block.Address.Name, host, named, pin)
 	return nil
 }
 
