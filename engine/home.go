@@ -85,14 +85,14 @@ func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error)
 	return all, nil
 }
 
-// setHome remembers which cluster is home. What is not to be acted on says so only where
+// setHome remembers which cluster is home: a run of kind seal says nothing of that. What is not to be acted on says so only where
 // nothing else does: in a journal of version 1.0.
 func (e *Engine) setHome(all map[string][]journal.Run) {
 	home, untrusted := "", ""
 	for _, name := range e.names() {
 		for _, r := range all[name] {
 			switch {
-			case !e.Owns(r):
+			case !e.Owns(r) || r.Kind == journal.SealRun: // which lies in the cluster whose objects it seals
 			case r.Untrusted == "" && home == "":
 				home = name
 			case r.Untrusted != "" && untrusted == "":

@@ -11,6 +11,7 @@ import (
 	"hubcap/engine/journal"
 	"hubcap/engine/plan"
 	"hubcap/engine/resource"
+	"hubcap/engine/run"
 	"hubcap/engine/seal"
 )
 
@@ -42,28 +43,44 @@ func (e *Engine) Seen(ctx context.Context) (resource.Reading, hcl.Diagnostics, e
 	return in.Reading, diags, nil
 }
 
+// A Sealed is what sealing came to.
+type Sealed struct {
+	Objects int
+	Runs    []string   // of kind seal, one for each cluster
+	Rotated []Rotation // by cluster
+}
+
+// A Rotation is a cluster's new key pair.
+type Rotation struct {
+	Cluster string   `json:"cluster"`
+	Former  string   `json:"former_key"` // IDs of the keys
+	Key     string   `json:"key"`
+	Lost    []string `json:"untrusted_runs"` // of this config, that the former key sealed: they are not acted on any more
+}
+
 // Seal seals what a person has looked at and takes for hubcap's own, each with the
-// present key of its cluster, under the cluster's lock. It returns how many it sealed.
-func (e *Engine) Seal(ctx context.Context, taken []resource.Unsealed) (int, error) {
-	return e.eachSealed(ctx, taken, func(ctx context.Context, s *session) (seal.Key, error) {
-		return s.signingKey(ctx, s.home)
+// present key of its cluster, under the cluster's lock. The journal of the cluster has it.
+func (e *Engine) Seal(ctx context.Context, taken []resource.Unsealed) (Sealed, error) {
+	return e.eachSealed(ctx, taken, func(ctx context.Context, s *session) (seal.Key, *Rotation, error) {
+		key, err := s.signingKey(ctx, s.home)
+		return key, nil, err
 	})
 }
 
 // Rotate draws new key pairs for all clusters, and seals again what the former ones had
-// sealed and nothing desires any more; the rest is sealed by the next apply. It
-// returns how many objects it sealed.
-func (e *Engine) Rotate(ctx context.Context, orphans []resource.Live) (int, error) {
+// sealed and nothing desires any more; the rest is sealed by the next apply. The journal of
+// each cluster has it, sealed with the new key.
+func (e *Engine) Rotate(ctx context.Context, orphans []resource.Live) (Sealed, error) {
 	under, origins := map[string]seal.Public{}, map[string]*Origin{}
 	for _, name := range e.names() {
 		key, err := e.signingKey(ctx, e.Clusters[name])
 		if err != nil {
-			return 0, fmt.Errorf("cluster %s: read the signing key: %w", name, err)
+			return Sealed{}, fmt.Errorf("cluster %s: read the signing key: %w", name, err)
 		}
 		under[name] = key.Public()
 		kept, isSealed, err := e.keptOrigin(ctx, e.Clusters[name])
 		if err != nil {
-			return 0, err
+			return Sealed{}, err
 		}
 		if isSealed {
 			origins[name] = kept
@@ -73,13 +90,19 @@ func (e *Engine) Rotate(ctx context.Context, orphans []resource.Live) (int, erro
 	for _, l := range orphans {
 		again = append(again, resource.Unsealed{ID: l.ID, Says: l.Component, Version: l.Version, Under: under[l.ID.Cluster]})
 	}
-	rotated := false
-	done, err := e.eachSealed(ctx, again, func(ctx context.Context, s *session) (seal.Key, error) {
+	done, err := e.eachSealed(ctx, again, func(ctx context.Context, s *session) (seal.Key, *Rotation, error) {
+		r := &Rotation{Cluster: s.home.Name, Former: under[s.home.Name].ID(), Lost: []string{}}
+		s.home.trust(s.earlier, under[s.home.Name], nil)
+		for _, earlier := range trusted(s.earlier) {
+			if e.Owns(earlier) && earlier.IsOfPlan() {
+				r.Lost = append(r.Lost, earlier.ID)
+			}
+		}
 		key, err := s.rotate(ctx, origins[s.home.Name])
-		rotated = rotated || !key.IsZero()
-		return key, err
+		r.Key = key.Public().ID()
+		return key, r, err
 	}, e.names()...)
-	if err != nil && rotated && !errors.Is(err, ErrPartly) {
+	if err != nil && len(done.Rotated) > 0 && !errors.Is(err, ErrPartly) {
 		err = errors.Join(ErrPartly, err)
 	}
 	return done, err
@@ -100,22 +123,28 @@ func (s *session) rotate(ctx context.Context, known *Origin) (seal.Key, error) {
 	return key, s.home.Origins.SetOrigin(ctx, name, *known)
 }
 
+// A keySource returns the key to seal with, and how it came about where it is new.
+type keySource func(context.Context, *session) (seal.Key, *Rotation, error)
+
 // eachSealed seals the objects of one cluster after the other under its lock, with the
 // key that key returns then. always are clusters that are gone to although they have
 // none of the objects.
-func (e *Engine) eachSealed(ctx context.Context, taken []resource.Unsealed, key func(context.Context, *session) (seal.Key, error), always ...string) (int, error) {
+func (e *Engine) eachSealed(ctx context.Context, taken []resource.Unsealed, key keySource, always ...string) (Sealed, error) {
 	byCluster := map[string][]resource.Unsealed{}
 	for _, u := range taken {
 		byCluster[u.ID.Cluster] = append(byCluster[u.ID.Cluster], u)
 	}
-	done, begun := 0, false
+	var done Sealed
+	begun := false
 	var failed error
 	for _, name := range e.names() {
 		if len(byCluster[name]) == 0 && !slices.Contains(always, name) {
 			continue
 		}
-		n, err := e.sealWithin(ctx, e.Clusters[name], byCluster[name], key)
-		done, begun = done+n, begun || n > 0 || errors.Is(err, ErrPartly)
+		one, err := e.sealWithin(ctx, e.Clusters[name], byCluster[name], key)
+		done.Objects += one.Objects
+		done.Runs, done.Rotated = append(done.Runs, one.Runs...), append(done.Rotated, one.Rotated...)
+		begun = begun || one.Objects > 0 || errors.Is(err, ErrPartly)
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil && begun && !errors.Is(failed, ErrPartly) {
@@ -124,33 +153,101 @@ func (e *Engine) eachSealed(ctx context.Context, taken []resource.Unsealed, key 
 	return done, failed
 }
 
-// sealWithin seals objects of one cluster.
-func (e *Engine) sealWithin(ctx context.Context, c *Cluster, taken []resource.Unsealed, key func(context.Context, *session) (seal.Key, error)) (int, error) {
+// sealWithin seals objects of one cluster, as a run in that cluster's journal.
+func (e *Engine) sealWithin(ctx context.Context, c *Cluster, taken []resource.Unsealed, key keySource) (Sealed, error) {
+	var done Sealed
 	if c.Seals == nil || c.Sealer == nil || c.Rotator == nil {
-		return 0, fmt.Errorf("cluster %s keeps no seals", c.Name)
+		return done, fmt.Errorf("cluster %s keeps no seals", c.Name)
 	}
-	r := journal.Run{ID: e.runID()}
-	s := &session{Engine: e, plan: &plan.Plan{}, run: r, home: c, lost: make(chan struct{}), done: make(chan struct{})}
+	s, err := e.sealing(c)
+	if err != nil {
+		return done, err
+	}
 	defer s.close(ctx)
 	if err := s.lock(ctx); err != nil {
-		return 0, err
+		return done, err
 	}
 	ctx = s.bind(ctx)
-	signing, err := key(ctx, s)
-	if err != nil {
-		return 0, fmt.Errorf("cluster %s: the signing key: %w", c.Name, err)
+	if s.earlier, err = c.Store.Runs(ctx); err != nil {
+		return done, fmt.Errorf("cluster %s: read journal: %w", c.Name, err)
 	}
-	done := 0
+	signing, rotation, err := key(ctx, s)
+	if rotation != nil && !signing.IsZero() {
+		done.Rotated = []Rotation{*rotation}
+	}
+	if err != nil {
+		return done, fmt.Errorf("cluster %s: the signing key: %w", c.Name, err)
+	}
+	if err := s.beginSealing(ctx, rotation, taken); err != nil {
+		return done, fmt.Errorf("cluster %s: %w", c.Name, err)
+	}
+	done.Runs = []string{s.run.ID}
 	var failed error
 	for _, u := range taken {
 		if err := c.Sealer.Seal(ctx, signing, u); err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		done++
+		done.Objects++
 	}
-	if failed != nil && done > 0 {
+	if failed != nil && done.Objects > 0 {
 		failed = errors.Join(ErrPartly, failed)
 	}
+	s.endSealing(ctx, done, failed)
 	return done, failed
+}
+
+// sealing returns the session of a run that seals what lives in c. Its plan has nothing
+// to do.
+func (e *Engine) sealing(c *Cluster) (*session, error) {
+	in := e.input()
+	in.Back = true // asking for nothing is no mistake
+	p, err := plan.Build(in)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	r := journal.Run{
+		ID: e.runID(), Kind: journal.SealRun, Config: p.Config, Holder: e.Holder, Started: e.now().UTC(),
+		PlanID: p.ID, PlanCreated: p.Created, Plan: p,
+	}
+	return &session{
+		Engine: e, plan: p, run: r, home: c, store: c.Store, began: e.now(),
+		lost: make(chan struct{}), done: make(chan struct{}),
+	}, nil
+}
+
+// beginSealing makes the run durable, with what it is about to do and whether the key is
+// a new one. Only when that is drawn can the run be sealed with it.
+func (s *session) beginSealing(ctx context.Context, r *Rotation, taken []resource.Unsealed) error {
+	if err := s.create(ctx); err != nil {
+		return err
+	}
+	var entries []journal.Entry
+	if r != nil {
+		entries = append(entries, journal.Entry{Mark: journal.Rotated, Reason: fmt.Sprintf(
+			"%s instead of %s; %d runs of this config before it are shown and not acted on any more: plan and apply anew; to go back, with the config as it was",
+			r.Key, r.Former, len(r.Lost))})
+	}
+	if len(taken) > 0 {
+		e := journal.Entry{Mark: journal.Sealing}
+		for _, u := range taken {
+			e.Changes = append(e.Changes, u.ID)
+		}
+		entries = append(entries, e)
+	}
+	if err := s.Record(ctx, entries...); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	return nil
+}
+
+// endSealing records how the run ended. That it could not be recorded is told.
+func (s *session) endSealing(ctx context.Context, done Sealed, failed error) {
+	e := journal.Entry{Mark: journal.RunFinished, Outcome: journal.Succeeded, Reason: fmt.Sprintf("%d objects sealed", done.Objects)}
+	if failed != nil {
+		e.Outcome, e.Reason = journal.WasHeld, e.Reason+"; "+failed.Error()
+	}
+	if err := s.Record(ctx, e); err != nil {
+		s.tell(run.Warned{Text: "the journal does not say how the run ended: " + err.Error()})
+	}
 }

@@ -76,6 +76,9 @@ func (e *Engine) open(ctx context.Context, home *Cluster, r journal.Run) (*sessi
 
 // touched returns the clusters that the run writes to, in order.
 func (s *session) touched() []string {
+	if s.run.Kind == journal.SealRun {
+		return []string{s.home.Name}
+	}
 	if s.run.Kind == journal.OriginRun || s.TakeOver && s.isApply() {
 		return s.names() // the name is taken over as a whole
 	}
@@ -204,7 +207,7 @@ func (s *session) entries() []journal.Entry {
 func (s *session) create(ctx context.Context) error {
 	var m plan.Mask
 	var err error
-	if s.home.Keys != nil {
+	if s.home.Keys != nil && s.run.IsOfPlan() { // otherwise there is nothing to hide
 		if m.Key, err = s.home.Keys.EnsureKey(ctx); err != nil {
 			return fmt.Errorf("draw the key of digests: %w", err)
 		}

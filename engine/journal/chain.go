@@ -112,7 +112,7 @@ func (r Run) Verify(public seal.Public, cluster string) (Chain, error) {
 // key is another one.
 func mismatch(public seal.Public, text, otherwise string) string {
 	if key := seal.KeyOf(text); key != "" && key != public.ID() {
-		return fmt.Sprintf("its seal is of key %.20q, and the cluster's is %s", key, public.ID())
+		return fmt.Sprintf("its seal is of key %.20q, and the cluster's is %s: the key was rotated or lost since, or it is another cluster's", key, public.ID())
 	}
 	return "its seal does not fit: " + otherwise
 }

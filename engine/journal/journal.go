@@ -39,6 +39,9 @@ const (
 	LeftOut     Mark = "left out" // while it is rolled back: the object that cannot go back, or the component that a person left out; Reason says why
 	RolledBack  Mark = "rolled back"
 	Stuck       Mark = "stuck" // the rollback did not succeed: a person is needed
+
+	Rotated Mark = "key rotated" // the cluster has another key pair now; Reason says which
+	Sealing Mark = "sealing"     // the objects are about to be sealed
 )
 
 // Outcome is how a run ended.
@@ -144,8 +147,9 @@ const (
 	ApplyRun    Kind = "apply"
 	RollbackRun Kind = "rollback"
 	OriginRun   Kind = "origin" // records which directory the config is applied from; it has no steps
+	SealRun     Kind = "seal"   // seals objects on a person's word, or rotates the key; likewise
 )
 
 // IsOfPlan reports whether the run carries out a plan, so that it can be gone on with and
 // taken back.
-func (r Run) IsOfPlan() bool { return r.Kind != OriginRun }
+func (r Run) IsOfPlan() bool { return r.Kind != OriginRun && r.Kind != SealRun }

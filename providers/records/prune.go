@@ -37,7 +37,7 @@ func (r *Records) isNeeded(ctx context.Context, run journal.Run, runs []journal.
 	if run.Untrusted != "" {
 		return true
 	}
-	if !journal.Resumable(run.Entries) && len(journal.Unverified(run.Entries)) == 0 {
+	if !run.IsOfPlan() || !journal.Resumable(run.Entries) && len(journal.Unverified(run.Entries)) == 0 {
 		return false
 	}
 	document, err := r.document(ctx, run.ID)

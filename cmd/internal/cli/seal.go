@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"hubcap/cmd/internal/render"
 	"hubcap/engine"
+	"hubcap/engine/journal"
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
 )
@@ -24,9 +26,12 @@ cluster: none, or one of another key. Plans keep it and name it, for anybody cou
 have labelled it. What you take for hubcap's own is sealed with the present key, and
 the next apply deletes it. Nothing is sealed without an entry of hubcap's field
 manager, nor what the present key sealed elsewhere. What the config wants needs no
-word of yours: the next apply seals it. Exit 6 when some of it could not be sealed.`,
+word of yours: the next apply seals it. Exit 6 when some of it could not be sealed. The
+journal has what was sealed, as a run of kind seal. With -o json it asks nothing: it lists,
+and seals with --auto-approve.`,
 	}
 	s.clusterFlags(c)
+	s.outputFlag(c, asText, asJSON)
 	s.lockedFlag(c)
 	a := approvalFlags(c)
 	var only []string
@@ -57,8 +62,14 @@ func (s *session) seal(ctx context.Context, a *approval, only []string) error {
 	if len(only) > 0 && len(shown) == 0 && len(reading.Unsealed) > 0 {
 		return usage("--only: nothing without a valid seal says to be of %s", only[0])
 	}
-	if err := s.print(render.Unsealed(shown, lacking(reading), s.style(s.out))); err != nil {
-		return err
+	report := render.NewSealReport(shown, lacking(reading))
+	if s.output == asJSON && (len(taken) == 0 || !a.auto) {
+		return s.writeJSON(report)
+	}
+	if s.output != asJSON {
+		if err := s.print(render.Unsealed(shown, report.Wanted, s.style(s.out))); err != nil {
+			return err
+		}
 	}
 	if len(taken) == 0 {
 		return nil
@@ -70,7 +81,7 @@ func (s *session) seal(ctx context.Context, a *approval, only []string) error {
 	if err := s.confirm(ctx, a, fmt.Sprintf("Take %d for hubcap's own?", len(taken)), "The next apply deletes what is sealed, and runs hooks that are recorded in it."); err != nil {
 		return err
 	}
-	return s.sealedNow(ctx, e, a, func(ctx context.Context) (int, error) { return e.Seal(ctx, taken) })
+	return s.sealedNow(ctx, e, a, report, func(ctx context.Context) (engine.Sealed, error) { return e.Seal(ctx, taken) })
 }
 
 // lacking counts what the config wants and the next apply seals.
@@ -92,9 +103,13 @@ func (s *session) sealRotateCommand() *cobra.Command {
 key had sealed and this config wants no more. The next apply seals the rest, which
 restarts nothing. A cluster has one key: what other configs have there is sealed by
 their next apply, and what they want no more by "hubcap seal". Runs that the former
-key sealed are shown, and neither resumed nor rolled back any more.`,
+key sealed are shown, and neither resumed nor rolled back any more: what one of them
+left undone a new plan does, and to go back behind it the config is applied as it was. So
+resume or roll back first what is not at its end. The journal has the rotation, as a run
+of kind seal.`,
 	}
 	s.clusterFlags(c)
+	s.outputFlag(c, asText, asJSON)
 	s.lockedFlag(c)
 	a := approvalFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -104,10 +119,16 @@ key sealed are shown, and neither resumed nor rolled back any more.`,
 		if err != nil {
 			return err
 		}
+		if s.output == asJSON && !a.auto {
+			return usage("seal rotate -o json: it needs --auto-approve")
+		}
+		if err := s.warnUnfinished(ctx, e); err != nil {
+			return err
+		}
 		if err := s.confirm(ctx, a, "Draw a new key pair?", "Earlier runs can not be resumed or rolled back any more."); err != nil {
 			return err
 		}
-		return s.sealedNow(ctx, e, a, func(ctx context.Context) (int, error) { return e.Rotate(ctx, reading.Orphans) })
+		return s.sealedNow(ctx, e, a, render.NewSealReport(nil, lacking(reading)), func(ctx context.Context) (engine.Sealed, error) { return e.Rotate(ctx, reading.Orphans) })
 	}
 	return c
 }
@@ -140,9 +161,24 @@ func (s *session) seen(ctx context.Context) (*engine.Engine, resource.Reading, e
 	return e, reading, nil
 }
 
+// warnUnfinished names the runs that could be gone on with, and cannot once the key is
+// another one.
+func (s *session) warnUnfinished(ctx context.Context, e *engine.Engine) error {
+	runs, err := e.History(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if e.Owns(r) && r.IsOfPlan() && r.Untrusted == "" && journal.Resumable(r.Entries) && journal.Superseded(r, runs) == "" {
+			s.warn("hubcap: run %s is not at its end, and can not go on with another key: %s, or %s, first", r.ID, s.again("resume", r.ID), s.again("rollback", r.ID))
+		}
+	}
+	return nil
+}
+
 // sealedNow seals under the locks, for which it waits as long as it may, and says how
 // much.
-func (s *session) sealedNow(ctx context.Context, e *engine.Engine, a *approval, act func(context.Context) (int, error)) error {
+func (s *session) sealedNow(ctx context.Context, e *engine.Engine, a *approval, report render.SealReport, act func(context.Context) (engine.Sealed, error)) error {
 	e.Notify = func(event run.Event) {
 		switch event := event.(type) {
 		case run.Noted:
@@ -153,18 +189,34 @@ func (s *session) sealedNow(ctx context.Context, e *engine.Engine, a *approval, 
 	}
 	deadline := s.now().Add(a.lockTimeout)
 	for {
-		n, err := act(ctx)
+		done, err := act(ctx)
 		var locked *engine.LockedError
-		if errors.As(err, &locked) && n == 0 && s.now().Add(lockEvery).Before(deadline) {
+		if errors.As(err, &locked) && len(done.Runs)+len(done.Rotated) == 0 && s.now().Add(lockEvery).Before(deadline) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(lockEvery):
 				continue
 			}
 		}
-		if n > 0 || err == nil {
-			s.warn("Sealed: %d.", n)
-		}
-		return err
+		return s.tellSealed(report, done, err)
 	}
+}
+
+// tellSealed says what sealing came to, and what follows from a new key.
+func (s *session) tellSealed(report render.SealReport, done engine.Sealed, err error) error {
+	if s.output == asJSON && len(done.Runs)+len(done.Rotated) > 0 {
+		report.Sealed, report.Runs, report.Rotated = done.Objects, done.Runs, done.Rotated
+		return cmp.Or(err, s.writeJSON(report))
+	}
+	if len(done.Runs) > 0 || err == nil {
+		s.warn("Sealed: %d.", done.Objects)
+	}
+	for _, r := range done.Rotated {
+		s.warn("Cluster %s has the key %s instead of %s.", r.Cluster, r.Key, r.Former)
+		if n := len(r.Lost); n > 0 {
+			s.warn("Runs of this config that the former key sealed (%d, the last is %s) are shown, and neither resumed nor rolled back any more. What one of them left undone %s does; "+
+				"to go back behind them, apply the config as it was.", n, r.Lost[n-1], s.again("apply"))
+		}
+	}
+	return err
 }

@@ -39,7 +39,7 @@ func History(runs []journal.Run, s Style) string {
 		}
 		if r.Untrusted != "" {
 			outcome += ", untrusted"
-			footer = "\n" + wrap("What is untrusted is shown and never acted on: hubcap history RUN says why.", "", s.width())
+			footer = "\n" + wrap("What is untrusted is shown and never acted on: hubcap history RUN says why. What such a run left undone a new plan does; to go back behind it, apply the config as it was.", "", s.width())
 		}
 		rows = append(rows, []string{r.ID, string(r.Kind), r.Config, outcome, stepsOf(r), took, r.Holder})
 	}
@@ -122,8 +122,8 @@ func Run(r journal.Run, s Style) string {
 	}
 	switch {
 	case r.Untrusted != "":
-		b.WriteString("\n" + wrap("This run is shown and not acted on: "+clean(r.Untrusted)+".", "  ", s.width()))
-	case journal.Resumable(r.Entries):
+		b.WriteString("\n" + wrap("This run is shown and not acted on: "+clean(r.Untrusted)+". What it left undone a new plan does; to go back behind it, apply the config as it was.", "  ", s.width()))
+	case r.IsOfPlan() && journal.Resumable(r.Entries):
 		b.WriteString("\n  This run is not at its end. Go on with \"hubcap resume\", or go back with\n  \"hubcap rollback\".\n")
 	}
 	return b.String()

@@ -91,3 +91,36 @@ func Unsealed(found []resource.Unsealed, lacking int, s Style) string {
 	}
 	return b.String()
 }
+
+// A SealReport is what was found without a valid seal, and what was sealed, as -o json
+// prints it.
+type SealReport struct {
+	FormatVersion string           `json:"format_version"`
+	Objects       []UnsealedObject `json:"unsealed"`
+	Wanted        int              `json:"sealed_by_next_apply"` // objects that the config wants
+	Sealed        int              `json:"sealed"`
+	Runs          []string         `json:"runs"`              // that the journals have it as
+	Rotated       any              `json:"rotated,omitempty"` // by cluster: the keys, and the runs that are not acted on any more
+}
+
+// NewSealReport returns the report of what was found.
+func NewSealReport(found []resource.Unsealed, wanted int) SealReport {
+	r := SealReport{FormatVersion: "1.0", Objects: []UnsealedObject{}, Wanted: wanted, Runs: []string{}}
+	for _, u := range found {
+		says := ""
+		if !u.Says.Block.IsZero() {
+			says = u.Says.String()
+		}
+		r.Objects = append(r.Objects, UnsealedObject{ID: u.ID, Says: says, Reason: u.Reason, Record: u.Record, Never: u.Barred})
+	}
+	return r
+}
+
+// An UnsealedObject is one object without a valid seal.
+type UnsealedObject struct {
+	ID     resource.ID `json:"id"`
+	Says   string      `json:"says_to_be_of,omitempty"` // anybody's word
+	Reason string      `json:"reason"`
+	Record string      `json:"record,omitempty"`
+	Never  string      `json:"never,omitempty"` // why it cannot be sealed on a person's word
+}
