@@ -193,25 +193,19 @@ func (e *Engine) owners(ctx context.Context) (map[string]nameOwner, error) {
 
 // checkSealed returns an [ErrOrigin] when nothing proves whose the config's name is in a
 // cluster, and objects lie there that bear a seal as this config's: somebody applied it.
-// Where a record names this origin that the present key did not seal, only what that key
-// sealed counts: a key that was replaced leaves such a record behind.
-func (e *Engine) checkSealed(ctx context.Context, owners map[string]nameOwner, reading resource.Reading) error {
+// Where a record names this origin that the present key did not seal, only what would be
+// deleted counts, which that key did seal: a key that was replaced, or a cluster that was
+// restored as another, leaves such a record behind.
+func (e *Engine) checkSealed(owners map[string]nameOwner, reading resource.Reading) error {
 	if e.TakeOver {
 		return nil
 	}
 	for _, name := range e.names() {
-		c, o := e.Clusters[name], owners[name]
-		if o.isProven() || c.Origins == nil {
+		o := owners[name]
+		if o.isProven() || e.Clusters[name].Origins == nil {
 			continue
 		}
-		public, err := e.publicKey(ctx, c)
-		if err != nil {
-			return err
-		}
-		counts := func(text string) bool {
-			return text != "" && (o.claimed == "" || !public.IsZero() && seal.KeyOf(text) == public.ID())
-		}
-		if found := sealedIn(name, e.Config.Settings.Name, reading, counts); len(found) > 0 {
+		if found := sealedIn(name, e.Config.Settings.Name, reading, o.claimed != ""); len(found) > 0 {
 			o.doubt = fmt.Sprintf("no record proves it, and objects bear a seal as this config's (%d, such as %s)", len(found), found[0])
 			return e.notOurs(name, o)
 		}
@@ -232,21 +226,25 @@ func (e *Engine) forgedOrigins(owners map[string]nameOwner) []string {
 	return lines
 }
 
-// sealedIn returns what lives in a cluster as the config's with a seal that counts.
-func sealedIn(cluster, config string, reading resource.Reading, counts func(string) bool) []resource.ID {
+// sealedIn returns what lives in a cluster as the config's and bears a seal, or of that
+// only what the present key sealed and the config wants no more.
+func sealedIn(cluster, config string, reading resource.Reading, onlyOrphans bool) []resource.ID {
 	var found []resource.ID
 	note := func(id resource.ID, text string) {
-		if id.Cluster == cluster && counts(text) {
+		if id.Cluster == cluster && text != "" {
 			found = append(found, id)
 		}
+	}
+	for _, l := range reading.Orphans {
+		note(l.ID, l.Seal)
+	}
+	if onlyOrphans {
+		return found
 	}
 	for _, o := range reading.Observations {
 		if o.Live != nil && o.Live.Owner == config {
 			note(o.Live.ID, o.Live.Seal)
 		}
-	}
-	for _, l := range reading.Orphans {
-		note(l.ID, l.Seal)
 	}
 	for _, u := range reading.Unsealed {
 		note(u.ID, u.Seal)

@@ -121,6 +121,9 @@ func TestLostOrigin(t *testing.T) {
 				may    bool
 			}{{"one", test.one}, {"two", test.two}, {"", false}} {
 				e := from(w, d.origin, first)
+				if d.origin != "one" {
+					e = from(w, d.origin, func() []resource.Desired { return first()[:1] }) // and would delete the rest
+				}
 				if _, _, err := e.Plan(t.Context(), engine.Options{}); errors.Is(err, engine.ErrOrigin) == d.may || !d.may && !strings.Contains(err.Error(), "--take-over-config default") {
 					t.Errorf("plan from %q = %v, want it to be let through: %v", d.origin, err, d.may)
 				}

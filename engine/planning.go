@@ -56,7 +56,7 @@ func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagno
 	if err := e.look(ctx, &in, want.Desired); err != nil {
 		return nil, diags, err
 	}
-	if err := e.checkSealed(ctx, owners, in.Reading); err != nil {
+	if err := e.checkSealed(owners, in.Reading); err != nil {
 		return nil, diags, err
 	}
 	in.Warnings = append(in.Warnings, e.forgedOrigins(owners)...)
