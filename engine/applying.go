@@ -145,7 +145,7 @@ func runnable(p *plan.Plan, kind journal.Kind) error {
 
 // unused refuses a plan that a run was made of before.
 func (s *session) unused(ctx context.Context) error {
-	runs, err := s.store.Runs(ctx)
+	runs, err := s.store.Runs(ctx, s.plan.Config)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}

@@ -137,8 +137,10 @@ type Store interface {
 	Create(ctx context.Context, r journal.Run, document []byte, secrets map[string]string) error
 	// Append makes more entries of run id durable, in their order.
 	Append(ctx context.Context, id string, entries ...journal.Entry) error
-	// Runs returns all runs without their plans, oldest first.
-	Runs(ctx context.Context) ([]journal.Run, error)
+	// Runs returns all runs without their plans, oldest first; those of one config only
+	// where it is named, with more of others perhaps. Which config a run is of for that
+	// is not sealed: who decides by what is not there asks for all.
+	Runs(ctx context.Context, config string) ([]journal.Run, error)
 	// Load returns one run with its document and secrets, or [ErrNoRun]. Where
 	// secrets may not be read, Hidden says so.
 	Load(ctx context.Context, id string) (Record, error)

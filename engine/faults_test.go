@@ -121,8 +121,8 @@ func (f *faulty) Append(ctx context.Context, id string, entries ...journal.Entry
 	return f.met(func() error { return f.inner.Store.Append(ctx, id, entries...) })
 }
 
-func (f *faulty) Runs(ctx context.Context) (r []journal.Run, err error) {
-	return r, f.met(func() (err error) { r, err = f.inner.Store.Runs(ctx); return err })
+func (f *faulty) Runs(ctx context.Context, config string) (r []journal.Run, err error) {
+	return r, f.met(func() (err error) { r, err = f.inner.Store.Runs(ctx, config); return err })
 }
 
 func (f *faulty) Load(ctx context.Context, id string) (r engine.Record, err error) {

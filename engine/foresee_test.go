@@ -43,7 +43,7 @@ func (w *town) Sample(ctx context.Context, q run.Question) (run.Sample, error) {
 	return run.Sample{Verdict: run.Pass, Reason: "3 (at most 20)"}, nil
 }
 
-func (w *town) Runs(context.Context) ([]journal.Run, error) { return w.runs, w.blind }
+func (w *town) Runs(context.Context, string) ([]journal.Run, error) { return w.runs, w.blind }
 
 func (*town) Create(context.Context, journal.Run, []byte, map[string]string) error {
 	return errors.New("a plan writes nothing")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"hubcap/engine/journal"
@@ -32,7 +33,7 @@ func (e *Engine) home(ctx context.Context) (*Cluster, error) {
 	if known != nil {
 		return known, nil
 	}
-	if _, err := e.journals(ctx); err != nil {
+	if _, err := e.journals(ctx, e.Config.Settings.Name); err != nil {
 		return nil, err
 	}
 	e.keys.mu.Lock()
@@ -49,13 +50,19 @@ func (e *Engine) Home(ctx context.Context) (string, error) {
 	return home.Name, nil
 }
 
-// Runs returns the runs that one cluster keeps, of whichever config, oldest first. Those
+// Runs returns the runs of this config that one cluster keeps, oldest first. Those
 // that are not to be acted on say so in Untrusted.
 func (e *Engine) Runs(ctx context.Context, c *Cluster) ([]journal.Run, error) {
+	runs, err := e.kept(ctx, c, e.Config.Settings.Name)
+	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) }), err
+}
+
+// kept returns the runs that one cluster keeps, as [Store] says.
+func (e *Engine) kept(ctx context.Context, c *Cluster, config string) ([]journal.Run, error) {
 	var runs []journal.Run
 	var err error
 	var wait sync.WaitGroup
-	wait.Go(func() { runs, err = c.Store.Runs(ctx) })
+	wait.Go(func() { runs, err = c.Store.Runs(ctx, config) })
 	public, keyErr := e.publicKey(ctx, c)
 	wait.Wait()
 	if err != nil {
@@ -65,13 +72,14 @@ func (e *Engine) Runs(ctx context.Context, c *Cluster) ([]journal.Run, error) {
 	return runs, nil
 }
 
-// journals returns the runs that each cluster keeps, and finds out which of them is home.
-func (e *Engine) journals(ctx context.Context) (map[string][]journal.Run, error) {
+// journals returns the runs that each cluster keeps, as [Store] says, and finds out which of
+// them is home.
+func (e *Engine) journals(ctx context.Context, config string) (map[string][]journal.Run, error) {
 	names := e.names()
 	runs, errs := make([][]journal.Run, len(names)), make([]error, len(names))
 	var wait sync.WaitGroup
 	for i, name := range names {
-		wait.Go(func() { runs[i], errs[i] = e.Runs(ctx, e.Clusters[name]) })
+		wait.Go(func() { runs[i], errs[i] = e.kept(ctx, e.Clusters[name], config) })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {

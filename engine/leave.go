@@ -192,7 +192,7 @@ func (s *session) others(ctx context.Context) (map[string]int, error) {
 func (e *Engine) spentBeside(ctx context.Context, run string) (map[string]int, error) {
 	since, spent := e.now().Add(-week), make(map[string]int)
 	for _, name := range e.names() {
-		runs, err := e.Clusters[name].Store.Runs(ctx)
+		runs, err := e.Clusters[name].Store.Runs(ctx, "")
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (e *Engine) Open(ctx context.Context, document []byte, named ...string) (*p
 		return nil, fmt.Errorf("%w: its format is %s, and only plans of format %s can be applied; plan again", plan.ErrDocument, file.FormatVersion, plan.FormatVersion)
 	}
 	// A plan that was carried out is stale by that, too: say the plainer thing.
-	runs, err := e.History(ctx)
+	runs, err := e.OwnHistory(ctx)
 	if err != nil {
 		return nil, err
 	}

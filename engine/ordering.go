@@ -27,7 +27,7 @@ const orderEvery = 2 * time.Second
 
 // Order gives an order to run id of this config, which must be under way.
 func (e *Engine) Order(ctx context.Context, id string, o journal.Order) error {
-	journals, err := e.journals(ctx)
+	journals, err := e.journals(ctx, e.Config.Settings.Name)
 	if err != nil {
 		return err
 	}

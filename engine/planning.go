@@ -110,7 +110,7 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	)
 	wait.Go(func() { reading, failed = observe.Read(ctx, e.readers(), desired) })
 	wait.Go(func() { census, blind = e.count(ctx) })
-	wait.Go(func() { runs, silent = e.History(ctx) })
+	wait.Go(func() { runs, silent = e.OwnHistory(ctx) })
 	if len(e.Clusters) == 1 { // otherwise the journals tell which of them has the key
 		wait.Go(func() { in.Mask, keyless = e.mask(ctx) })
 	}

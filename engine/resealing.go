@@ -168,7 +168,7 @@ func (e *Engine) sealWithin(ctx context.Context, c *Cluster, taken []resource.Un
 		return done, err
 	}
 	ctx = s.bind(ctx)
-	if s.earlier, err = c.Store.Runs(ctx); err != nil {
+	if s.earlier, err = c.Store.Runs(ctx, s.run.Config); err != nil {
 		return done, fmt.Errorf("cluster %s: read journal: %w", c.Name, err)
 	}
 	signing, rotation, err := key(ctx, s)

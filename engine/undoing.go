@@ -16,10 +16,20 @@ import (
 	"hubcap/engine/seal"
 )
 
-// History returns the runs of all clusters, oldest first. Those that are not to be acted
-// on say so in Untrusted.
-func (e *Engine) History(ctx context.Context) ([]journal.Run, error) {
-	runs, err := e.journals(ctx)
+// History returns the runs of all configs and clusters, oldest first. Those that are not to
+// be acted on say so in Untrusted.
+func (e *Engine) History(ctx context.Context) ([]journal.Run, error) { return e.history(ctx, "") }
+
+// OwnHistory returns the runs of this config, oldest first. It costs what they do, however
+// many configs share the journals. It is for what is shown and planned: what may be
+// decided because a run is not there is decided by History.
+func (e *Engine) OwnHistory(ctx context.Context) ([]journal.Run, error) {
+	runs, err := e.history(ctx, e.Config.Settings.Name)
+	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) }), err
+}
+
+func (e *Engine) history(ctx context.Context, config string) ([]journal.Run, error) {
+	runs, err := e.journals(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +71,7 @@ func (e *Engine) Run(ctx context.Context, id string) (journal.Run, error) {
 // own returns the runs of this config that carry out a plan, oldest first. Configs share
 // a cluster's journal, and none may undo or go on with what is another's.
 func (e *Engine) own(ctx context.Context) ([]journal.Run, error) {
-	runs, err := e.History(ctx)
+	runs, err := e.History(ctx) // which one is the last may depend on one that is hidden
 	return slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) || r.Untrusted == "" && !r.IsOfPlan() }), err
 }
 

@@ -76,7 +76,7 @@ func (u Unverified) String() string {
 // verified it, oldest first. Of what a later run has changed since, that one has the
 // say.
 func (e *Engine) Unverified(ctx context.Context) ([]Unverified, error) {
-	runs, err := e.History(ctx)
+	runs, err := e.OwnHistory(ctx)
 	if err != nil {
 		return nil, err
 	}

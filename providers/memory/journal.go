@@ -20,6 +20,7 @@ import (
 // real store keeps them.
 type storedRun struct {
 	Run      journal.Run       `json:"run"`
+	Config   string            `json:"config,omitempty"` // that it is listed under; empty in files of older versions
 	Created  time.Time         `json:"created,omitzero"`
 	Document []byte            `json:"document"`
 	Secrets  map[string]string `json:"secrets,omitempty"`
@@ -32,7 +33,7 @@ func (w *World) Create(ctx context.Context, r journal.Run, document []byte, secr
 		if w.stored(r.ID) != nil {
 			return fmt.Errorf("create run %s: it exists", r.ID)
 		}
-		s := &storedRun{Run: r, Created: w.now(), Document: append([]byte(nil), document...), Secrets: maps.Clone(secrets)}
+		s := &storedRun{Run: r, Config: r.Config, Created: w.now(), Document: append([]byte(nil), document...), Secrets: maps.Clone(secrets)}
 		for _, e := range r.Entries {
 			if err := s.append(e); err != nil {
 				return err
@@ -109,11 +110,13 @@ func (w *World) AddSecrets(ctx context.Context, id string, _ int, values map[str
 }
 
 // Runs returns all runs, as engine.Store says.
-func (w *World) Runs(ctx context.Context) ([]journal.Run, error) {
+func (w *World) Runs(ctx context.Context, config string) ([]journal.Run, error) {
 	var runs []journal.Run
 	err := w.do(ctx, Call{Name: "runs"}, func() error {
 		for _, s := range w.state.Runs {
-			runs = append(runs, s.run())
+			if config == "" || s.Config == "" || s.Config == config {
+				runs = append(runs, s.run())
+			}
 		}
 		slices.SortFunc(runs, journal.Compare)
 		return nil
@@ -253,6 +256,7 @@ func (l *lock) Release(ctx context.Context) error {
 // back.
 type Stored struct {
 	Run      *journal.Run
+	Config   *string // that it is listed under
 	Document *[]byte
 	Secrets  map[string]string
 	Lines    *[]json.RawMessage // its entries, encoded
@@ -263,6 +267,6 @@ func (w *World) Tamper(change func(Stored)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.state.Runs {
-		change(Stored{Run: &s.Run, Document: &s.Document, Secrets: s.Secrets, Lines: &s.Lines})
+		change(Stored{Run: &s.Run, Config: &s.Config, Document: &s.Document, Secrets: s.Secrets, Lines: &s.Lines})
 	}
 }

@@ -39,6 +39,7 @@ func (p piece) size() int { return len(p.key) + len(p.text) }
 type ending struct {
 	part, size int
 	version    string
+	config     string // the label of the run's config, which further parts bear; empty: the run bears none
 
 	failed bool // the last append failed, and tried is what it, and those that failed before it, may have written
 	tried  []piece
@@ -110,7 +111,7 @@ func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entr
 		}
 		switch {
 		case n == 0, isTooLarge(err) && end.size > 0:
-			end, err = ending{part: end.part + 1}, nil
+			end, err = ending{part: end.part + 1, config: end.config}, nil
 		case err == nil:
 			end.size, pieces = size, pieces[n:]
 		}
@@ -118,7 +119,7 @@ func (r *Records) Append(ctx context.Context, id string, entries ...journal.Entr
 	if err != nil {
 		// It may have been written all the same: what follows goes to a part of its
 		// own, so that it wins over it.
-		r.setEnding(id, ending{part: end.part + 1, failed: true, tried: tried, isLost: errors.Is(err, run.ErrLost)})
+		r.setEnding(id, ending{part: end.part + 1, config: end.config, failed: true, tried: tried, isLost: errors.Is(err, run.ErrLost)})
 		return fmt.Errorf("append to journal of run %s: %w", id, err)
 	}
 	end.failed, end.tried = false, nil
@@ -207,7 +208,7 @@ func (r *Records) appendTo(ctx context.Context, id string, end ending, pieces []
 		}
 		cm, err := parts.Patch(ctx, name, types.MergePatchType, text, metav1.PatchOptions{})
 		if apierrors.IsNotFound(err) && end.part > 0 {
-			cm, err = parts.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels("entries", id)}, Data: data}, metav1.CreateOptions{})
+			cm, err = parts.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: runLabels("entries", id, end.config)}, Data: data}, metav1.CreateOptions{})
 		}
 		if err == nil {
 			return cm.ResourceVersion, nil

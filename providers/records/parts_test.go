@@ -68,7 +68,7 @@ func mustEntries(t *testing.T, r *Records, id string, last int) []journal.Entry 
 	if err != nil || record.Run.Untrusted != "" {
 		t.Fatalf("load = %v, %q", err, record.Run.Untrusted)
 	}
-	runs, err := r.Runs(t.Context())
+	runs, err := r.Runs(t.Context(), "")
 	if err != nil || len(runs) == 0 {
 		t.Fatalf("runs = %d, %v", len(runs), err)
 	}
@@ -227,7 +227,7 @@ func TestUnreadableRun(t *testing.T) {
 	if _, err := client.CoreV1().Secrets("hubcap").Update(ctx, secret, v1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	runs, err := r.Runs(ctx)
+	runs, err := r.Runs(ctx, "")
 	if err != nil || len(runs) != 8 {
 		t.Fatalf("runs = %d, %v; want all 8", len(runs), err)
 	}
@@ -286,7 +286,7 @@ func TestPrune(t *testing.T) {
 		create("uni", fmt.Sprint("h", i), finished(journal.Succeeded))
 	}
 	create("uni", "i-rolled-back", intended, finished(journal.WasRolledBack))
-	runs, err := r.Runs(ctx)
+	runs, err := r.Runs(ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}

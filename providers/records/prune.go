@@ -15,7 +15,7 @@ import (
 // prune deletes the oldest runs of a config beyond those that are kept, the run
 // itself last, so that what remains of a cut-off pruning is pruned again.
 func (r *Records) prune(ctx context.Context, config string) error {
-	runs, err := r.Runs(ctx)
+	runs, err := r.Runs(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ const (
 	labelRun    = "hubcap.dev/run"
 	keyName     = "hubcap-key"
 	keyBytes    = 32
+
+	labelRunConfig = "hubcap.dev/run-config" // of runs and their entries, to list by; hubcap.dev/config is on what is deleted when nothing wants it
 )
 
 // Records are hubcap's records in one namespace of one cluster.

@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
+	"hubcap/engine/seal"
 )
 
 const (
@@ -52,10 +55,10 @@ func (r *Records) Create(ctx context.Context, run journal.Run, document []byte, 
 // createHead creates the ConfigMap of the run itself.
 func (r *Records) createHead(ctx context.Context, run journal.Run, text string, entries []piece) error {
 	cm := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: runName(run.ID), Labels: labels("run", run.ID)},
+		ObjectMeta: metav1.ObjectMeta{Name: runName(run.ID), Labels: runLabels("run", run.ID, configLabel(run.Config))},
 		Data:       map[string]string{runKey: text},
 	}
-	end := ending{size: len(text)}
+	end := ending{size: len(text), config: configLabel(run.Config)}
 	for _, p := range entries {
 		cm.Data[p.key] = p.text
 		end.size += p.size()
@@ -92,6 +95,24 @@ func labels(record, run string) map[string]string {
 	return map[string]string{labelRecord: record, labelRun: run}
 }
 
+// runLabels are labels of what is listed for a config; config is as configLabel returns it.
+func runLabels(record, run, config string) map[string]string {
+	all := labels(record, run)
+	if config != "" {
+		all[labelRunConfig] = config
+	}
+	return all
+}
+
+// configLabel returns a config's name as the value of a label: a digest where it cannot be
+// one itself.
+func configLabel(config string) string {
+	if len(validation.IsValidLabelValue(config)) == 0 {
+		return config
+	}
+	return "sha256-" + seal.Digest([]byte(config))[:40]
+}
+
 func encodeEntry(e journal.Entry) (string, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -100,24 +121,49 @@ func encodeEntry(e journal.Entry) (string, error) {
 	return string(text), nil
 }
 
-// Runs returns all runs without their plans, oldest first. A cluster that was
-// never applied to has none. A run that cannot be decoded is among them with what
-// could be, and says so in Untrusted.
-func (r *Records) Runs(ctx context.Context) ([]journal.Run, error) {
-	list, err := r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: labelRecord + " in (run,entries)"})
-	if err != nil {
+// listed returns the ConfigMaps of runs and their entries: all, or those of one config.
+// Versions that did not label runs with their config left some that may be anybody's.
+func (r *Records) listed(ctx context.Context, config string) ([]corev1.ConfigMap, error) {
+	selectors := []string{labelRecord + " in (run,entries)"}
+	if config != "" {
+		selectors = []string{selectors[0] + "," + labelRunConfig + "=" + configLabel(config), selectors[0] + ",!" + labelRunConfig}
+	}
+	lists, errs := make([]*corev1.ConfigMapList, len(selectors)), make([]error, len(selectors))
+	var wait sync.WaitGroup
+	for i, selector := range selectors {
+		wait.Go(func() {
+			lists[i], errs[i] = r.client.CoreV1().ConfigMaps(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("list journals in namespace %s: %w", r.namespace, err)
+	}
+	var all []corev1.ConfigMap
+	for _, list := range lists {
+		all = append(all, list.Items...)
+	}
+	return all, nil
+}
+
+// Runs returns all runs without their plans, oldest first, or those of one config and what
+// may be of it. A cluster that was never applied to has none. A run that cannot be decoded
+// is among them with what could be, and says so in Untrusted.
+func (r *Records) Runs(ctx context.Context, config string) ([]journal.Run, error) {
+	items, err := r.listed(ctx, config)
+	if err != nil {
+		return nil, err
 	}
 	var runs []journal.Run
 	parts := make(map[string][]corev1.ConfigMap)
-	for _, cm := range list.Items {
+	for _, cm := range items {
 		if cm.Labels[labelRecord] == "entries" {
 			parts[cm.Labels[labelRun]] = append(parts[cm.Labels[labelRun]], cm)
 		}
 	}
-	for i := range list.Items {
-		if list.Items[i].Labels[labelRecord] == "run" {
-			run, _ := decodeRun(&list.Items[i], parts[list.Items[i].Labels[labelRun]])
+	for i := range items {
+		if items[i].Labels[labelRecord] == "run" {
+			run, _ := decodeRun(&items[i], parts[items[i].Labels[labelRun]])
 			runs = append(runs, run)
 		}
 	}
@@ -151,6 +197,7 @@ func decodeRun(cm *corev1.ConfigMap, parts []corev1.ConfigMap) (journal.Run, end
 	if run.Entries = entries; err != nil && run.Untrusted == "" {
 		run.Untrusted = "it cannot be read: " + err.Error()
 	}
+	j.end.config = cm.Labels[labelRunConfig]
 	return run, j.end
 }
 

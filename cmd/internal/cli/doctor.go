@@ -126,7 +126,6 @@ func (s *session) examineCluster(ctx context.Context, e *engine.Engine, c *engin
 	census, err := c.Census.Count(ctx, e.Places(c.Name))
 	note("census", fmt.Sprintf("%d sessions counted", census.Sessions), err)
 	runs, err := e.Runs(ctx, c)
-	runs = slices.DeleteFunc(runs, func(r journal.Run) bool { return !e.Owns(r) })
 	finished := "all finished"
 	if err == nil {
 		for _, r := range runs {

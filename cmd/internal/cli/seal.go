@@ -164,7 +164,7 @@ func (s *session) seen(ctx context.Context) (*engine.Engine, resource.Reading, e
 // warnUnfinished names the runs that could be gone on with, and cannot once the key is
 // another one.
 func (s *session) warnUnfinished(ctx context.Context, e *engine.Engine) error {
-	runs, err := e.History(ctx)
+	runs, err := e.OwnHistory(ctx)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (s *session) watchRun(ctx context.Context, given []string) error {
 	if id != "" {
 		return s.follow(ctx, e, id)
 	}
-	runs, err := e.History(ctx)
+	runs, err := e.OwnHistory(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *session) status(ctx context.Context, e *engine.Engine, troubles map[str
 		}
 		st.Clusters = append(st.Clusters, cs)
 	}
-	runs, err := e.History(ctx)
+	runs, err := e.OwnHistory(ctx)
 	if err != nil {
 		s.warn("hubcap: %v", err)
 	}
