@@ -6,6 +6,7 @@ import (
 
 	container "google.golang.org/api/container/v1"
 
+	"hubcap/engine/resource"
 	"hubcap/providers/gke/emulator"
 	"hubcap/providers/providertest"
 )
@@ -29,9 +30,40 @@ func TestConformance(t *testing.T) {
 					}
 				},
 				Writes: w.writes,
+				Seals: providertest.Seals{
+					Strip: func(t *testing.T) {
+						w.edit(t, "user", func(np *container.NodePool) { delete(np.Config.ResourceLabels, noteSeal) })
+					},
+					Rekey: func(*testing.T) { w.sealed.key = testKey("1") },
+					Copy:  func(t *testing.T) resource.ID { return w.copyPool(t, "user", "theirs") },
+				},
 			})
 		})
 	})
+}
+
+// copyPool makes a pool with all the labels of another, and its record.
+func (w *world) copyPool(t *testing.T, from, to string) resource.ID {
+	t.Helper()
+	theirs := desired(to)
+	theirs.Object.Set(labelTree(w.pool(from).NodePool.Config.ResourceLabels), "config", "resourceLabels")
+	request, err := body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(theirs.Object)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := w.service(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := svc.Projects.Locations.Clusters.NodePools.Create(w.cluster(), request).Do()
+	if err == nil {
+		err = w.wait(w.ctx, op)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sealed.kept[w.place(to)] = w.sealed.kept[w.place(from)]
+	return theirs.ID
 }
 
 // writes counts the requests that ask for a change.

@@ -126,24 +126,7 @@ func forge(w *world, key seal.Key) {
 func TestCopiedPoolIsKept(t *testing.T) {
 	in(t, emulator.Options{}, func(t *testing.T, w *world) {
 		w.apply(t, desired("user"))
-		theirs := desired("theirs").Object
-		theirs.Set(labelTree(w.pool("user").NodePool.Config.ResourceLabels), "config", "resourceLabels")
-		request, err := body[container.CreateNodePoolRequest](resource.Object{"nodePool": map[string]any(theirs)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		svc, err := w.service(w.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		op, err := svc.Projects.Locations.Clusters.NodePools.Create(w.cluster(), request).Do()
-		if err == nil {
-			err = w.wait(w.ctx, op)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.sealed.kept[w.place("theirs")] = w.sealed.kept[w.place("user")]
+		w.copyPool(t, "user", "theirs")
 		r, err := w.Read(w.ctx, []resource.Desired{desired("user")})
 		if err != nil || len(r.Orphans) != 0 || len(r.Unsealed) != 1 || r.Unsealed[0].ID.Name != "theirs" || !r.Observations[0].Same {
 			t.Errorf("Read: %+v, %v; want the copy kept and named", r, err)

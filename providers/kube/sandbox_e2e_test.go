@@ -3,6 +3,8 @@
 package kube
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +19,7 @@ import (
 
 	"hubcap/engine/diff"
 	"hubcap/engine/resource"
+	"hubcap/engine/seal"
 	"hubcap/providers/providertest"
 	"hubcap/testdata/sandboxtest"
 )
@@ -281,6 +284,49 @@ func TestLaws(t *testing.T) {
 				b.kubectl("patch", "configmap", "settings", "--type=merge", "--field-manager=somebody", `-p={"data":{"colour":"red"}}`)
 			},
 			Writes: func() int { return int(b.count.writes.Load()) },
+			Seals: providertest.Seals{
+				Strip: func(*testing.T) { b.kubectl("annotate", "configmap", "settings", resource.AnnotationSeal+"-") },
+				Rekey: b.rekey,
+				Copy:  b.copySettings,
+			},
 		})
 	})
+}
+
+// keySeals are the key pair of a cluster.
+type keySeals struct{ key seal.Key }
+
+func (s keySeals) SigningKey(context.Context) (seal.Key, error)   { return s.key, nil }
+func (s keySeals) PublicKey(context.Context) (seal.Public, error) { return s.key.Public(), nil }
+
+// rekey gives the provider's cluster another key.
+func (b *bench) rekey(t *testing.T) {
+	key, err := seal.Draw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.p.sealing.Lock()
+	defer b.p.sealing.Unlock()
+	b.p.signing, b.p.published, b.p.Seals = seal.Key{}, seal.Public{}, keySeals{key}
+}
+
+// copySettings makes a copy of the ConfigMap settings with all that is noted on it, in the
+// name of hubcap's field manager, and returns where.
+func (b *bench) copySettings(t *testing.T) resource.ID {
+	var o map[string]any
+	if err := json.Unmarshal([]byte(b.kubectl("get", "configmap", "settings", "-o", "json")), &o); err != nil {
+		t.Fatal(err)
+	}
+	was := o["metadata"].(map[string]any)
+	o["metadata"] = map[string]any{"name": "theirs", "namespace": b.namespace, "labels": was["labels"], "annotations": was["annotations"]}
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "theirs.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.kubectl("apply", "--server-side", "--field-manager=hubcap", "-f", file)
+	return resource.ID{Cluster: "prod", Kind: "ConfigMap", Namespace: b.namespace, Name: "theirs"}
 }

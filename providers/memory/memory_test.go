@@ -32,6 +32,24 @@ func desired(replicas int64) resource.Desired {
 	}
 }
 
+// sealsOf is what others do to the seal of an object.
+func sealsOf(w *memory.World, id resource.ID) providertest.Seals {
+	return providertest.Seals{
+		Strip: func(*testing.T) { w.Unseal(id) },
+		Rekey: func(t *testing.T) {
+			if _, err := w.Rotate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Copy: func(*testing.T) resource.ID {
+			copied := id
+			copied.Namespace = "elsewhere"
+			w.Copy(id, copied)
+			return copied
+		},
+	}
+}
+
 // TestProvider holds the world to the laws of every provider.
 func TestProvider(t *testing.T) {
 	providertest.Run(t, func(t *testing.T, f func(*testing.T, providertest.World)) {
@@ -39,7 +57,8 @@ func TestProvider(t *testing.T) {
 		wanted := desired(1)
 		f(t, providertest.World{
 			Provider: w, Wanted: wanted, Other: desired(2),
-			Move: func(*testing.T) { w.Edit(wanted.ID, "kubectl-edit", int64(7), "spec", "replicas") },
+			Move:  func(*testing.T) { w.Edit(wanted.ID, "kubectl-edit", int64(7), "spec", "replicas") },
+			Seals: sealsOf(w, wanted.ID),
 		})
 	})
 }
@@ -60,7 +79,7 @@ func TestProviderAdmitted(t *testing.T) {
 		f(t, providertest.World{
 			Provider: w, Wanted: wanted, Other: desired(2), Anew: anew,
 			Move: func(*testing.T) { w.Edit(wanted.ID, "kubectl-edit", int64(1), "spec", "replicas") },
-			Gone: func(*testing.T) { w.Remove(wanted.ID) },
+			Gone: func(*testing.T) { w.Remove(wanted.ID) }, Seals: sealsOf(w, wanted.ID),
 		})
 	})
 }

@@ -44,6 +44,8 @@ type World struct {
 	// the way of somebody who does not use hubcap.
 	Move func(t *testing.T)
 
+	Seals Seals // what of it is nil is not done here
+
 	// Writes returns how many writes the outside world has been asked for; nil
 	// when it does not count them.
 	Writes func() int
@@ -68,6 +70,10 @@ func Run(t *testing.T, in func(t *testing.T, f func(t *testing.T, w World))) {
 		{"what was there before can be wanted again", undone},
 		{"what was deleted can be wanted again", revived},
 		{"what cannot be changed in place is recreated", recreated},
+		{"what is written is sealed", sealedWhenWritten},
+		{"what bears no seal is kept", unsealed},
+		{"what another key sealed is kept", otherKey},
+		{"a copy is kept", copied},
 		{"a cancelled context ends a call", cancelled},
 		{"a context that ends ends a write", expired},
 		{"reading changes nothing", reading},
