@@ -59,11 +59,24 @@ func (e *Engine) gather(ctx context.Context, o Options) (*plan.Input, hcl.Diagno
 	if err := e.checkSealed(owners, in.Reading); err != nil {
 		return nil, diags, err
 	}
-	in.Warnings = append(in.Warnings, e.forgedOrigins(owners)...)
+	in.Warnings = append(append(in.Warnings, e.forgedOrigins(owners)...), unsealedRevisions(in.Reading)...)
 	if _, err := e.next(ctx, &in, want); err != nil {
 		return nil, diags, err
 	}
 	return &in, diags, nil
+}
+
+// unsealedRevisions returns a line for each record of a release's revision that the
+// cluster's key did not seal as it is: the chart that asks is rendered as what it says.
+func unsealedRevisions(reading resource.Reading) []string {
+	var lines []string
+	for _, o := range reading.Observations {
+		if o.Seals && o.Live != nil && expand.IsRevision(o.Desired.Object) {
+			lines = append(lines, fmt.Sprintf("%s, which says as which revision %s is rendered (%s), is not sealed as it is by the cluster's key: somebody else may have changed it; the next apply seals it as shown",
+				o.Desired.ID, o.Desired.Address.Block(), o.Live.Object.Text("data", "revision")))
+		}
+	}
+	return lines
 }
 
 // desired returns what the config asks for. Blocks that change are rendered as the next

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"hubcap/engine"
+	"hubcap/engine/plan"
 	"hubcap/engine/resource"
 	"hubcap/providers/memory"
 	"hubcap/schema"
@@ -129,5 +132,35 @@ func TestRevisionsSettle(t *testing.T) {
 	}
 	if hooks != 1 || record != 1 {
 		t.Errorf("%d steps of hooks and %d of the record, want one of each", hooks, record)
+	}
+}
+
+// TestForgedRevision checks that a revision which somebody else wrote into hubcap's record
+// is told beside what is rendered by it, and that the record is sealed by the next apply.
+func TestForgedRevision(t *testing.T) {
+	told := func(p *plan.Plan) bool {
+		return slices.ContainsFunc(p.Warnings, func(text string) bool {
+			return strings.Contains(text, "hubcap-release-a, which says as which revision chart.a is rendered")
+		})
+	}
+	for _, forged := range []string{"2", "7"} { // of a value that says the same as what is rendered, too
+		w := memory.New("prod", "default")
+		apply(t, asking(t, w, "x"))
+		apply(t, asking(t, w, "y"))
+		if p := mustPlan(t, asking(t, w, "y")); !p.Empty() || told(p) {
+			t.Fatalf("before it was changed: steps %v, warnings %q", stepIDs(p), p.Warnings)
+		}
+		record := resource.ID{Cluster: "prod", Kind: "ConfigMap", Namespace: "a", Name: "hubcap-release-a"}
+		w.Edit(record, "kubectl-edit", forged, "data", "revision")
+		w.Edit(record, "kubectl-edit", "x", "data", "theirs")
+		p := mustPlan(t, asking(t, w, "y"))
+		if p.Empty() || !told(p) {
+			t.Errorf("revision %s: steps %v, warnings %q; want it told", forged, stepIDs(p), p.Warnings)
+		}
+		w.Edit(record, "kubectl-edit", nil, "data", "theirs")
+		apply(t, asking(t, w, "y"))
+		if p := mustPlan(t, asking(t, w, "y")); !p.Empty() || told(p) {
+			t.Errorf("revision %s, after the apply: steps %v, warnings %q", forged, stepIDs(p), p.Warnings)
+		}
 	}
 }

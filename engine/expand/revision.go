@@ -19,6 +19,9 @@ import (
 // revisionKey is where the ConfigMap has the revision.
 const revisionKey = "revision"
 
+// releaseRecord is which record the ConfigMap is.
+const releaseRecord = "revision"
+
 // releaseComponent is the component that the ConfigMap is.
 const releaseComponent = "release"
 
@@ -76,13 +79,18 @@ func livingRevision(facts Facts, namespace, release string) (int, error) {
 	return latest, nil
 }
 
+// IsRevision reports whether o is the ConfigMap that keeps the revision of a release.
+func IsRevision(o resource.Object) bool {
+	return o.Text("metadata", "annotations", resource.AnnotationRecord) == releaseRecord
+}
+
 // recordRevision adds the ConfigMap that keeps the revision.
 func (m *maker) recordRevision(release string, revision int) {
 	m.asks = true
 	m.make(resource.Object{
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{
-			"name": recordName(release), "annotations": map[string]any{resource.AnnotationRecord: "revision"},
+			"name": recordName(release), "annotations": map[string]any{resource.AnnotationRecord: releaseRecord},
 		},
 		"data": map[string]any{revisionKey: strconv.Itoa(revision)},
 	}, releaseComponent, "hubcap itself")

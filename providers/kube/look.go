@@ -12,7 +12,6 @@ import (
 
 	"hubcap/engine/resource"
 	"hubcap/engine/run"
-	"hubcap/engine/seal"
 )
 
 // Look gets the object once and tells where it stands between change.Before and
@@ -214,7 +213,7 @@ func (p *Provider) hasChangedHands(live *unstructured.Unstructured, change resou
 		return returned(live, p.manager())
 	case change.TakesOver != nil && !remnant(live, p.manager(), change.TakesOver.Managers).Empty():
 		return false
-	case change.Seals && p.Seals != nil && seal.KeyOf(resource.SealOf(live.Object)) != p.verifier().ID():
+	case change.Seals && p.Seals != nil && !p.bearsSeal(live, p.verifier()):
 		return false
 	}
 	return p.ownsAll(live, change.After, notOurs(change.Returns))

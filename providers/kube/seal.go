@@ -157,12 +157,22 @@ func (s *survey) sort() {
 }
 
 // lacksSeal reports whether the i-th desired object lives without a seal of the
-// cluster's key, so that the next write seals it. It is asked of every object and
-// therefore looks only at which key a seal names: what is not ours by that is not
-// deleted, and what is written gets a seal anyway.
+// cluster's key, so that the next write seals it.
 func (s *survey) lacksSeal(i int) bool {
 	if s.p.Seals == nil || s.keyless || s.live[i] == nil {
 		return false
 	}
-	return s.key.IsZero() || seal.KeyOf(resource.SealOf(s.live[i].Object)) != s.key.ID()
+	return s.key.IsZero() || !s.p.bearsSeal(s.live[i], s.key)
+}
+
+// bearsSeal reports whether what is wanted bears a seal of the key. It is asked of every object and
+// therefore looks only at which key a seal names: what is not ours by that is not
+// deleted, and what is written gets a seal anyway. Of a record, which hubcap acts on, the
+// seal is verified.
+func (p *Provider) bearsSeal(live *unstructured.Unstructured, key seal.Public) bool {
+	own := resource.SealOf(live.Object)
+	if resource.IsRecord(live.Object) {
+		return resource.Doubt(p.statement(p.id(live), live.Object), own, key) == ""
+	}
+	return seal.KeyOf(own) == key.ID()
 }

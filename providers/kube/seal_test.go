@@ -158,6 +158,9 @@ func TestRecordIsSealedWhole(t *testing.T) {
 			if why := p.doubt(u, fakeKey.Public()); (why != "") != record {
 				t.Errorf("%s changed, record %v: %q", reason, record, why)
 			}
+			if p.bearsSeal(u, fakeKey.Public()) == record {
+				t.Errorf("%s changed, record %v: wanted, the next write seals it: %v", reason, record, !record)
+			}
 		}
 	}
 }

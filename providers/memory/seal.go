@@ -62,9 +62,12 @@ func (w *World) doubt(r *record) string {
 }
 
 // lacksSeal reports whether the next write seals an object that has no seal of the
-// world's key.
+// world's key. Of a record, which hubcap acts on, the seal is verified.
 func (w *World) lacksSeal(r *record) bool {
 	public, _ := seal.ParsePublic(w.state.SealPublic)
+	if resource.IsRecord(r.Object) {
+		return w.doubt(r) != ""
+	}
 	return public.IsZero() || seal.KeyOf(r.Seal) != public.ID()
 }
 
