@@ -146,10 +146,29 @@ func (b *builder) removesHub(c *resource.Change) bool {
 		return false
 	}
 	if b.Back {
-		return b.sessionsOf(block) > 0 && b.hubGoes(c)
+		return b.inUse(block) && b.hubGoes(c)
 	}
 	_, wanted := b.blocks[block]
 	return !wanted && b.isHub(block) || b.hubGoes(c)
+}
+
+// inUse reports whether people may be on what a run made of a block: there are sessions
+// and, where nobody asked for the way back, a hub or proxy of it that answers them, or of
+// which that is not known. Nobody has come by one that never was ready.
+func (b *builder) inUse(block resource.Address) bool {
+	if b.sessionsOf(block) == 0 || b.Asked {
+		return b.sessionsOf(block) > 0
+	}
+	for id, l := range b.orphans {
+		if l.Address.Block() != block || !serves(id) || !b.leaves()[placeOf(block, id)] {
+			continue
+		}
+		_, isSaid := l.Object.Value("status")
+		if ready, _ := l.Object.Value("status", "readyReplicas"); !isSaid || ready != nil && number(ready) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ceases reports whether a change makes something else of a hub's workload.

@@ -168,6 +168,14 @@ func TestWayBackOfAHub(t *testing.T) {
 			if stays := users > 0; stays != (p.Empty() && len(p.Refused) == 4) || stays == (len(p.Steps()) > 2) {
 				t.Errorf("asked %v, %d users: refused %v, steps %v; want it left out: %v", asked, users, p.Refused, lines(p), stays)
 			}
+			for ready, want := range map[int64]bool{0: asked, 1: true} { // who never was ready has nobody
+				for i := range in.Reading.Orphans {
+					in.Reading.Orphans[i].Object.Set(map[string]any{"replicas": int64(1), "readyReplicas": ready}, "status")
+				}
+				if p := build(t, in); (users > 0 && want) != (len(p.Refused) > 0) {
+					t.Errorf("asked %v, %d users, %d ready: refused %v, steps %v", asked, users, ready, p.Refused, lines(p))
+				}
+			}
 			in.Delete = []string{"hub.prod"}
 			if p := build(t, in); len(p.Refused) != 0 || len(p.Steps()) == 0 {
 				t.Errorf("asked %v, %d users, named: refused %v, steps %v", asked, users, p.Refused, lines(p))

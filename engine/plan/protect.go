@@ -36,7 +36,7 @@ func (b *builder) protection(c *resource.Change) string {
 		return "its chart keeps it (helm.sh/resource-policy)"
 	case !b.isProtected(c):
 		return ""
-	case b.Back && !b.Asked && b.sessionsOf(c.Address.Block()) == 0 && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0):
+	case b.Back && !b.Asked && !b.inUse(c.Address.Block()) && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0):
 		return ""
 	}
 	return fmt.Sprintf("protected: to delete it, first set protected = false in %s, and apply that", c.Address.Block())
