@@ -250,6 +250,9 @@ func TestJudge(t *testing.T) {
 	before, after := webDesired(t), webDesired(t, "web:1", "web:2", "replicas: 1", "minReadySeconds: 5")
 	update := resource.Change{Action: resource.Update, Before: p.prepare(before), After: p.prepare(after)}
 	imageOnly := resource.Change{Action: resource.Update, Before: p.prepare(before), After: p.prepare(webDesired(t, "web:1", "web:2"))}
+	guarded, free := webDesired(t), webDesired(t)
+	guarded.Protected, free.Protected = true, false
+	freeing := resource.Change{Action: resource.Update, Before: p.prepare(guarded), After: p.prepare(free)}
 	creation := resource.Change{Action: resource.Create, After: p.prepare(after)}
 	deletion := resource.Change{Action: resource.Delete, Before: p.prepare(before)}
 	replacement := resource.Change{Action: resource.Replace, Before: p.prepare(before), After: p.prepare(after)}
@@ -295,6 +298,8 @@ func TestJudge(t *testing.T) {
 		{"updated already", update, is(after), run.AtAfter, ""},
 		{"neither", update, moved, run.Elsewhere, "spec.template.spec.containers[web].image was written by kubectl-edit at 2026-11-21T12:01:00Z"},
 		{"as wanted, but not ours", imageOnly, unowned, run.AtBefore, ""},
+		{"its protection is to go", freeing, is(guarded), run.AtBefore, ""},
+		{"its protection is gone", freeing, is(free), run.AtAfter, ""},
 		{"gone", update, nil, run.Elsewhere, "gone"},
 		{"about to go", update, dying, run.Elsewhere, "being deleted"},
 		{"still there", deletion, is(before), run.AtBefore, ""},

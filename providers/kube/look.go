@@ -194,12 +194,13 @@ func (p *Provider) stands(live *unstructured.Unstructured, want, other resource.
 	return true, ""
 }
 
-// marked reports a path that holds one of our own marks.
+// marked reports a path that holds one of our own marks, but for the one that protects:
+// that is taken off as any field is.
 func marked(path fieldpath.Path) bool {
 	if len(path) != 3 || path[2].FieldName == nil {
 		return false
 	}
-	marks := []string{LabelConfig, AnnotationAddress, AnnotationComponent, AnnotationApplied, AnnotationProtected, resource.AnnotationSeal}
+	marks := []string{LabelConfig, AnnotationAddress, AnnotationComponent, AnnotationApplied, resource.AnnotationSeal}
 	return slices.Contains(marks, *path[2].FieldName)
 }
 
