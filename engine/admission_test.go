@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,10 +52,12 @@ func admitted(desired []resource.Desired) map[resource.ID]resource.Object {
 // which first was applied.
 func settledAdmitted(t *testing.T) *memory.World {
 	t.Helper()
-	w := memory.New("prod", "default")
-	w.Admission = mirrored
-	apply(t, newEngine(w, first))
-	return w
+	return made(t, "admitted", func() *memory.World {
+		w := memory.New("prod", "default")
+		w.Admission = mirrored
+		apply(t, newEngine(w, first))
+		return w
+	})
 }
 
 // TestAdmission holds P1 and the way back where admission changes what was wanted: the
@@ -118,27 +119,14 @@ func TestAdmissionMoved(t *testing.T) {
 // as wanted, and each remedy leads where it must.
 func TestCrashAdmission(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		count := 0
-		for _, r := range remedies {
-			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashAdmitted(t, r, n, at); n += stride() {
-					count += stride()
-				}
-			}
-		}
-		t.Logf("%d crashes survived", count)
-		if count < 80 {
-			t.Errorf("only %d crashes: the plan has become too small to show anything", count)
-		}
-	})
+	matrix(t, 80, crashes(remedies...), crashAdmitted)
 }
 
-func crashAdmitted(t *testing.T, r remedy, n int, at memory.Moment) bool {
+func crashAdmitted(t *testing.T, r crash, n int) bool {
 	t.Helper()
 	w := settledAdmitted(t)
 	e := newEngine(w, next)
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if !died || last == nil {
 		return died
@@ -162,47 +150,39 @@ func crashAdmitted(t *testing.T, r remedy, n int, at memory.Moment) bool {
 // admission changes what is written.
 func TestFaultsAdmission(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		points := 0
-		for _, kind := range []fault{refused, lost, moved} {
-			for n := 1; ; n += stride() {
-				w := settledAdmitted(t)
-				e := newEngine(w, next)
-				p := mustPlan(t, e)
-				c, f := decorated(e.Clusters["prod"], map[int]fault{n: kind})
-				e.Clusters["prod"] = c
-				o, err := e.Apply(t.Context(), p)
-				if f.calls < n {
-					break
-				}
-				points += stride()
-				where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
-				whole := newEngine(w, next)
-				if o.Outcome == journal.WasHeld || o.Outcome == journal.WasInterrupted {
-					o, err = whole.Resume(t.Context(), o.Run)
-					where += fmt.Sprintf("; resume: %+v, %v", o, err)
-				}
-				switch o.Outcome {
-				case journal.Incomplete:
-					undo(t, whole)
-				case journal.WasRolledBack, journal.Succeeded, journal.Refused, "":
-				default:
-					t.Fatal(where)
-				}
-				left := mustPlan(t, whole)
-				left.Retry()
-				if !left.Empty() {
-					if o, err := whole.Apply(t.Context(), left); err != nil || o.Outcome != journal.Succeeded {
-						t.Fatalf("%s; once more: %+v, %v", where, o, err)
-					}
-				}
-				if diff := cmp.Diff(admitted(next()), w.Objects()); diff != "" {
-					t.Fatalf("%s (-want +got):\n%s", where, diff)
-				}
+	matrix(t, 100, []fault{refused, lost, moved}, func(t *testing.T, kind fault, n int) bool {
+		w := settledAdmitted(t)
+		e := newEngine(w, next)
+		p := mustPlan(t, e)
+		c, f := decorated(e.Clusters["prod"], map[int]fault{n: kind})
+		e.Clusters["prod"] = c
+		o, err := e.Apply(t.Context(), p)
+		if f.calls < n {
+			return false
+		}
+		where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
+		whole := newEngine(w, next)
+		if o.Outcome == journal.WasHeld || o.Outcome == journal.WasInterrupted {
+			o, err = whole.Resume(t.Context(), o.Run)
+			where += fmt.Sprintf("; resume: %+v, %v", o, err)
+		}
+		switch o.Outcome {
+		case journal.Incomplete:
+			undo(t, whole)
+		case journal.WasRolledBack, journal.Succeeded, journal.Refused, "":
+		default:
+			t.Fatal(where)
+		}
+		left := mustPlan(t, whole)
+		left.Retry()
+		if !left.Empty() {
+			if o, err := whole.Apply(t.Context(), left); err != nil || o.Outcome != journal.Succeeded {
+				t.Fatalf("%s; once more: %+v, %v", where, o, err)
 			}
 		}
-		if points < 100 {
-			t.Errorf("only %d points: the plan has become too small to show anything", points)
+		if diff := cmp.Diff(admitted(next()), w.Objects()); diff != "" {
+			t.Fatalf("%s (-want +got):\n%s", where, diff)
 		}
+		return true
 	})
 }

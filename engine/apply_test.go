@@ -65,19 +65,14 @@ func TestRollback(t *testing.T) {
 // the component rolled back, undoing with all as before.
 func TestCrashInRollback(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; crashInRollback(t, n, at); n += stride() {
-			}
-		}
-	})
+	matrix(t, 70, resumes(), crashInRollback)
 }
 
-func crashInRollback(t *testing.T, n int, at memory.Moment) bool {
+func crashInRollback(t *testing.T, r crash, n int) bool {
 	w := settled(t)
 	w.Broken = []string{"hub:broken"}
 	e := newEngine(w, broken)
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if last == nil {
 		return died

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -137,24 +136,16 @@ func TestParts(t *testing.T) {
 // resuming it ends with everything as before, and with the culprit's name.
 func TestCrashInBisect(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		count := 0
-		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; crashInBisect(t, n, at); n += stride() {
-				count += stride()
-			}
-		}
-		t.Logf("%d crashes survived", count)
-		if count < 20 {
-			t.Errorf("only %d crashes", count)
-		}
-	})
+	matrix(t, 20, resumes(), crashInBisect)
 }
 
-func crashInBisect(t *testing.T, n int, at memory.Moment) bool {
+func crashInBisect(t *testing.T, r crash, n int) bool {
 	t.Helper()
-	w := memory.New("prod", "default")
-	apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
+	w := made(t, "batch", func() *memory.World {
+		w := memory.New("prod", "default")
+		apply(t, newEngine(w, batchOf(func(string) string { return "1" })))
+		return w
+	})
 	before := w.Objects()
 	w.Broken = []string{"binder:2"}
 	e := newEngine(w, batchOf(func(string) string { return "2" }))
@@ -162,7 +153,7 @@ func crashInBisect(t *testing.T, n int, at memory.Moment) bool {
 		Block: schema.Block{Address: resource.Address{Kind: "rollout", Name: "all"}}, Order: [][]resource.Address{{{Kind: "hub", Name: "prod"}}},
 		OnFailure: "rollback", Rollback: "component", Batch: true, Bisect: true,
 	}}
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if !died {
 		return false

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,6 +33,10 @@ const (
 )
 
 var faults = map[fault]string{refused: "refused", moved: "moved", lost: "lost", late: "late"}
+
+var allFaults = []fault{refused, moved, lost, late}
+
+func (f fault) String() string { return faults[f] }
 
 var errFault = errors.New("injected by the test")
 
@@ -149,30 +153,40 @@ func (f *faulty) PublicKey(ctx context.Context) (k seal.Public, err error) {
 // pairs of them at random; each time the laws hold.
 func TestFaults(t *testing.T) {
 	t.Parallel()
+	const pairs fault = 0 // of two calls, drawn at random
+	var mu sync.Mutex
+	met := map[string]int{}
+	t.Cleanup(func() { t.Logf("%v", met) })
+	calls := 0 // of an apply that meets no fault
 	synctest.Test(t, func(t *testing.T) {
-		points, met := 0, map[string]int{}
-		for kind := range maps.Keys(faults) {
-			for n := 1; ; n += stride() {
-				outcome, reached := withFaults(t, map[int]fault{n: kind})
-				if !reached {
-					break
-				}
-				points += stride()
-				met[outcome]++
+		w := settled(t)
+		e := newEngine(w, next)
+		p := mustPlan(t, e)
+		c, f := decorated(e.Clusters["prod"], nil)
+		e.Clusters["prod"] = c
+		if _, err := e.Apply(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		calls = f.calls
+	})
+	matrix(t, 500, append(slices.Clone(allFaults), pairs), func(t *testing.T, kind fault, n int) bool {
+		at := map[int]fault{n: kind}
+		if kind == pairs {
+			if n > 400 {
+				return false
 			}
+			random := rand.New(rand.NewPCG(1, uint64(n)))
+			draw := func() fault { return allFaults[random.IntN(len(allFaults))] }
+			at = map[int]fault{1 + random.IntN(calls): draw(), 1 + random.IntN(calls): draw()}
 		}
-		random := rand.New(rand.NewPCG(1, 2))
-		calls := points / len(faults)
-		for range 400 / stride() {
-			pair := map[int]fault{1 + random.IntN(calls): fault(1 + random.IntN(len(faults))), 1 + random.IntN(calls): fault(1 + random.IntN(len(faults)))}
-			outcome, _ := withFaults(t, pair)
-			points += stride()
-			met[outcome]++
+		outcome, reached := withFaults(t, at)
+		if kind != pairs && !reached {
+			return false
 		}
-		t.Logf("%d points with faults, all of them held: %v", points, met)
-		if points < 500 {
-			t.Errorf("only %d points: the plan has become too small to show anything", points)
-		}
+		mu.Lock()
+		defer mu.Unlock()
+		met[outcome]++
+		return true
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -181,34 +180,20 @@ func TestRollbackHooks(t *testing.T) {
 // TestCrashInRemoval holds promise P2 for a block that goes with hooks.
 func TestCrashInRemoval(t *testing.T) {
 	t.Parallel()
-	for _, remedy := range []string{"resume", "rollback", "plan and apply"} {
-		t.Run(remedy, func(t *testing.T) {
-			t.Parallel()
-			count := 0
-			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; ; n += stride() {
-					died := false
-					synctest.Test(t, func(t *testing.T) { died = crashInRemoval(t, remedy, n, at) })
-					if !died {
-						break
-					}
-					count += stride()
-				}
-			}
-			if t.Logf("%d crashes survived", count); count < 50 {
-				t.Errorf("only %d crashes", count)
-			}
-		})
-	}
+	matrix(t, 150, crashes(remedies...), crashInRemoval)
 }
 
-func crashInRemoval(t *testing.T, remedy string, n int, at memory.Moment) bool {
+func crashInRemoval(t *testing.T, r crash, n int) bool {
 	t.Helper()
-	w := memory.New("prod", "default")
-	apply(t, farewell(t, w, "x"))
+	w := made(t, "farewell", func() *memory.World {
+		w := memory.New("prod", "default")
+		apply(t, farewell(t, w, "x"))
+		return w
+	})
+	remedy := r.name
 	e := farewell(t, w, "")
 	p := mustPlan(t, e)
-	w.DieAt(n, at)
+	w.DieAt(n, r.at)
 	if _, err := e.Apply(t.Context(), p); !w.Revive() {
 		if err != nil {
 			t.Fatal(err)
@@ -221,7 +206,7 @@ func crashInRemoval(t *testing.T, remedy string, n int, at memory.Moment) bool {
 	}
 	last := runs[len(runs)-1]
 	_, ended := journal.Ended(last.Entries)
-	where := fmt.Sprintf("%s after death at call %d (moment %d)", remedy, n, at)
+	where := remedy + " after " + r.death(n).String()
 	switch {
 	case len(runs) == 1:
 		return true

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -125,34 +124,16 @@ func resume(t *testing.T, e *engine.Engine) {
 // right after it; then each remedy leads where it must.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, survive)
+	matrix(t, 250, crashes(remedies...), survives)
 }
 
-func survive(t *testing.T) {
-	count := 0
-	for _, r := range remedies {
-		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; ; n += stride() {
-				if !crash(t, r, n, at) {
-					break
-				}
-				count += stride()
-			}
-		}
-	}
-	t.Logf("%d crashes survived", count)
-	if count < 250 {
-		t.Errorf("only %d crashes: the plan has become too small to show anything", count)
-	}
-}
-
-// crash lets an apply die at its n-th call and tries one remedy. It reports
+// survives lets an apply die at its n-th call and tries one remedy. It reports
 // whether the apply lived so long as to die there.
-func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
+func survives(t *testing.T, r crash, n int) bool {
 	t.Helper()
 	w := settled(t)
 	e := newEngine(w, next)
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if !died {
 		return false
@@ -191,26 +172,22 @@ func crash(t *testing.T, r remedy, n int, at memory.Moment) bool {
 // ends in before.
 func TestCrashInUndo(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for _, again := range []func(*testing.T, *engine.Engine){resume, undo} {
-			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashInUndo(t, again, n, at); n += stride() {
-				}
-			}
-		}
-	})
+	matrix(t, 100, crashes(remedies[:2]...), crashInUndo)
 }
 
-func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at memory.Moment) bool {
+func crashInUndo(t *testing.T, r crash, n int) bool {
 	t.Helper()
-	w := settled(t)
+	w := made(t, "applied", func() *memory.World {
+		w := settled(t)
+		apply(t, newEngine(w, next))
+		return w
+	})
 	e := newEngine(w, next)
-	apply(t, e)
 	back, err := e.Undo(t.Context(), "", engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.DieAt(n, at)
+	w.DieAt(n, r.at)
 	if _, err := e.ApplyUndo(t.Context(), back, ""); !w.Revive() {
 		if err != nil {
 			t.Fatal(err)
@@ -222,12 +199,13 @@ func crashInUndo(t *testing.T, again func(*testing.T, *engine.Engine), n int, at
 		t.Fatal(err)
 	}
 	last := runs[len(runs)-1]
+	again := r.do
 	if _, ended := journal.Ended(last.Entries); last.Kind != journal.RollbackRun || ended {
 		again = undo // there is nothing to resume
 	}
 	again(t, e)
 	if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
-		t.Fatalf("death at call %d (moment %d) of an undo (-want +got):\n%s", n, at, diff)
+		t.Fatalf("%s after %s of an undo (-want +got):\n%s", r.name, r.death(n), diff)
 	}
 	return true
 }

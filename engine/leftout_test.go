@@ -158,41 +158,34 @@ func TestLeftOutLater(t *testing.T) {
 // claim that grew: whoever resumes it leaves the claim, and the rest is as before.
 func TestCrashLeftOut(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		before, after := withClaim(first, 1), withClaim(onlyHub, 9)
-		want := wanted(before())
-		want[id("PersistentVolumeClaim", "hub-db")] = wanted(after())[id("PersistentVolumeClaim", "hub-db")]
-		count := 0
-		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; ; n += stride() {
-				w := memory.New("prod", "default")
-				apply(t, newEngine(w, before))
-				w.Broken = []string{"hub:2"}
-				e := newEngine(w, after)
-				d := death{n, at}
-				last, died := d.dies(t, w, e, mustPlan(t, e))
-				if !died {
-					break
-				}
-				if count += stride(); last == nil {
-					continue
-				}
-				if journal.Resumable(last.Entries) {
-					o, err := newEngine(w, after).Resume(t.Context(), "")
-					if err != nil || o.Outcome != journal.Incomplete && o.Outcome != journal.WasRolledBack {
-						t.Fatalf("%s: resume = %+v, %v", d, o, err)
-					}
-					if o.Outcome == journal.WasRolledBack && !cmp.Equal(w.Objects(), wanted(before())) {
-						t.Fatalf("%s: said to be rolled back, and is not: %+v", d, o)
-					}
-				}
-				if got := w.Objects(); !cmp.Equal(got, want) && !cmp.Equal(got, wanted(before())) {
-					t.Fatalf("%s (-want +got):\n%s", d, cmp.Diff(want, got))
-				}
+	before, after := withClaim(first, 1), withClaim(onlyHub, 9)
+	want := wanted(before())
+	want[id("PersistentVolumeClaim", "hub-db")] = wanted(after())[id("PersistentVolumeClaim", "hub-db")]
+	matrix(t, 15, resumes(), func(t *testing.T, r crash, n int) bool {
+		w := made(t, "claim", func() *memory.World {
+			w := memory.New("prod", "default")
+			apply(t, newEngine(w, before))
+			return w
+		})
+		w.Broken = []string{"hub:2"}
+		e := newEngine(w, after)
+		d := r.death(n)
+		last, died := d.dies(t, w, e, mustPlan(t, e))
+		if !died || last == nil {
+			return died
+		}
+		if journal.Resumable(last.Entries) {
+			o, err := newEngine(w, after).Resume(t.Context(), "")
+			if err != nil || o.Outcome != journal.Incomplete && o.Outcome != journal.WasRolledBack {
+				t.Fatalf("%s: resume = %+v, %v", d, o, err)
+			}
+			if o.Outcome == journal.WasRolledBack && !cmp.Equal(w.Objects(), wanted(before())) {
+				t.Fatalf("%s: said to be rolled back, and is not: %+v", d, o)
 			}
 		}
-		if count < 15 {
-			t.Errorf("only %d crashes: the plan has become too small to show anything", count)
+		if got := w.Objects(); !cmp.Equal(got, want) && !cmp.Equal(got, wanted(before())) {
+			t.Fatalf("%s (-want +got):\n%s", d, cmp.Diff(want, got))
 		}
+		return true
 	})
 }

@@ -2,8 +2,8 @@ package engine_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,25 +33,14 @@ func unwell(t *testing.T) (*memory.World, func() *engine.Engine) {
 // that was bad before: whoever resumes it ends in before, and is told that it is ill still.
 func TestCrashUnwell(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		count := 0
-		for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-			for n := 1; crashUnwell(t, n, at); n += stride() {
-				count += stride()
-			}
-		}
-		t.Logf("%d crashes survived", count)
-		if count < 40 {
-			t.Errorf("only %d crashes: the plan has become too small to show anything", count)
-		}
-	})
+	matrix(t, 40, resumes(), crashUnwell)
 }
 
-func crashUnwell(t *testing.T, n int, at memory.Moment) bool {
+func crashUnwell(t *testing.T, r crash, n int) bool {
 	t.Helper()
 	w, anew := unwell(t)
 	e := anew()
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if !died {
 		return false
@@ -72,42 +61,43 @@ func crashUnwell(t *testing.T, n int, at memory.Moment) bool {
 // back is as before, and one that is not can be.
 func TestFaultsUnwell(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		points, met := 0, map[journal.Outcome]int{}
-		for kind := range faults {
-			for n := 1; ; n += stride() {
-				w, anew := unwell(t)
-				e := anew()
-				p := mustPlan(t, e)
-				c, f := decorated(e.Clusters["prod"], map[int]fault{n: kind})
-				e.Clusters["prod"] = c
-				o, err := e.Apply(t.Context(), p)
-				if f.calls < n {
-					break
-				}
-				points += stride()
-				met[o.Outcome] += stride()
-				where := fmt.Sprintf("%s at call %d: %+v, %v", faults[kind], n, o, err)
-				switch o.Outcome {
-				case journal.Refused, "":
-				case journal.WasHeld, journal.WasInterrupted:
-					if r, err := anew().Resume(t.Context(), o.Run); err != nil || r.Outcome != journal.Incomplete {
-						t.Fatalf("%s; resume = %+v, %v", where, r, err)
-					}
-				case journal.WasRolledBack: // the verification met the fault, and told nothing
-				case journal.Incomplete: // it is ill still; or the way back met the fault
-					undo(t, anew())
-				default:
-					t.Fatal(where)
-				}
-				if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
-					t.Fatalf("%s (-want +got):\n%s", where, diff)
-				}
+	var mu sync.Mutex
+	points, met := 0, map[journal.Outcome]int{}
+	t.Cleanup(func() { // after all of the matrix
+		if t.Logf("%v", met); met[journal.Incomplete] < points/3 {
+			t.Errorf("%v of %d: most of it shows nothing", met, points)
+		}
+	})
+	matrix(t, 80, allFaults, func(t *testing.T, kind fault, n int) bool {
+		w, anew := unwell(t)
+		e := anew()
+		p := mustPlan(t, e)
+		c, f := decorated(e.Clusters["prod"], map[int]fault{n: kind})
+		e.Clusters["prod"] = c
+		o, err := e.Apply(t.Context(), p)
+		if f.calls < n {
+			return false
+		}
+		mu.Lock()
+		points++
+		met[o.Outcome]++
+		mu.Unlock()
+		where := fmt.Sprintf("%s at call %d: %+v, %v", kind, n, o, err)
+		switch o.Outcome {
+		case journal.Refused, "":
+		case journal.WasHeld, journal.WasInterrupted:
+			if r, err := anew().Resume(t.Context(), o.Run); err != nil || r.Outcome != journal.Incomplete {
+				t.Fatalf("%s; resume = %+v, %v", where, r, err)
 			}
+		case journal.WasRolledBack: // the verification met the fault, and told nothing
+		case journal.Incomplete: // it is ill still; or the way back met the fault
+			undo(t, anew())
+		default:
+			t.Fatal(where)
 		}
-		t.Logf("%d points with faults, all of them held: %v", points, met)
-		if points < 80 || met[journal.Incomplete] < points/3 {
-			t.Errorf("only %d points, %v: the plan has become too small to show anything", points, met)
+		if diff := cmp.Diff(wanted(first()), w.Objects()); diff != "" {
+			t.Fatalf("%s (-want +got):\n%s", where, diff)
 		}
+		return true
 	})
 }

@@ -58,9 +58,11 @@ func staged(w *memory.World, desired func() []resource.Desired, rollback string)
 
 func settledSix(t *testing.T) *memory.World {
 	t.Helper()
-	w := memory.New("prod", "default")
-	apply(t, newEngine(w, six(all("1"))))
-	return w
+	return made(t, "six", func() *memory.World {
+		w := memory.New("prod", "default")
+		apply(t, newEngine(w, six(all("1"))))
+		return w
+	})
 }
 
 // TestCrashInLanes holds promise P2 while three hubs are changed at once: the
@@ -69,28 +71,18 @@ func settledSix(t *testing.T) *memory.World {
 // another's each time.
 func TestCrashInLanes(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		count := 0
-		for _, r := range []remedy{{"resume", resume, six(all("2"))}, {"rollback", undo, six(all("1"))}, {"plan and apply", func(t *testing.T, e *engine.Engine) { apply(t, e) }, six(all("2"))}} {
-			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashInLanes(t, r, n, at); n += stride() {
-					count += stride()
-				}
-			}
-		}
-		t.Logf("%d crashes survived", count)
-		if count < 300 {
-			t.Errorf("only %d crashes: the plan has become too small to show anything", count)
-		}
-	})
+	matrix(t, 300, crashes(
+		remedy{"resume", resume, six(all("2"))}, remedy{"rollback", undo, six(all("1"))},
+		remedy{"plan and apply", func(t *testing.T, e *engine.Engine) { apply(t, e) }, six(all("2"))},
+	), crashInLanes)
 }
 
-func crashInLanes(t *testing.T, r remedy, n int, at memory.Moment) bool {
+func crashInLanes(t *testing.T, r crash, n int) bool {
 	t.Helper()
 	w := settledSix(t)
 	e := staged(w, six(all("2")), "component")
 	p := mustPlan(t, e)
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, p)
 	if last == nil {
 		return died
@@ -200,16 +192,14 @@ func TestFailureInLanes(t *testing.T) {
 func TestCrashInWideRollback(t *testing.T) {
 	t.Parallel()
 	for _, rollback := range []string{"wave", "run"} {
-		synctest.Test(t, func(t *testing.T) {
-			for _, at := range []memory.Moment{memory.BeforeEffect, memory.AfterEffect} {
-				for n := 1; crashInWideRollback(t, rollback, n, at); n += stride() {
-				}
-			}
+		t.Run(rollback, func(t *testing.T) {
+			t.Parallel()
+			matrix(t, 70, resumes(), func(t *testing.T, r crash, n int) bool { return crashInWideRollback(t, rollback, r, n) })
 		})
 	}
 }
 
-func crashInWideRollback(t *testing.T, rollback string, n int, at memory.Moment) bool {
+func crashInWideRollback(t *testing.T, rollback string, r crash, n int) bool {
 	w := settledSix(t)
 	w.Broken = []string{"binder:broken"}
 	version := func(h string) string {
@@ -219,7 +209,7 @@ func crashInWideRollback(t *testing.T, rollback string, n int, at memory.Moment)
 		return "2"
 	}
 	e := staged(w, six(version), rollback)
-	d := death{n, at}
+	d := r.death(n)
 	last, died := d.dies(t, w, e, mustPlan(t, e))
 	if last == nil {
 		return died

@@ -135,9 +135,11 @@ func ticking() func() time.Time {
 // settled returns a world in which first was applied.
 func settled(t *testing.T) *memory.World {
 	t.Helper()
-	w := memory.New("prod", "default")
-	apply(t, newEngine(w, first))
-	return w
+	return made(t, "first", func() *memory.World {
+		w := memory.New("prod", "default")
+		apply(t, newEngine(w, first))
+		return w
+	})
 }
 
 func mustPlan(t *testing.T, e *engine.Engine) *plan.Plan {
