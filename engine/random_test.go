@@ -77,36 +77,48 @@ func tree(r *rand.Rand, depth int, secret bool) map[string]any {
 // each remedy leads where it must.
 func TestRandomly(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(seeds) {
-			r := rand.New(rand.NewPCG(seed, 7))
-			from, to := randomly(r), randomly(r)
-			w := memory.New("prod", "default")
-			set := func(d []resource.Desired) func() []resource.Desired { return func() []resource.Desired { return d } }
-			apply(t, newEngine(w, set(from)))
-			was := w.Objects()
-			e := newEngine(w, set(to))
-			p := mustPlan(t, e)
-			throughFile(t, e, p, seed)
-			w.DieAt(1+r.IntN(60), []memory.Moment{memory.BeforeEffect, memory.AfterEffect}[r.IntN(2)])
-			_, err := e.Apply(t.Context(), p)
-			died := w.Revive()
-			if !died && err != nil {
-				t.Fatalf("seed %d: apply: %v", seed, err)
-			}
-			remedied(t, e, died, r)
-			if diff := cmp.Diff(wanted(to), w.Objects()); diff != "" {
-				t.Fatalf("seed %d: world (-want +got):\n%s", seed, diff)
-			}
-			if p := mustPlan(t, e); !p.Empty() {
-				t.Fatalf("seed %d: steps after apply: %v", seed, stepIDs(p))
-			}
-			undoAll(t, e, was, w)
-			if diff := cmp.Diff(was, w.Objects()); diff != "" {
-				t.Fatalf("seed %d: world after undo (-want +got):\n%s", seed, diff)
-			}
-		}
-	})
+	const parts = 8 // side by side
+	for part := range parts {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for seed := part; seed < seeds; seed += parts {
+					changedRandomly(t, uint64(seed))
+				}
+			})
+		})
+	}
+}
+
+// changedRandomly applies what a seed draws, dies somewhere, and holds the laws.
+func changedRandomly(t *testing.T, seed uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 7))
+	from, to := randomly(r), randomly(r)
+	w := memory.New("prod", "default")
+	set := func(d []resource.Desired) func() []resource.Desired { return func() []resource.Desired { return d } }
+	apply(t, newEngine(w, set(from)))
+	was := w.Objects()
+	e := newEngine(w, set(to))
+	p := mustPlan(t, e)
+	throughFile(t, e, p, seed)
+	w.DieAt(1+r.IntN(60), []memory.Moment{memory.BeforeEffect, memory.AfterEffect}[r.IntN(2)])
+	_, err := e.Apply(t.Context(), p)
+	died := w.Revive()
+	if !died && err != nil {
+		t.Fatalf("seed %d: apply: %v", seed, err)
+	}
+	remedied(t, e, died, r)
+	if diff := cmp.Diff(wanted(to), w.Objects()); diff != "" {
+		t.Fatalf("seed %d: world (-want +got):\n%s", seed, diff)
+	}
+	if p := mustPlan(t, e); !p.Empty() {
+		t.Fatalf("seed %d: steps after apply: %v", seed, stepIDs(p))
+	}
+	undoAll(t, e, was, w)
+	if diff := cmp.Diff(was, w.Objects()); diff != "" {
+		t.Fatalf("seed %d: world after undo (-want +got):\n%s", seed, diff)
+	}
 }
 
 // throughFile checks that p is the same after its file.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -23,11 +24,18 @@ const stride = 5
 
 var every = flag.Bool("every", false, "write every odd value into every attribute")
 
+// TestMain collects garbage as the command does.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
+
 // TestEveryAttributeTakesEveryValue writes every odd value into every attribute
 // of a config with all blocks. It must be loaded or refused in order: without a
 // panic, with a place for every message, and without showing what is sensitive.
 // Without -every each attribute gets one value in five.
 func TestEveryAttributeTakesEveryValue(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("loads some thousand configs")
 	}
@@ -39,20 +47,31 @@ func TestEveryAttributeTakesEveryValue(t *testing.T) {
 	if len(attrs) < 150 {
 		t.Fatalf("only %d attributes", len(attrs))
 	}
-	name := t.TempDir() + "/main.hcl"
-	for i, attr := range attrs {
-		at := attr.Expr.Range()
-		if attr.Name == "default" || attr.Name == "sensitive" {
-			continue // those decide what is sensitive
+	const parts = 4 // side by side
+	for part := range parts {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			for i := part; i < len(attrs); i += parts {
+				takesOddValues(t, i, attrs[i])
+			}
+		})
+	}
+}
+
+// takesOddValues writes odd values into the i-th attribute.
+func takesOddValues(t *testing.T, i int, attr *hclsyntax.Attribute) {
+	t.Helper()
+	if attr.Name == "default" || attr.Name == "sensitive" {
+		return // those decide what is sensitive
+	}
+	name, at := t.TempDir()+"/main.hcl", attr.Expr.Range()
+	for j, odd := range oddValues {
+		if !*every && (i+j)%stride != 0 {
+			continue
 		}
-		for j, odd := range oddValues {
-			if !*every && (i+j)%stride != 0 {
-				continue
-			}
-			write(t, name, []byte(goodConfig[:at.Start.Byte]+odd+"\n"+goodConfig[at.End.Byte:]))
-			if problem := loadsInOrder(name); problem != "" {
-				t.Errorf("line %d, %s = %s: %s", at.Start.Line, attr.Name, odd, problem)
-			}
+		write(t, name, []byte(goodConfig[:at.Start.Byte]+odd+"\n"+goodConfig[at.End.Byte:]))
+		if problem := loadsInOrder(name); problem != "" {
+			t.Errorf("line %d, %s = %s: %s", at.Start.Line, attr.Name, odd, problem)
 		}
 	}
 }
