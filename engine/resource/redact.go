@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -184,17 +183,24 @@ var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'[^']*'|`[^`]*`")
 var webhookName = regexp.MustCompile(`admission webhook "[^"]*"`)
 
 // Withhold is Redact for a message about an object with sensitive values, of which
-// nobody knows what it quotes, nor how: what stands in quotes is withheld unless the
-// object has it in the open, and so is every word that is part of a sensitive text.
-func (r *Redactor) Withhold(text string, o Object) string {
+// nobody knows what it quotes, nor how. What stands in quotes is withheld where it may be made of a
+// sensitive text, unless the object has it in the open or whoever says it says it of
+// every object (own); of the rest, what can be told to be a part of one.
+func (r *Redactor) Withhold(text string, o Object, own ...string) string {
 	open := map[string]bool{}
 	openTexts(map[string]any(o), open)
+	for _, word := range own {
+		open[word] = true
+	}
+	hidden := hiddenTexts(o)
+	_, known := r.spellings()
+	hidden = append(hidden, known...)
 	var b strings.Builder
 	rest := 0
 	webhooks := webhookName.FindAllStringIndex(text, -1)
 	for _, at := range quoted.FindAllStringIndex(text, -1) {
 		names := slices.ContainsFunc(webhooks, func(w []int) bool { return at[0] >= w[0] && at[1] <= w[1] })
-		if inside := text[at[0]+1 : at[1]-1]; names || open[inside] {
+		if inside := text[at[0]+1 : at[1]-1]; names || open[inside] || !mayTell(lower(inside), inside, hidden) {
 			continue
 		}
 		b.WriteString(text[rest:at[0]] + Mask)
@@ -226,33 +232,4 @@ func openTexts(v any, open map[string]bool) {
 	case string:
 		open[v] = true
 	}
-}
-
-// withoutWords masks every word that is a part of a sensitive text.
-func (r *Redactor) withoutWords(text string) string {
-	_, known := r.spellings()
-	isWord := func(c rune) bool {
-		return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.+/=", c)
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		end := strings.IndexFunc(text, func(c rune) bool { return !isWord(c) })
-		if end < 0 {
-			end = len(text)
-		}
-		word := lower(strings.TrimRight(text[:end], ".-"))
-		if len(word) >= leastWord && !slices.Contains(vocabulary, word) && slices.ContainsFunc(known, func(secret string) bool { return strings.Contains(secret, word) }) {
-			b.WriteString(Mask)
-		} else {
-			b.WriteString(text[:end])
-		}
-		text = text[end:]
-		next := strings.IndexFunc(text, isWord)
-		if next < 0 {
-			next = len(text)
-		}
-		b.WriteString(text[:next])
-		text = text[next:]
-	}
-	return b.String()
 }

@@ -38,14 +38,16 @@ func TestRedact(t *testing.T) {
 
 // TestWithhold: what a server quotes is withheld unless the object has it in the open.
 func TestWithhold(t *testing.T) {
-	o := Object{"metadata": map[string]any{"name": "web"}, "spec": map[string]any{"token": Secret("hunter2-is-no-password"), "port": int64(80)}}
+	o := Object{"metadata": map[string]any{"name": "web"}, "spec": map[string]any{"token": Secret("hunter2-is-no-password"), "port": int64(80), "url": Secret("the process of the gallery proxy is Blau1234")}}
 	var r Redactor
 	r.AddAll(o)
 	for text, want := range map[string]string{
-		`admission webhook "deny.example.org" denied the request: token "hunt" of "web" is weak`: `admission webhook "deny.example.org" denied the request: token (sensitive) of "web" is weak`,
-		`denied: hunter2-is begins badly, and so does HUNTER2`:                                   `denied: (sensitive) begins badly, and so does (sensitive)`,
-		`spec.token: got 'p4ssw0rd'`:                                                             `spec.token: got (sensitive)`,
-		`exceeded quota: pods, requested 1, limited 0`:                                           `exceeded quota: pods, requested 1, limited 0`,
+		`admission webhook "deny.example.org" denied the request: token "hunt" of "web" is weak`:         `admission webhook "deny.example.org" denied the request: token (sensitive) of "web" is weak`,
+		`denied: hunter2-is begins badly, and so does HUNTER2`:                                           `denied: (sensitive) begins badly, and so does (sensitive)`,
+		`spec.token: got 'p4ssw0rd'`:                                                                     `spec.token: got (sensitive)`,
+		`spec.type: "Ingress" is none of "ClusterIP", "NodePort"; the proxy of the gallery is "apps/v1"`: `spec.type: "Ingress" is none of "ClusterIP", "NodePort"; the proxy of the gallery is "apps/v1"`,
+		`the proxy "gallery" and 'ssecorp', and https://user`:                                            `the proxy (sensitive) and (sensitive), and https://user`,
+		`exceeded quota: pods, requested 1, limited 0`:                                                   `exceeded quota: pods, requested 1, limited 0`,
 	} {
 		if got := r.Withhold(text, o); got != want {
 			t.Errorf("%s: %s", text, got)
