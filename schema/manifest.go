@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -65,7 +67,7 @@ func (b *body) yamlAttribute() []resource.Object {
 func (b *body) sensitiveYAML(text string) []resource.Object {
 	documents, at, err := decodeDocuments([]byte(text))
 	if err != nil {
-		b.errorIn("yaml", "Invalid YAML", "Of document %d of yaml, %s is not YAML. It is not shown, since a sensitive value went into it.", at, yamlPlace(err))
+		b.errorIn("yaml", "Invalid YAML", "Of document %d of yaml, %s is not YAML. It is not shown, since a sensitive value went into it.", at, yamlPlace(nil, err))
 		return nil
 	}
 	var twins []any
@@ -151,27 +153,33 @@ func (b *body) documents(data []byte, at hcl.Range, what string) []resource.Obje
 		objects = append(objects, b.objects(v, at, what)...)
 	}
 	if err != nil {
-		b.errorAt(at, "Invalid YAML", "Document %d of %s is not YAML: %s.", i, what, yamlReason(err))
+		b.errorAt(at, "Invalid YAML", "Document %d of %s is not YAML: %s.", i, what, strings.TrimSuffix(err.Error(), "."))
 	}
 	return objects
 }
 
 // decodeDocuments decodes what is not empty of several documents of YAML. With an error it
-// returns those before it, and the number of the one that is wrong.
+// returns those before it, and the number of the one that is wrong; it names the line of the whole.
 func decodeDocuments(data []byte) (documents []any, at int, err error) {
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	reader := yamlstream.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	read := 0
 	for at = 1; ; at++ {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return documents, at, nil
 		}
 		if err != nil {
-			return documents, at, err
+			return documents, at, errors.New(yamlReason(err))
+		}
+		if i := bytes.Index(data[read:], document); i > 0 {
+			read += i
 		}
 		v, err := decodeYAML(document, refused)
 		if err != nil {
-			return documents, at, err
+			return documents, at, errors.New(laterLines(valuesReason(document, err), bytes.Count(data[:read], []byte("\n"))))
 		}
+		read = min(read+len(document), len(data))
 		if v != nil {
 			documents = append(documents, v)
 		}
@@ -210,7 +218,34 @@ func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
 			return nil
 		}
 	}
+	if where := roundedNumber(map[string]any(o), nil); where != nil {
+		b.l.warnAt(at, "Number with too many digits", "%s of an object in %s (%s) is a whole number that no API server keeps: it has at most 9223372036854775807. Put quotes around it where a text may stand.",
+			strings.Join(where, "."), what, nameOf(o))
+	}
 	return []resource.Object{o}
+}
+
+// roundedNumber returns the path of a whole number that has lost digits, nil when there is none.
+func roundedNumber(v any, at []string) []string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			if found := roundedNumber(v[key], append(slices.Clone(at), key)); found != nil {
+				return found
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if found := roundedNumber(e, append(slices.Clone(at), strconv.Itoa(i))); found != nil {
+				return found
+			}
+		}
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) >= 1<<63 {
+			return at
+		}
+	}
+	return nil
 }
 
 // nameOf tells an object apart in a message.

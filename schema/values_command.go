@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,9 +45,10 @@ func (b *body) valuesCommand(files []ValuesFile, v cty.Value, at hcl.Range) []Va
 	}
 	tree, err := decodeYAML(data, lastWins)
 	if err != nil {
-		b.errorAt(at, "Invalid YAML", "Of %s, %s is not YAML. It is not shown, since it may be secret.", shown, yamlPlace(err))
+		b.errorAt(at, "Invalid YAML", "Of %s, %s is not YAML. It is not shown, since it may be secret.", shown, yamlPlace(data, err))
 		return files
 	}
+	b.warnOfHiddenLosses(data, shown, at)
 	values, isMap := tree.(map[string]any)
 	if !isMap && tree != nil {
 		b.errorAt(at, "Values that are not a map", "%s must be keys and values at the top.", shown)
@@ -123,11 +123,9 @@ type printed struct {
 	err  error
 }
 
-var yamlLineNumber = regexp.MustCompile(`line \d+`)
-
 // yamlPlace names the line of a YAML error, and nothing of what stands there.
-func yamlPlace(err error) string {
-	if line := yamlLineNumber.FindString(err.Error()); line != "" {
+func yamlPlace(data []byte, err error) string {
+	if line := lineNumber.FindString(valuesReason(data, err)); line != "" {
 		return line
 	}
 	return "some of it"

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -65,5 +66,56 @@ func TestEndsAsHelmEndsThem(t *testing.T) {
 		if got := objects[0].Object.Text("data", "rules"); got != test.want {
 			t.Errorf("%s: got %q, and Helm has %q", test.reason, got, test.want)
 		}
+	}
+}
+
+// TestNumbersAsHelmPrintsThem is TestNumbersAsHelmReadsThem without Helm: what Helm 3.19
+// makes of the same table, as a default and as a value.
+func TestNumbersAsHelmPrintsThem(t *testing.T) {
+	const rounded = "1.2345678901234567e+19"
+	want := map[string]string{
+		"u64": rounded + " float64", "u64.quoted": rounded, "over53": "9.007199254740992e+15 float64", "negative": "-9.007199254740992e+15 float64",
+		"i64": "9.223372036854776e+18 float64", "huge": "1.2345678901234568e+29 float64", "version": "1.1 float64", "exponent": "1000 float64", "plusexponent": "1500 float64",
+		"octal": "15 float64", "zero": "8 float64", "hex": "31 float64", "binary": "5 float64", "point": "0.5 float64", "behind": "5 float64",
+		"underscore": "1000 float64", "underscores": "1000.5 float64", "plus": "5 float64", "minuszero": "0 float64", "whole": "1 float64",
+		"million": "1e+06 float64", "date8": "2.0240115e+07 float64", "e21": "1e+21 float64", "small": "1e-06 float64", "tiny": "1e-07 float64",
+		"digits": "0.12345678901234568 float64", "sexagesimal": "1:30 string", "date": "2024-01-01 string", "quoted": "1.10 string",
+	}
+	c, err := NewLibrary(nil).Load(Source{Location: "testdata/numbers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/numbers/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := decode(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, over := range map[string]map[string]any{"defaults": nil, "values": values.(map[string]any)} {
+		r, err := c.Render(Request{Release: "rel", Namespace: "ns", Values: over})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := r.Objects[0].Object["data"].(map[string]any)
+		for key, text := range want {
+			if data[key] != text {
+				t.Errorf("%s: %s is %q, and %q to Helm", name, key, data[key], text)
+			}
+		}
+		told := strings.Join(r.Warnings, "\n")
+		if over == nil {
+			continue // the chart's author answers for its defaults
+		}
+		for _, key := range []string{"u64", "i64", "over53", "negative", "huge"} {
+			if !strings.Contains(told, "number at spellings."+key+" has more digits") {
+				t.Errorf("%s is not told: %s", key, told)
+			}
+		}
+	}
+	r, err := c.Render(Request{Release: "rel", Namespace: "ns", Values: map[string]any{"spellings": map[string]any{"tag": int64(20240115), "imageVersion": int64(12)}}})
+	if err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "spellings.tag is 2.0240115e+07 to Helm") {
+		t.Errorf("a version of digits: %v, %v", r.Warnings, err)
 	}
 }

@@ -232,6 +232,26 @@ func TestRendersAsHelmDoes(t *testing.T) {
 	}
 }
 
+// TestNumbersAsHelmReadsThem: each spelling of a number, as a default and as a value, and
+// merged over another, is to a template what it is to Helm's.
+func TestNumbersAsHelmReadsThem(t *testing.T) {
+	program := helm(t)
+	dir := filepath.Join("testdata", "numbers")
+	c, err := NewLibrary(nil).Load(Source{Location: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile(filepath.Join(dir, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string][]string{"defaults": nil, "values": {string(own)}, "merged": {"spellings: {u64: 1, more: 0777}", string(own)}} {
+		t.Run(name, func(t *testing.T) {
+			peering{dir: dir, chart: c, kube: peerKube, apis: defaultAPIVersions(), values: values}.same(t, program)
+		})
+	}
+}
+
 // TestRendersPackagesAsHelmDoes has Helm package the chart inside of an umbrella,
 // and loads it from there: from a file, and as what was fetched.
 func TestRendersPackagesAsHelmDoes(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -144,7 +145,7 @@ func empty(c *helmchart.Chart) {
 
 // helmNumbers turns whole numbers into floats, which is what Helm makes of every
 // number in a values file and what charts compare with. w is told which have
-// lost digits by that.
+// lost digits by that, and which versions are printed as other texts.
 func helmNumbers(v any, at []string, w *warnings) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -158,8 +159,14 @@ func helmNumbers(v any, at []string, w *warnings) any {
 	case int64:
 		if int64(float64(v)) != v {
 			w.add("the number at %s has more digits than Helm, and so the chart, can tell apart; put quotes around it", strings.Join(at, "."))
+		} else if len(at) > 0 && resource.IsVersionKey(at[len(at)-1]) && fmt.Sprint(float64(v)) != strconv.FormatInt(v, 10) {
+			w.add("the number at %s is %v to Helm, and so to the chart; put quotes around it", strings.Join(at, "."), float64(v))
 		}
 		return float64(v)
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) >= 1<<63 { // a whole number that fits is an int64
+			w.add("the number at %s has more digits than Helm, and so the chart, can tell apart; put quotes around it", strings.Join(at, "."))
+		}
 	case int:
 		return helmNumbers(int64(v), at, w)
 	}

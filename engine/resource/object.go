@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -216,3 +217,10 @@ func MapLeaves(v any, leaf func(any) any) any {
 	}
 	return leaf(v)
 }
+
+// versionKey matches the keys under which charts are given versions.
+var versionKey = regexp.MustCompile(`(?i)(tag|version|release|revision|commit|sha)$`)
+
+// IsVersionKey reports whether a key names a version or the like: what is printed as
+// it stands, and is no number even where it looks like one.
+func IsVersionKey(key string) bool { return versionKey.MatchString(key) }
