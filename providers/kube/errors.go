@@ -49,6 +49,7 @@ func (c *Client) explain(verb, object string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = withoutQuery(err)
 	what := verb + " " + object + " at " + c.where
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
@@ -125,6 +126,20 @@ func plainText(err error) string {
 		return status.Status().Message
 	}
 	return err.Error()
+}
+
+// withoutQuery returns err without the query of the URL that it names: a selector may hold
+// sensitive labels.
+func withoutQuery(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	bare, _, has := strings.Cut(u.URL, "?")
+	if !has {
+		return err
+	}
+	return &scrubbedError{text: strings.ReplaceAll(err.Error(), u.URL, bare), err: err}
 }
 
 // isNetwork reports whether no answer came back.

@@ -1,10 +1,13 @@
 package kube
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -89,4 +92,17 @@ func reversed(text string) string {
 	r := []rune(text)
 	slices.Reverse(r)
 	return string(r)
+}
+
+// TestErrorsShowNoQuery: the selector of a request may hold a sensitive label, and the errors of
+// requests name their URL.
+func TestErrorsShowNoQuery(t *testing.T) {
+	c := &Client{where: "prod"}
+	for _, cause := range []error{context.Canceled, errors.New("http: server gave HTTP response to HTTPS client"), io.ErrUnexpectedEOF, context.DeadlineExceeded} {
+		err := fmt.Errorf("list: %w", &url.Error{Op: "Get", URL: "https://prod/api/v1/namespaces/x/pods?labelSelector=app%3Dx%2Cpw%3Ds3cr3t-hunter2", Err: cause})
+		said := c.explain("list", "pods", err)
+		if strings.Contains(said.Error(), "hunter2") || strings.Contains(said.Error(), "labelSelector") || !errors.Is(said, cause) && !errors.Is(said, ErrUnreachable) {
+			t.Errorf("%v: %v", cause, said)
+		}
+	}
 }
