@@ -213,8 +213,12 @@ func (b *body) objects(v any, at hcl.Range, what string) []resource.Object {
 		}
 	}
 	if v, isSet := o.Value("metadata", "namespace"); isSet && v != nil {
+		if resource.HasSensitive(v) {
+			b.errorAt(at, "Sensitive value in a name", "The namespace of an object in %s (%s) is made of a sensitive value, and it is shown in plans.", what, nameOf(o))
+			return nil
+		}
 		if _, isPlain := v.(string); !isPlain { // it would be taken for none, and the block's be used
-			b.errorAt(at, "Incomplete object", "The namespace of an object in %s (%s) is not a plain text, or sensitive; it is shown in plans.", what, nameOf(o))
+			b.errorAt(at, "Incomplete object", "The namespace of an object in %s (%s) is not a plain text.", what, nameOf(o))
 			return nil
 		}
 	}

@@ -278,7 +278,10 @@ func markDiffering(v, twin any, at string) (any, string) {
 		return marked, ""
 	case string:
 		if text, isText := twin.(string); !isText || text != v {
-			return resource.SecretOf(v, resource.Spellings(v, text)...), ""
+			if pieces := resource.Spellings(v, text); len(pieces) != 1 || pieces[0] != v {
+				return resource.SecretOf(v, pieces...), ""
+			}
+			return resource.Secret(v), ""
 		}
 		return v, ""
 	}
