@@ -219,6 +219,9 @@ func (l *readLimiter) RoundTrip(r *http.Request) (*http.Response, error) {
 		free()
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusInternalServerError {
+		resp.Header.Del("Retry-After") // client-go would obey it ten times, within each of our own tries (see retryRead)
+	}
 	resp.Body = &slotBody{ReadCloser: resp.Body, free: free}
 	return resp, nil
 }

@@ -209,13 +209,18 @@ func pause(ctx context.Context, n int) bool {
 	}
 }
 
+// readPatience is after what time a read is not repeated any more.
+const readPatience = 12 * time.Second
+
 // retryRead repeats a read as long as its error is transient. A server that was
 // never there is not waited for: a connection that is refused at the first
-// attempts is an answer.
+// attempts is an answer. Where the server says when to come again, as while the objects
+// of a definition cannot be converted, client-go obeys it within each attempt.
 func retryRead(ctx context.Context, read func() error) error {
+	began := time.Now()
 	for n := 0; ; n++ {
 		err := read()
-		if !isTransient(err) || (utilnet.IsConnectionRefused(err) && n >= 2) || !pause(ctx, n) {
+		if !isTransient(err) || (utilnet.IsConnectionRefused(err) && n >= 2) || time.Since(began) > readPatience || !pause(ctx, n) {
 			return err
 		}
 	}
