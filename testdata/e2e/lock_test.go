@@ -100,7 +100,7 @@ func TestInterrupted(t *testing.T) {
 	p := w.begin(applier, "apply", "--auto-approve", "--var=takes=8s")
 	p.says("converging")
 	p.interrupt()
-	p.says("interrupted: stopping at the edge")
+	p.says("interrupted: no new step begins")
 	r := p.wait()
 	if r.code != 130 {
 		t.Fatalf("exit code %d, want 130: %s", r.code, r)
@@ -123,7 +123,7 @@ func TestInterruptedTwice(t *testing.T) {
 	p := w.begin(applier, "apply", "--auto-approve", "--var=takes=1h")
 	p.says("converging")
 	p.interrupt()
-	p.says("interrupted: stopping at the edge")
+	p.says("interrupted: no new step begins")
 	p.interrupt()
 	if r := p.wait(); r.code != 130 {
 		t.Fatalf("exit code %d, want 130: %s", r.code, r)
