@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -40,6 +41,9 @@ func TestMain(m *testing.M) {
 // The scripts are the specification of the command line. They run the real
 // command over a world in memory that the file world.json keeps.
 func TestScript(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) { // as under nohup: what is caught is not ignored by the programs that are started
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts:       *update,
