@@ -74,7 +74,7 @@ func (p *Provider) leaves(ctx context.Context, change resource.Change, v *view, 
 	result, err := c.dryRun(ctx)
 	switch {
 	case err == nil:
-	case hopeless(err), isTransient(err):
+	case isTransient(err), p.Client.hopeless(ctx, err):
 		return false, err
 	default:
 		return false, nil

@@ -87,7 +87,7 @@ func (s *survey) autoscaled(ctx context.Context, namespace string) (map[resource
 	switch {
 	case err == nil:
 		return targets, nil
-	case hopeless(err):
+	case s.p.Client.hopeless(ctx, err):
 		return nil, s.p.Client.explain("read", "autoscalers", err)
 	}
 	s.cannotRead("autoscalers in namespace "+namespace, err, nil)

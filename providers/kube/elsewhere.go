@@ -32,7 +32,7 @@ func (c *comparison) checkElsewhere(ctx context.Context, o *resource.Observation
 	})
 	switch {
 	case err == nil:
-	case hopeless(err):
+	case c.p.Client.hopeless(ctx, err):
 		return err
 	case isAboutObject(err):
 		reason := strings.ReplaceAll(c.p.against(c.desired.Object, err), "("+elsewhere+"/", "("+c.desired.ID.Namespace+"/")

@@ -67,7 +67,7 @@ func (s *survey) readLineages(ctx context.Context) error {
 // is returned: a take-over needs no record.
 func (p *Provider) lineageOf(ctx context.Context, release resource.Release) (*lineage, error) {
 	records, err := p.Client.releaseRecords(ctx, release.Namespace)
-	if err != nil && hopeless(err) {
+	if p.Client.hopeless(ctx, err) {
 		return nil, p.Client.explain("list", "Helm releases", err)
 	}
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *survey) left(ctx context.Context, release resource.Release, objects []r
 			continue
 		}
 		live, err := s.p.get(ctx, o.kind, id)
-		if err != nil && hopeless(err) {
+		if s.p.Client.hopeless(ctx, err) {
 			return nil, s.p.Client.explain("read", objectText(id), err)
 		}
 		if err != nil {

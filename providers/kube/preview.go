@@ -150,8 +150,11 @@ func (c *comparison) rejected(ctx context.Context, o *resource.Observation, err 
 		return nil
 	}
 	switch {
-	case hopeless(err):
+	case c.p.Client.hopeless(ctx, err):
 		return err
+	case isNetwork(err):
+		o.Refused, o.Preview = "it could not be tried: "+reasonText(err), nil
+		return nil
 	case apierrors.IsForbidden(err) && isDenied(err):
 		c.p.mute(c.kind)
 		return c.guess(o)

@@ -2,12 +2,10 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"hubcap/engine/resource"
@@ -97,11 +95,6 @@ func (c *Client) discover(ctx context.Context) error {
 		return err
 	})
 	return c.explain("read", "cluster", err)
-}
-
-// hopeless reports an error after which no other request can succeed.
-func hopeless(err error) bool {
-	return apierrors.IsUnauthorized(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || isNetwork(err)
 }
 
 // compareAll compares every desired object with its live one. Objects that could

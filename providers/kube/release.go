@@ -89,7 +89,7 @@ func (c *Client) Releases(ctx context.Context, namespaces []string, wanted func(
 	for _, namespace := range namespaces {
 		found, err := c.releaseRecords(ctx, namespace)
 		switch {
-		case err != nil && hopeless(err):
+		case c.hopeless(ctx, err):
 			return Releases{}, c.explain("list", "Helm releases", err)
 		case err != nil:
 			out.Unreadable = append(out.Unreadable, resource.Unreadable{

@@ -127,7 +127,7 @@ func writerOf(u *unstructured.Unstructured, ours string) string {
 // ours that nothing desires.
 func (s *survey) readKey(ctx context.Context) error {
 	key, err := s.p.publicKey(ctx)
-	if err != nil && hopeless(err) {
+	if s.p.Client.hopeless(ctx, err) {
 		return s.p.Client.explain("read", "public key of seals", err)
 	}
 	if err != nil {

@@ -60,7 +60,7 @@ func (s *survey) listKind(ctx context.Context, k *kind) error {
 	if err == nil || apierrors.IsNotFound(err) { // the kind went away since discovery
 		return nil
 	}
-	if hopeless(err) {
+	if s.p.Client.hopeless(ctx, err) {
 		return s.p.Client.explain("read", k.plural(), err)
 	}
 	if !apierrors.IsForbidden(err) || !k.namespaced() {
@@ -80,7 +80,7 @@ func (s *survey) listWithin(ctx context.Context, k *kind, namespaces []string) e
 	for _, namespace := range namespaces {
 		group.Go(func() error {
 			err := s.list(ctx, k, query{namespace, s.ours()}, s.take)
-			if err != nil && hopeless(err) {
+			if s.p.Client.hopeless(ctx, err) {
 				return s.p.Client.explain("read", k.plural(), err)
 			}
 			if err != nil && !s.p.isMissing(ctx, namespace, err) {
@@ -142,7 +142,7 @@ func (s *survey) list(ctx context.Context, k *kind, q query, take func(*unstruct
 		})
 	})
 	if err != nil {
-		return err
+		return s.unanswered(ctx, k, err)
 	}
 	for _, u := range found {
 		take(u)
@@ -228,7 +228,7 @@ func (s *survey) listMissing(ctx context.Context, k *kind, namespace string, ind
 	if err == nil || apierrors.IsNotFound(err) {
 		return nil
 	}
-	if hopeless(err) {
+	if s.p.Client.hopeless(ctx, err) {
 		return s.p.Client.explain("read", k.plural(), err)
 	}
 	what := k.plural()
@@ -250,7 +250,7 @@ func (s *survey) get(ctx context.Context, k *kind, i int) error {
 	case err == nil:
 		s.takeWanted(u)
 	case apierrors.IsNotFound(err):
-	case hopeless(err):
+	case s.p.Client.hopeless(ctx, err):
 		return s.p.Client.explain("read", objectText(d.ID), err)
 	default:
 		s.cannotRead(objectText(d.ID), err, []int{i})
@@ -263,7 +263,7 @@ func (s *survey) get(ctx context.Context, k *kind, i int) error {
 func (s *survey) cannotRead(what string, err error, concerned []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unreadable = append(s.unreadable, resource.Unreadable{What: what, Reason: plainText(err)})
+	s.unreadable = append(s.unreadable, resource.Unreadable{What: what, Reason: reasonText(err)})
 	for _, i := range concerned {
 		s.hidden[i] = true
 	}

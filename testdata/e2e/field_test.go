@@ -99,6 +99,67 @@ spec:
 	}
 }
 
+// TestKindThatCannotBeRead breaks the conversion webhook of one definition: its objects
+// cannot be read, and everything else is.
+func TestKindThatCannotBeRead(t *testing.T) {
+	setUp(t)
+	const namespace = "converted"
+	site.sandbox.Apply(t, `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.converted.example.org}
+spec:
+  group: converted.example.org
+  scope: Namespaced
+  names: {kind: Thing, plural: things, singular: thing, listKind: ThingList}
+  versions:
+  - {name: v1, served: true, storage: false, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+  - {name: v2, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: converted}
+rules: [{apiGroups: [converted.example.org], resources: [things], verbs: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: converted}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: converted}
+subjects: [{kind: ServiceAccount, name: reader, namespace: hubcap}, {kind: ServiceAccount, name: applier, namespace: hubcap}]
+`)
+	defer kubectl(t, "delete", "crd", "things.converted.example.org", "--wait=false")
+	w := fielded(t, "converted-runs", settings(namespace)+fmt.Sprintf(`
+manifest "thing" {
+  object = { apiVersion = "converted.example.org/v1", kind = "Thing", metadata = { name = "one", namespace = %q }, size = 1 }
+}
+`, namespace))
+	await(t, time.Minute, "the definition", func() string {
+		return strings.TrimSpace(strings.ReplaceAll(kubectl(t, "get", "crd", "things.converted.example.org",
+			`-o=jsonpath={.status.conditions[?(@.type=="Established")].status}`), "True", ""))
+	})
+	w.hubcap(applier, 0, "apply", "--auto-approve")
+	kubectl(t, "patch", "crd", "things.converted.example.org", "--type=merge", `-p={"spec":{"conversion":{"strategy":"Webhook","webhook":{
+		"conversionReviewVersions":["v1"],"clientConfig":{"service":{"namespace":"converted","name":"nowhere","path":"/"}}}}}}`)
+	kubectl(t, "delete", "configmap", "first", "-n", namespace)
+	kubectl(t, "patch", "configmap", "second", "-n", namespace, "--type=merge", `-p={"data":{"a":"c"}}`)
+	var r result
+	await(t, 4*time.Minute, "the server to lose the objects", func() string {
+		if r = w.begin(reader, "drift").wait(); strings.Contains(r.out+r.err, "things") {
+			return ""
+		}
+		return r.String()
+	})
+	r.says(t, "ConfigMap/"+namespace+"/first", "ConfigMap/"+namespace+"/second", "conversion webhook")
+	if r.code != 2 && r.code != 3 {
+		t.Errorf("drift with an object gone and a kind that cannot be read: %s", r)
+	}
+	r = w.begin(applier, "plan").wait()
+	r.says(t, "ConfigMap/"+namespace+"/first", "things", "conversion webhook")
+	if strings.Contains(r.out, "No changes") || (r.code != 3 && r.code != 9) {
+		t.Errorf("a plan with an object gone and a kind that cannot be read: %s", r)
+	}
+}
+
 // TestLeavingNamespace deletes a namespace that something holds: what is gone in it is told.
 func TestLeavingNamespace(t *testing.T) {
 	w := fielded(t, "leaving-runs", settings("leaving"))
