@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ func (e *Engine) countTouched(ctx context.Context, census map[string]resource.Ce
 			all.PerNamespace = make(map[string]int)
 		}
 		maps.Copy(all.PerNamespace, c.PerNamespace)
+		all.Unknown = cmp.Or(all.Unknown, c.Unknown)
 		all.Sessions += c.Sessions
 		all.Carriers = c.Carriers
 		census[name] = all
@@ -68,7 +70,8 @@ func (e *Engine) countTouched(ctx context.Context, census map[string]resource.Ce
 	return blind
 }
 
-// countAt counts the people at the places of each cluster, all at once.
+// countAt counts the people at the places of each cluster, all at once. Of a count that
+// failed nothing is taken for a number.
 func (e *Engine) countAt(ctx context.Context, at map[string]resource.Places) (map[string]resource.Census, []resource.Unreadable) {
 	names := slices.Sorted(maps.Keys(at))
 	counts, errs := make([]resource.Census, len(names)), make([]error, len(names))
@@ -85,6 +88,10 @@ func (e *Engine) countAt(ctx context.Context, at map[string]resource.Places) (ma
 		census[name] = counts[i]
 		if errs[i] != nil {
 			blind = append(blind, resource.Unreadable{What: "user servers of cluster " + name, Reason: errs[i].Error()})
+			census[name] = resource.Census{Unknown: errs[i].Error()}
+			if at[name].Pools {
+				census[name] = resource.Census{Unknown: errs[i].Error(), PoolsUnknown: errs[i].Error()}
+			}
 		}
 	}
 	return census, blind

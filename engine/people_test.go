@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"hubcap/engine"
 	"hubcap/engine/journal"
@@ -109,6 +111,39 @@ func TestCameLater(t *testing.T) {
 		if slices.Contains(w.IDs(), spare) {
 			t.Errorf("%s: the empty pool is still there after resume", test.reason)
 		}
+	}
+}
+
+// TestUncountedWayBack checks that a step that made a hub and failed leaves the hub, and
+// says so, when nobody can be counted by then, and takes it away when nobody is there.
+func TestUncountedWayBack(t *testing.T) {
+	for _, fails := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := memory.New("prod", "default")
+			made := func() []resource.Desired { return []resource.Desired{first()[2], first()[4]} }
+			e := checked(newEngine(w, made), schema.Gate{HTTP: &schema.HTTPCheck{URL: "http://127.0.0.1/"}, Failures: 1, Interval: time.Second})
+			w.Gate = func(plan.Gate, resource.Component) run.Sample {
+				w.Fault = func(c memory.Call) error {
+					if fails && c.Name == "count" {
+						return errors.New("the server is away")
+					}
+					return nil
+				}
+				return run.Sample{Verdict: run.Fail, Reason: "status 503"}
+			}
+			hub := id("Deployment", "hub")
+			o, err := e.Apply(t.Context(), mustPlan(t, e))
+			if stays := slices.Contains(w.IDs(), hub); err != nil || stays != fails {
+				t.Errorf("count fails %v: apply = %+v, %v; hub is there: %v", fails, o, err, stays)
+			}
+			want := journal.WasRolledBack
+			if fails {
+				want = journal.Incomplete
+			}
+			if o.Outcome != want || fails != strings.Contains(o.Reason, "cannot be counted: the server is away") {
+				t.Errorf("count fails %v: outcome %+v, want %s", fails, o, want)
+			}
+		})
 	}
 }
 

@@ -152,12 +152,14 @@ func (b *builder) removesHub(c *resource.Change) bool {
 	return !wanted && b.isHub(block) || b.hubGoes(c)
 }
 
-// inUse reports whether people may be on what a run made of a block: there are sessions
-// and, where nobody asked for the way back, a hub or proxy of it that answers them, or of
-// which that is not known. Nobody has come by one that never was ready.
+// inUse reports whether people may be on what a run made of a block: there are sessions,
+// or nobody could count them, and, where nobody asked for the way back, a hub or proxy of
+// it that answers them, or of which that is not known. Nobody has come by one that never
+// was ready.
 func (b *builder) inUse(block resource.Address) bool {
-	if b.sessionsOf(block) == 0 || b.Asked {
-		return b.sessionsOf(block) > 0
+	maybe := b.sessionsOf(block) > 0 || b.uncounted(block) != ""
+	if !maybe || b.Asked {
+		return maybe
 	}
 	for id, l := range b.orphans {
 		if l.Address.Block() != block || !serves(id) || !b.leaves()[placeOf(block, id)] {
@@ -194,8 +196,11 @@ func (b *builder) hubReason(c *resource.Change) string {
 			where = "on the hub in namespace " + c.ID.Namespace
 		}
 	}
-	if users > 0 {
+	switch unknown := b.uncounted(block); {
+	case users > 0:
 		return fmt.Sprintf("%s %s; %s", servers(users), where, reason)
+	case unknown != "":
+		return fmt.Sprintf("user servers %s cannot be counted: %s; %s", where, unknown, reason)
 	}
 	return reason
 }

@@ -184,6 +184,34 @@ func TestWayBackOfAHub(t *testing.T) {
 	}
 }
 
+// TestUncountedWayBack checks that a way back for which nobody could be counted takes
+// neither a hub nor a pool that people may be on.
+func TestUncountedWayBack(t *testing.T) {
+	unknown := map[string]resource.Census{"main": {Unknown: "the server is away", PoolsUnknown: "the server is away"}}
+	for _, asked := range []bool{true, false} {
+		in := input(append(goneHub()[1:], object{block: "pool.user", kind: resource.KindNodePool, name: "user", live: data()})...)
+		in.Back, in.Asked, in.Census = true, asked, unknown
+		p := build(t, in)
+		if !p.Empty() || len(p.Refused) != 5 || !strings.Contains(p.Refused[0].Reason, "cannot be counted: the server is away") {
+			t.Errorf("asked %v: refused %v, steps %v; want the hub and the pool left out", asked, p.Refused, lines(p))
+		}
+		for _, namespaces := range []map[string]int{{"other": 0}, {"prod": 0}} { // one that was counted is known
+			in.Census = map[string]resource.Census{"main": {Unknown: "the server is away", PerNamespace: namespaces}}
+			_, isCounted := namespaces["prod"]
+			if p := build(t, in); isCounted != (len(p.Refused) == 0) {
+				t.Errorf("asked %v, counted %v: refused %v, steps %v", asked, namespaces, p.Refused, lines(p))
+			}
+		}
+		for i := range in.Reading.Orphans {
+			in.Reading.Orphans[i].Object.Set(map[string]any{"replicas": int64(1), "readyReplicas": int64(0)}, "status")
+		}
+		in.Census = map[string]resource.Census{"main": {Unknown: "the server is away"}}
+		if p := build(t, in); asked != (len(p.Refused) > 0) {
+			t.Errorf("asked %v, it never was ready: refused %v, steps %v", asked, p.Refused, lines(p))
+		}
+	}
+}
+
 // TestProtected checks that what bears the mark of the config that wrote it is deleted
 // and made anew by no plan, whatever the config wants by now and whoever is named.
 func TestProtected(t *testing.T) {

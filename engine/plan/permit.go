@@ -180,6 +180,18 @@ func (b *builder) sessionsOf(block resource.Address) int {
 	return b.gone[block]
 }
 
+// uncounted returns why it is not known how many user servers run where a block that is
+// wanted no more has objects, or "".
+func (b *builder) uncounted(block resource.Address) string {
+	for id, l := range b.orphans {
+		census := b.Census[id.Cluster]
+		if _, isCounted := census.PerNamespace[id.Namespace]; l.Address.Block() == block && id.Namespace != "" && !isCounted && census.Unknown != "" {
+			return census.Unknown
+		}
+	}
+	return ""
+}
+
 func (b *builder) sessionsOn(pool resource.ID) int {
 	return b.Census[pool.Cluster].PerPool[pool.Name]
 }

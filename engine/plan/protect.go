@@ -36,7 +36,7 @@ func (b *builder) protection(c *resource.Change) string {
 		return "its chart keeps it (helm.sh/resource-policy)"
 	case !b.isProtected(c):
 		return ""
-	case b.Back && !b.Asked && !b.inUse(c.Address.Block()) && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0):
+	case b.Back && !b.Asked && !b.inUse(c.Address.Block()) && (!isPool(c.ID) || b.sessionsOn(c.ID) == 0 && b.Census[c.ID.Cluster].PoolsUnknown == ""):
 		return ""
 	}
 	return fmt.Sprintf("protected: to delete it, first set protected = false in %s, and apply that", c.Address.Block())
@@ -63,8 +63,8 @@ func (b *builder) lifted(block resource.Address) bool {
 }
 
 // insists reports whether a deletion that may not be made for a reason was asked for: of
-// a hub that a run made, by the way back from it; of what is protected, by its name or by
-// a way back.
+// a hub or a pool that a run made, by the way back from it; of what is protected, by its
+// name or by a way back.
 func (b *builder) insists(c *resource.Change, reason string) bool {
-	return b.Back && reason == b.hubReason(c) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID))
+	return b.Back && (isPool(c.ID) || reason == b.hubReason(c)) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID))
 }

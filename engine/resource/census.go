@@ -14,6 +14,10 @@ type Census struct {
 	PerPool      map[string]int // live name of a GKE node pool → user servers on its nodes
 	PoolsUnknown string         `json:",omitempty"` // why nobody was counted on the pools although it was asked for
 
+	// Unknown says why a count failed: nothing is known of the namespaces that
+	// PerNamespace does not have.
+	Unknown string `json:",omitempty"`
+
 	// Carriers are the pods on a GKE node pool, by its live name, that hubs cannot do
 	// without. nil: nobody looked.
 	Carriers map[string][]Carrier `json:",omitempty"`
