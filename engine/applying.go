@@ -269,7 +269,7 @@ func (s *session) rollBack(ctx context.Context, f run.Failure) run.Undone {
 	step, edge := f.Step, ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*step.Timeout+cleanupTime)
 	defer cancel()
-	b := &backRecorder{session: s, step: step.ID}
+	b := &backRecorder{session: s, step: step.ID, relies: step.Relies}
 	if err := s.mark(ctx, step, journal.RollingBack, ""); err != nil {
 		return run.Undone{Err: err}
 	}
@@ -425,7 +425,8 @@ func (s *session) tellBack(id plan.StepID, e run.Event) {
 type backRecorder struct {
 	*session
 	step   plan.StepID
-	broken error // the first failure to record
+	relies *plan.SessionBound // of the step: whom its way back interrupts, where that relies on nobody
+	broken error              // the first failure to record
 }
 
 // Record makes those of the entries durable that announce, end or leave out a write.
@@ -434,6 +435,9 @@ func (b *backRecorder) Record(ctx context.Context, entries ...journal.Entry) err
 	for _, e := range entries {
 		if e.Mark == journal.Intended || e.Mark == journal.Written || e.Mark == journal.LeftOut {
 			e.Step, e.Images = b.step, nil // the after-images of the way back are not those of the step
+			if e.Impact != nil && e.Relies == nil {
+				e.Relies = b.relies
+			}
 			writes = append(writes, e)
 		}
 	}

@@ -116,6 +116,44 @@ func TestForesee(t *testing.T) {
 	}
 }
 
+// TestSpent checks whom a budget counts: those of a step whose writes were announced,
+// however it ended; as measured where that is known, and once.
+func TestSpent(t *testing.T) {
+	entry := func(m journal.Mark, step plan.StepID, people int, namespaces ...string) journal.Entry {
+		return journal.Entry{Mark: m, Step: step, Cluster: "c", Time: asked.Add(-time.Hour), Impact: &resource.Impact{SessionsInterrupted: people}, Relies: &plan.SessionBound{Namespaces: namespaces}}
+	}
+	mark := func(m journal.Mark, step plan.StepID) journal.Entry {
+		return journal.Entry{Mark: m, Step: step, Time: asked.Add(-time.Hour)}
+	}
+	for _, test := range []struct {
+		reason  string
+		entries []journal.Entry
+		want    int
+	}{
+		{"done", []journal.Entry{entry(journal.Intended, "1", 40, "a"), entry(journal.Done, "1", 30, "a")}, 30},
+		{"failed in its gates", []journal.Entry{entry(journal.Intended, "1", 40, "a"), entry(journal.Baking, "1", 30, "a"), mark(journal.Failed, "1")}, 30},
+		{"failed before it was measured", []journal.Entry{entry(journal.Intended, "1", 40, "a"), mark(journal.Failed, "1")}, 40},
+		{"rolled back", []journal.Entry{entry(journal.Intended, "1", 40, "a"), mark(journal.Failed, "1"), entry(journal.Intended, "1", 42, "a"), mark(journal.RolledBack, "1")}, 42},
+		{"done, and rolled back with another", []journal.Entry{entry(journal.Done, "1", 30, "a"), entry(journal.Intended, "1", 42, "a"), mark(journal.RolledBack, "1")}, 42},
+		{"it died", []journal.Entry{entry(journal.Intended, "1", 40, "a")}, 40},
+		{"done, and not measured", []journal.Entry{entry(journal.Intended, "1", 40, "a"), mark(journal.Done, "1")}, 40},
+		{"failed before it wrote", []journal.Entry{mark(journal.Applying, "1"), mark(journal.Failed, "1")}, 0},
+		{"two steps in one place", []journal.Entry{entry(journal.Intended, "1", 40, "a"), entry(journal.Intended, "2", 40, "a")}, 40},
+		{"two places", []journal.Entry{entry(journal.Intended, "1", 40, "a"), entry(journal.Done, "2", 5, "b")}, 45},
+		{"refused", []journal.Entry{entry(journal.Intended, "1", 40, "a"), {Mark: journal.RunFinished, Outcome: journal.Refused}}, 0},
+	} {
+		most := 1
+		budget := plan.Guard{Name: "people", Level: plan.Soft, Budget: &plan.BudgetCheck{PerWeek: &most}}
+		p := &plan.Plan{Created: asked, Waves: []plan.Wave{{Steps: []plan.Step{foreseen("01", 100, budget)}}}}
+		w := &town{runs: []journal.Run{{ID: "last", Config: "default", Entries: test.entries}}}
+		townEngine(w).Foresee(t.Context(), p)
+		want := fmt.Sprintf("100 sessions would be cut off, %d were within 7 days, and 1 per week are allowed", test.want)
+		if len(p.Standings) != 1 || p.Standings[0].Reason != want {
+			t.Errorf("%s: %+v, want %s", test.reason, p.Standings, want)
+		}
+	}
+}
+
 // TestForeseeIsBounded checks that what hangs or cannot be read is said, and keeps
 // nothing else from being told.
 func TestForeseeIsBounded(t *testing.T) {

@@ -171,13 +171,8 @@ func (s *session) spent(cluster string) (plan.Spent, error) {
 	if s.week.err != nil {
 		return plan.Spent{}, fmt.Errorf("read what other runs interrupted: %w", s.week.err)
 	}
-	mine := make(plan.Toll)
-	for _, e := range s.entries() {
-		if e.Cluster == cluster {
-			addCutOff(mine, e, cluster)
-		}
-	}
-	return plan.Spent{Run: mine, Others: s.week.spent[cluster]}, nil
+	mine := cutOff(s.entries(), func(e journal.Entry) string { return e.Cluster })
+	return plan.Spent{Run: mine[cluster], Others: s.week.spent[cluster]}, nil
 }
 
 // others adds up what all other runs of the last week cut off.
@@ -197,19 +192,16 @@ func (e *Engine) spentBeside(ctx context.Context, run string) (map[string]int, e
 			return nil, err
 		}
 		for _, r := range runs {
-			tolls := make(map[string]plan.Toll)
-			for _, entry := range r.Entries {
-				cluster := entry.Cluster
-				if cluster == "" || r.Config != e.Config.Settings.Name { // another config may call its clusters otherwise
-					cluster = name
-				}
-				if r.ID != run && entry.Time.After(since) {
-					if tolls[cluster] == nil {
-						tolls[cluster] = make(plan.Toll)
-					}
-					addCutOff(tolls[cluster], entry, cluster)
-				}
+			if outcome, _ := journal.Ended(r.Entries); r.ID == run || outcome == journal.Refused {
+				continue
 			}
+			entries := slices.DeleteFunc(slices.Clone(r.Entries), func(e journal.Entry) bool { return !e.Time.After(since) })
+			tolls := cutOff(entries, func(entry journal.Entry) string {
+				if entry.Cluster == "" || r.Config != e.Config.Settings.Name { // another config may call its clusters otherwise
+					return name
+				}
+				return entry.Cluster
+			})
 			for cluster, toll := range tolls {
 				spent[cluster] += toll.CutOff()
 			}
@@ -218,11 +210,35 @@ func (e *Engine) spentBeside(ctx context.Context, run string) (map[string]int, e
 	return spent, nil
 }
 
-// addCutOff counts in whom an entry says were interrupted or lost.
-func addCutOff(t plan.Toll, e journal.Entry, cluster string) {
-	if e.Mark == journal.Done && e.Impact != nil {
-		t.Add(plan.Crowd{Cluster: cluster, Block: string(e.Step), At: e.Relies}, *e.Impact)
+// cutOff adds up whom entries of one run say were interrupted or lost, by cluster. What
+// was measured of a step counts instead of what was expected of it when its writes were
+// announced; that counts however the step ended.
+func cutOff(entries []journal.Entry, clusterOf func(journal.Entry) string) map[string]plan.Toll {
+	measured, expected := make(map[plan.StepID]journal.Entry), make(map[plan.StepID][]journal.Entry)
+	for _, e := range entries {
+		switch {
+		case e.Impact == nil:
+		case e.Mark == journal.Intended:
+			expected[e.Step] = append(expected[e.Step], e)
+		default:
+			measured[e.Step] = e
+			delete(expected, e.Step)
+		}
 	}
+	tolls := make(map[string]plan.Toll)
+	add := func(e journal.Entry) {
+		cluster := clusterOf(e)
+		tolls[cluster] = tolls[cluster].With(plan.Crowd{Cluster: cluster, Block: string(e.Step), At: e.Relies}, *e.Impact)
+	}
+	for _, e := range measured {
+		add(e)
+	}
+	for _, all := range expected {
+		for _, e := range all {
+			add(e)
+		}
+	}
+	return tolls
 }
 
 func sortedKeys(m map[string]string) []string {

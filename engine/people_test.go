@@ -147,6 +147,33 @@ func TestUncountedWayBack(t *testing.T) {
 	}
 }
 
+// TestRolledBackIsSpent checks that a step that was rolled back has spent what it
+// interrupted: the journal says so, and a budget counts it.
+func TestRolledBackIsSpent(t *testing.T) {
+	proxy := func(image string) func() []resource.Desired {
+		return func() []resource.Desired {
+			all := first()
+			all[3] = deployment("proxy", image, "hub", "a")
+			return all
+		}
+	}
+	w := settled(t)
+	w.Seat(inHub(40))
+	w.Broken = []string{"chp:2"}
+	e := newEngine(w, proxy("chp:2"))
+	if o, err := e.Apply(t.Context(), mustPlan(t, e)); err != nil || o.Outcome != journal.WasRolledBack {
+		t.Fatalf("apply = %+v, %v; want it rolled back", o, err)
+	}
+	e = newEngine(w, proxy("chp:3"))
+	most := int64(79)
+	e.Config.Guards = []schema.Guard{{Block: schema.Block{Address: resource.Address{Kind: "guard", Name: "people"}}, Level: string(plan.Soft), MaxWait: time.Hour, Interval: time.Minute, Budget: &schema.Budget{PerWeek: &most}}}
+	e.Leave.NoWait = true
+	o, err := e.Apply(t.Context(), mustPlan(t, e))
+	if err != nil || o.Outcome != journal.WasHeld || !strings.Contains(o.Reason, "40 sessions would be cut off, 40 were within 7 days, and 79 per week are allowed") {
+		t.Errorf("apply = %+v, %v; want it held by the budget", o, err)
+	}
+}
+
 // TestGoneHubIsCounted checks that a hub that left the config still has people.
 func TestGoneHubIsCounted(t *testing.T) {
 	w := settled(t)

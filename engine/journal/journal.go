@@ -71,9 +71,9 @@ type Entry struct {
 	Gate    string           `json:"gate,omitempty"`    // name of the gate that was sampled
 	Verdict string           `json:"verdict,omitempty"` // of the gate
 	Guard   string           `json:"guard,omitempty"`   // address of the guard or policy that Mark is about
-	Cluster string           `json:"cluster,omitempty"` // of the step that Impact was measured of
-	Impact  *resource.Impact `json:"impact,omitempty"`  // as measured
-	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact was measured of
+	Cluster string           `json:"cluster,omitempty"` // of the step that Impact is of
+	Impact  *resource.Impact `json:"impact,omitempty"`  // as expected, where Mark is Intended; else as measured
+	Class   resource.Class   `json:"class,omitempty"`   // of the step that Impact is of
 
 	// Relies says where the people are that Impact is about.
 	Relies *plan.SessionBound `json:"relies_on,omitempty"`

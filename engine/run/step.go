@@ -63,7 +63,7 @@ func (x *execution) run(ctx context.Context) error {
 	}
 	measured := x.measure(ctx)
 	if len(x.step.Gates) > 0 {
-		if err := x.move(ctx, journal.Baking, ""); err != nil {
+		if err := x.record(ctx, x.withImpact(journal.Entry{Mark: journal.Baking}, measured)); err != nil {
 			return err
 		}
 		if err := x.bake(ctx); err != nil {
@@ -73,7 +73,7 @@ func (x *execution) run(ctx context.Context) error {
 	if len(x.left) > 0 {
 		return x.withLeft(nil)
 	}
-	return x.record(ctx, journal.Entry{Mark: journal.Done, Impact: measured, Class: x.step.Class, Cluster: x.step.Cluster, Relies: x.step.Relies})
+	return x.record(ctx, x.withImpact(journal.Entry{Mark: journal.Done}, measured))
 }
 
 // mayGoOn returns why the run must not go on, if it must not.

@@ -102,7 +102,7 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 	if err := x.wrote(ctx, made); err != nil || len(open) == 0 {
 		return err
 	}
-	if err := x.record(ctx, about(journal.Intended, open)); err != nil {
+	if err := x.record(ctx, x.announced(open)); err != nil {
 		return err
 	}
 	seen := make(map[resource.ID]Sight, len(batch))
@@ -110,6 +110,26 @@ func (x *execution) writeBatch(ctx context.Context, batch []resource.Change) err
 		seen[c.ID] = sights[i]
 	}
 	return x.make(ctx, open, seen)
+}
+
+// announced returns the entry that says that changes are about to be made, with whom
+// that is expected to interrupt: it may have been done, however the step ends.
+func (x *execution) announced(open []resource.Change) journal.Entry {
+	e := about(journal.Intended, open)
+	if !slices.ContainsFunc(open, func(c resource.Change) bool { return c.Impact.SessionsLost+c.Impact.SessionsInterrupted > 0 }) {
+		return e
+	}
+	impact := x.step.Impact
+	if x.counted && impact.SessionsInterrupted > 0 {
+		impact.SessionsInterrupted = x.people
+	}
+	return x.withImpact(e, &impact)
+}
+
+// withImpact returns an entry that says what the step does to people, and to whom.
+func (x *execution) withImpact(e journal.Entry, i *resource.Impact) journal.Entry {
+	e.Impact, e.Class, e.Cluster, e.Relies = i, x.step.Class, x.step.Cluster, x.step.Relies
+	return e
 }
 
 // about returns an entry about changes.

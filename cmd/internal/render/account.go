@@ -117,7 +117,7 @@ func (s *accountStep) take(e journal.Entry) {
 	case e.Reason != "":
 		s.reason = e.Reason
 	}
-	if e.Impact != nil {
+	if e.Impact != nil && e.Mark == journal.Done {
 		s.measured = e.Impact
 	}
 }

@@ -161,7 +161,7 @@ func entryLine(e journal.Entry, verbose bool) (string, bool) {
 	if e.Reason != "" {
 		line += ": " + flat(e.Reason)
 	}
-	if e.Impact != nil {
+	if e.Impact != nil && e.Mark == journal.Done {
 		line += fmt.Sprintf(" (measured: launches paused %s, %s restarted)", span(e.Impact.LaunchGap), count(e.Impact.PodsRestarted, "pod"))
 	}
 	return line, true
