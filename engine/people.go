@@ -43,14 +43,15 @@ func (e *Engine) count(ctx context.Context) (map[string]resource.Census, []resou
 func (e *Engine) countTouched(ctx context.Context, census map[string]resource.Census, changes []resource.Change) []resource.Unreadable {
 	at := make(map[string]resource.Places)
 	for _, c := range changes {
-		_, isCounted := census[c.ID.Cluster].PerNamespace[c.ID.Namespace]
+		namespace := c.ID.Within()
+		_, isCounted := census[c.ID.Cluster].PerNamespace[namespace]
 		places := at[c.ID.Cluster]
 		if c.Action != resource.Create && c.ID.Kind == resource.KindNodePool {
 			places.Carriers = true
 			at[c.ID.Cluster] = places
 		}
-		if c.Action != resource.Create && c.ID.Namespace != "" && !isCounted && !slices.Contains(places.Namespaces, c.ID.Namespace) {
-			places.Namespaces = append(places.Namespaces, c.ID.Namespace)
+		if c.Action != resource.Create && namespace != "" && !isCounted && !slices.Contains(places.Namespaces, namespace) {
+			places.Namespaces = append(places.Namespaces, namespace)
 			at[c.ID.Cluster] = places
 		}
 	}

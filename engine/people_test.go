@@ -147,6 +147,27 @@ func TestUncountedWayBack(t *testing.T) {
 	}
 }
 
+// TestNamespaceIsCounted checks that the people in a namespace that goes are counted when
+// the plan is made, and again before it goes.
+func TestNamespaceIsCounted(t *testing.T) {
+	namespace := object("Namespace", "lab", "", nil)
+	namespace.Object = resource.Object{"kind": "Namespace", "metadata": map[string]any{"name": "lab"}}
+	namespace.ID.Name, namespace.Address, namespace.Component = "lab", resource.ParseAddress("manifest.x/Namespace/lab"), resource.Component{Block: resource.ParseAddress("manifest.x")}
+	w := memory.New("prod", "default")
+	apply(t, newEngine(w, func() []resource.Desired { return append(first(), namespace) }))
+	in := func(n int) resource.Census { return resource.Census{PerNamespace: map[string]int{"lab": n}} }
+	w.Seat(in(7))
+	e := newEngine(w, first)
+	p, _, err := e.Plan(t.Context(), engine.Options{Delete: []string{"manifest.x/Namespace/lab"}})
+	if err != nil || len(p.Steps()) != 1 || p.Steps()[0].Impact.SessionsLost != 7 {
+		t.Fatalf("plan: %v, %+v; want 7 lost", err, p.Steps())
+	}
+	w.Seat(in(13))
+	if o, err := e.Apply(t.Context(), p); !errors.Is(err, engine.ErrStale) || o.Run != "" {
+		t.Errorf("apply = %+v, %v; want the plan to be stale", o, err)
+	}
+}
+
 // TestRolledBackIsSpent checks that a step that was rolled back has spent what it
 // interrupted: the journal says so, and a budget counts it.
 func TestRolledBackIsSpent(t *testing.T) {

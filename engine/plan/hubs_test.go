@@ -184,6 +184,35 @@ func TestWayBackOfAHub(t *testing.T) {
 	}
 }
 
+// TestNamespaceTakesAll checks that the deletion of a namespace counts everybody in it,
+// whosever hub they are on, says whose objects go with it, and takes nothing protected.
+func TestNamespaceTakesAll(t *testing.T) {
+	objects := func(isProtected bool) []object {
+		return []object{
+			{block: "manifest.x", kind: "Namespace", name: "prod", live: data()},
+			{block: "manifest.y", kind: "ConfigMap", name: "y", namespace: "other", want: data(), live: data()},
+			{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: labelled("hub"), live: labelled("hub"), applied: "same", protected: isProtected},
+		}
+	}
+	in := input(objects(false)...)
+	in.Census, in.Delete = people, []string{"manifest.x/Namespace/prod"}
+	p := build(t, in)
+	if steps := p.Steps(); len(steps) != 1 || steps[0].Class != resource.ClassDestructive || steps[0].Impact.SessionsLost != 40 || steps[0].Relies == nil || steps[0].Relies.Counted != 40 ||
+		!slices.Contains(steps[0].Changes[0].Notes, "takes everything in it, volume claims and user servers too; objects of hub.prod live there") {
+		t.Errorf("steps %+v; want the 40 people of hub.prod counted, and hub.prod named", steps)
+	}
+	in = input(objects(true)...)
+	in.Census, in.Delete = people, []string{"manifest.x/Namespace/prod"}
+	if p := build(t, in); !p.Empty() || len(p.Refused) != 1 || !strings.Contains(p.Refused[0].Reason, "protected objects of hub.prod live in it") {
+		t.Errorf("with something protected in it: refused %v, steps %v", p.Refused, lines(p))
+	}
+	in = input(objects(false)...)
+	in.Census = people
+	if p := build(t, in); !p.Empty() || len(p.Kept) != 1 || p.Kept[0].Reason != "namespaces are deleted only by name" {
+		t.Errorf("unnamed: kept %v, steps %v", p.Kept, lines(p))
+	}
+}
+
 // TestUncountedWayBack checks that a way back for which nobody could be counted takes
 // neither a hub nor a pool that people may be on.
 func TestUncountedWayBack(t *testing.T) {

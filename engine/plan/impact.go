@@ -45,7 +45,7 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 			basis = append(basis, counted(users))
 		}
 	}
-	if b.ending(&c) != "" {
+	if b.ending(&c) != "" || takesNamespace(&c) {
 		impact.SessionsLost, impact.SessionsInterrupted = users, 0
 		basis = []string{counted(users)}
 	}

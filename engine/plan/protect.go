@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"hubcap/engine/resource"
 )
@@ -28,6 +29,12 @@ func (b *builder) protection(c *resource.Change) string {
 	l, o := b.orphans[c.ID], b.observed[c.ID]
 	if o.Live != nil {
 		l = *o.Live
+	}
+	if takesNamespace(c) {
+		blocks := b.livesIn(c.ID, func(l resource.Live) bool { return l.Protected && !b.lifted(l.Address.Block()) })
+		if len(blocks) > 0 {
+			return fmt.Sprintf("protected objects of %s live in it, and would go with it", strings.Join(blocks, ", "))
+		}
 	}
 	switch {
 	case !l.Protected:
@@ -66,5 +73,6 @@ func (b *builder) lifted(block resource.Address) bool {
 // a hub or a pool that a run made, by the way back from it; of what is protected, by its
 // name or by a way back.
 func (b *builder) insists(c *resource.Change, reason string) bool {
-	return b.Back && (isPool(c.ID) || reason == b.hubReason(c)) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID))
+	return b.Back && (isPool(c.ID) || reason == b.hubReason(c)) || b.isProtected(c) && reason == b.protection(c) && (b.Back || b.named(c.Address, c.ID)) ||
+		takesNamespace(c) && reason == b.protection(c) && b.named(c.Address, c.ID)
 }

@@ -85,8 +85,8 @@ func (b *builder) reach(c resource.Change) (namespaces, pools []string) {
 	switch {
 	case isPool(c.ID):
 		return b.carried(c.ID), []string{c.ID.Name}
-	case c.ID.Namespace != "":
-		return []string{c.ID.Namespace}, nil
+	case c.ID.Within() != "":
+		return []string{c.ID.Within()}, nil
 	}
 	return b.namespacesOf(c.Address.Block()), nil
 }

@@ -172,6 +172,9 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 	case b.removesHub(c) && isHubWorkload(c):
 		c.Notes = append(c.Notes, "removes the hub; its volume claims and secrets stay")
 		return resource.ClassDestructive
+	case takesNamespace(c):
+		c.Notes = append(c.Notes, b.namespaceNote(c.ID))
+		return resource.ClassDestructive
 	case keep, b.removesHub(c) && (workloads[c.ID.Kind] || routes[c.ID.Kind] || c.ID.Kind == "Service"):
 		return resource.ClassDestructive
 	case holdsSecret(c) && b.isRendered(c.Address) && !resource.IsRecord(c.Before):
@@ -196,6 +199,40 @@ func (b *builder) deleteClass(c *resource.Change) resource.Class {
 	}
 	c.Notes = append(c.Notes, fmt.Sprintf("no rule says what the end of a %s does: counted as a restart", c.ID.Kind))
 	return unknownClass(c.Component, c.ID.Kind)
+}
+
+// takesNamespace reports whether a change deletes a namespace, and with it everything
+// that is in it, whosever it is.
+func takesNamespace(c *resource.Change) bool {
+	return c.ID.Kind == "Namespace" && c.ID.Within() != "" && (c.Action == resource.Delete || c.Action == resource.Replace)
+}
+
+// namespaceNote says what goes with a namespace.
+func (b *builder) namespaceNote(id resource.ID) string {
+	const text = "takes everything in it, volume claims and user servers too"
+	if blocks := b.livesIn(id, func(resource.Live) bool { return true }); len(blocks) > 0 {
+		return text + "; objects of " + strings.Join(blocks, ", ") + " live there"
+	}
+	return text
+}
+
+// livesIn returns the blocks of which an object of a kind lives in a namespace.
+func (b *builder) livesIn(namespace resource.ID, is func(resource.Live) bool) []string {
+	var blocks []string
+	note := func(id resource.ID, block resource.Address, l resource.Live) {
+		if id.Cluster == namespace.Cluster && id.Namespace == namespace.Name && is(l) {
+			blocks = append(blocks, block.String())
+		}
+	}
+	for id, o := range b.observed {
+		if o.Live != nil {
+			note(id, o.Desired.Address.Block(), *o.Live)
+		}
+	}
+	for id, l := range b.orphans {
+		note(id, l.Address.Block(), l)
+	}
+	return sortedSet(blocks)
 }
 
 // isStranded reports whether something cannot work without an object that goes, and

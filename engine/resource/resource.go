@@ -121,6 +121,15 @@ func (id ID) String() string {
 	return strings.Join(append(parts, kind, id.Name), "/")
 }
 
+// Within returns the namespace that an object lives in or, where it is a namespace, that
+// one; empty when it is of none.
+func (id ID) Within() string {
+	if id.Kind == "Namespace" && id.Group == "" {
+		return id.Name
+	}
+	return id.Namespace
+}
+
 // A Component is the smallest thing that is rolled out, checked and rolled back
 // alone: a node pool, or the hub, the proxy, the binder … of one hub block. It is
 // comparable.

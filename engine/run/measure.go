@@ -43,8 +43,8 @@ func placesOf(changes []resource.Change) *plan.SessionBound {
 			if c.Replaces != nil {
 				at.Pools = append(at.Pools, c.Replaces.Name)
 			}
-		case c.ID.Namespace != "" && !slices.Contains(at.Namespaces, c.ID.Namespace):
-			at.Namespaces = append(at.Namespaces, c.ID.Namespace)
+		case c.ID.Within() != "" && !slices.Contains(at.Namespaces, c.ID.Within()):
+			at.Namespaces = append(at.Namespaces, c.ID.Within())
 		}
 	}
 	return &at
