@@ -44,7 +44,7 @@ func (s *source) file(name string) string {
 	if s.builtin != nil {
 		return s.name + "/" + name
 	}
-	return filepath.Join(s.dir, name)
+	return filepath.Clean(s.path(name))
 }
 
 // read returns a file that the config names, relative to the source.

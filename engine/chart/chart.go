@@ -155,13 +155,22 @@ func (l *Library) load(location string) (*helmchart.Chart, error) {
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
-		return loader.LoadFile(location)
+		root, err := loader.LoadFile(location)
+		return root, located(location, err)
 	}
 	root, err := loader.LoadDir(location)
 	if err != nil {
-		return nil, err
+		return nil, located(location, err)
 	}
 	return root, addSiblings(root, location)
+}
+
+// located names the chart that an error of Helm is about, unless it does so itself.
+func located(location string, err error) error {
+	if err == nil || strings.Contains(err.Error(), location) {
+		return err
+	}
+	return fmt.Errorf("chart at %s: %w", location, err)
 }
 
 // addSiblings loads the dependencies that a chart in a folder names by
@@ -178,7 +187,7 @@ func addSiblings(root *helmchart.Chart, dir string) error {
 		}
 		sibling, err := loader.LoadDir(at)
 		if err != nil {
-			return fmt.Errorf("load dependency %s of chart %s: %w", need.Name, root.Name(), err)
+			return fmt.Errorf("load dependency %s of chart %s: %w", need.Name, root.Name(), located(at, err))
 		}
 		if err := addSiblings(sibling, at); err != nil {
 			return err

@@ -434,6 +434,7 @@ func TestLoad(t *testing.T) {
 	if c, err := library.Load(Source{Location: "packed.tgz", Dir: dir, Version: ">= 2"}); err != nil || c.Name() != "packed" {
 		t.Errorf("an archive: %v", err)
 	}
+	empty := t.TempDir()
 	failures := []struct {
 		source Source
 		want   string
@@ -443,6 +444,8 @@ func TestLoad(t *testing.T) {
 		{Source{Location: "builtin:gone"}, "gone"},
 		{Source{Location: "oci://registry.example.org/chart", Dir: dir}, "was not fetched"},
 		{Source{Location: ".", Dir: dir}, "Chart.yaml"},
+		{Source{Location: empty, Dir: dir}, empty + ": Chart.yaml"},
+		{Source{Location: filepath.Join(empty, "gone.tgz"), Dir: dir}, filepath.Join(empty, "gone.tgz")},
 	}
 	for _, f := range failures {
 		if _, err := library.Load(f.source); err == nil || !strings.Contains(err.Error(), f.want) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -66,12 +67,12 @@ func writeWhole(file string, text []byte) (err error) {
 	dir := filepath.Dir(file)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+".*") // made with mode 0600
 	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
+		return fmt.Errorf("write %s: %w", file, withoutPath(err))
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", file, err)
+			err = fmt.Errorf("write %s: %w", file, withoutPath(err))
 		}
 	}()
 	if _, err = f.Write(text); err != nil {
@@ -86,6 +87,20 @@ func writeWhole(file string, text []byte) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), file)
+}
+
+// withoutPath returns the cause of an error about a temporary file, whose name tells
+// nobody anything.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 // readPlan reads a plan file, as it is and decoded.
