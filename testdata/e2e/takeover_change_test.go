@@ -250,20 +250,21 @@ func TestTakeOverDrawn(t *testing.T) {
 // removed, and one of a kind that went: both are named and counted.
 func TestImportUnknownKinds(t *testing.T) {
 	setUp(t)
-	site.sandbox.Apply(t, strings.ReplaceAll(choiceDefinition, "takechoice", "takegone"))
-	kubectl(t, "wait", "--for=condition=established", "crd/choices.takegone.example.org")
+	gone := strings.NewReplacer("takechoice", "takegone", "Choice", "Vanished", "choices", "vanished") // a kind that no other test defines
+	site.sandbox.Apply(t, gone.Replace(choiceDefinition))
+	kubectl(t, "wait", "--for=condition=established", "crd/vanished.takegone.example.org")
 	in := newChosen(t, "takegone", map[string]string{
 		"Chart.yaml":         choices["Chart.yaml"],
-		"templates/all.yaml": strings.ReplaceAll(choices["templates/all.yaml"], "takechoice", "takegone"),
+		"templates/all.yaml": gone.Replace(choices["templates/all.yaml"]),
 	})
 	in.install("--set", "budget=minAvailable,arm=left")
 	in.ages("web")
 	in.write("app/templates/all.yaml", strings.ReplaceAll(read(t, filepath.Join(in.chart, "templates/all.yaml")), "policy/v1", "policy/v1beta1"))
-	kubectl(t, "delete", "crd", "choices.takegone.example.org")
+	kubectl(t, "delete", "crd", "vanished.takegone.example.org")
 	in.hubcap(reader, 2, "import", "--namespace", in.namespace, "--chart", "rel="+in.chart, "--out", t.TempDir()).says(t,
 		"2 of its 3 objects are of kinds that the cluster does not have",
 		"PodDisruptionBudget/web: the server knows no kind PodDisruptionBudget in policy/v1beta1, only in policy/v1",
-		"Choice/main: the server knows no kind Choice in takegone.example.org/v1, and no block defines it")
+		"Vanished/main: the server knows no kind Vanished in takegone.example.org/v1, and no block defines it")
 	in.wants(`budget = "minAvailable", arm = "left"`)
 	in.hubcap(reader, 9, "plan").says(t, "only in policy/v1")
 }
