@@ -8,13 +8,25 @@ import (
 )
 
 // move gives what was read the addresses that the config's moved blocks say: the
-// objects are the same ones, only their marks change.
-func (e *Engine) move(reading *resource.Reading) {
+// objects are the same ones, only their marks change. What is left of a block stays
+// where it is when the one that it would move to lives beside it; the warnings say so.
+func (e *Engine) move(reading *resource.Reading) []string {
 	if len(e.Config.Moved) == 0 {
-		return
+		return nil
 	}
+	stays := e.besides(*reading)
+	var warnings []string
 	for i := range reading.Orphans {
-		e.readdress(&reading.Orphans[i])
+		from := reading.Orphans[i].Address.Block()
+		to, isBeside := stays[from]
+		if !isBeside {
+			e.readdress(&reading.Orphans[i])
+			continue
+		}
+		text := fmt.Sprintf("%s exists already; %s stays where it is: what moves it has no effect", to, from)
+		if !slices.Contains(warnings, text) {
+			warnings = append(warnings, text)
+		}
 	}
 	for i := range reading.Observations {
 		o := &reading.Observations[i]
@@ -27,6 +39,29 @@ func (e *Engine) move(reading *resource.Reading) {
 		}
 		o.Live = &live
 	}
+	return warnings
+}
+
+// besides returns the blocks that would move to one that lives beside them, and that
+// one: both have an object of the same kind and name in the block, and these are two.
+func (e *Engine) besides(reading resource.Reading) map[resource.Address]resource.Address {
+	lives := make(map[resource.Address]resource.ID)
+	for _, o := range reading.Observations {
+		if o.Live != nil {
+			lives[o.Live.Address] = o.Desired.ID
+		}
+	}
+	for _, l := range reading.Orphans {
+		lives[l.Address] = l.ID
+	}
+	stays := make(map[resource.Address]resource.Address)
+	for _, l := range reading.Orphans {
+		to := e.Config.MovedTo(l.Address)
+		if other, isThere := lives[to]; isThere && other != l.ID && to != l.Address {
+			stays[l.Address.Block()] = to.Block()
+		}
+	}
+	return stays
 }
 
 // readdress reports whether what it is about has moved.

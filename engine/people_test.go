@@ -258,6 +258,40 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestMovedBeside checks that a block does not move to one that lives beside it, and is
+// deleted by its own name; what an apply that was cut off has moved in part moves on.
+func TestMovedBeside(t *testing.T) {
+	hub := func(name string) []resource.Desired {
+		all := first()[2:]
+		for i := range all {
+			d := &all[i]
+			d.ID.Namespace, d.Address.Name, d.Component.Block.Name = name, name, name
+			d.Object.Set(name, "metadata", "namespace")
+		}
+		return all
+	}
+	w := memory.New("prod", "default")
+	apply(t, newEngine(w, func() []resource.Desired { return append(hub("chem"), hub("chemistry")...) }))
+	e := newEngine(w, func() []resource.Desired { return hub("chemistry") })
+	e.Config.Moved = []schema.Moved{{From: resource.ParseAddress("hub.chem"), To: resource.ParseAddress("hub.chemistry")}}
+	p := mustPlan(t, e)
+	const want = "hub.chemistry exists already; hub.chem stays where it is: what moves it has no effect"
+	if !p.Empty() || !slices.Equal(p.Warnings, []string{want}) || len(p.Undeclared) != 1 || p.Undeclared[0].Address.String() != "hub.chem" {
+		t.Errorf("steps %v, warnings %q, undeclared %v; want the old hub to stay hub.chem", stepIDs(p), p.Warnings, p.Undeclared)
+	}
+	p, _, err := e.Plan(t.Context(), engine.Options{Delete: []string{"hub.chem"}})
+	if err != nil || p.Empty() || slices.ContainsFunc(p.Steps(), func(s plan.Step) bool { return s.Component.Block.Name != "chem" }) {
+		t.Errorf("named: %v, steps %v; want hub.chem deleted", err, stepIDs(p))
+	}
+	partly := memory.New("prod", "default")
+	apply(t, newEngine(partly, func() []resource.Desired { return append(hub("chem")[:3], hub("chemistry")[3:]...) }))
+	e = newEngine(partly, func() []resource.Desired { return hub("chemistry")[4:] })
+	e.Config.Moved = []schema.Moved{{From: resource.ParseAddress("hub.chem"), To: resource.ParseAddress("hub.chemistry")}}
+	if p := mustPlan(t, e); len(p.Warnings) != 0 || slices.ContainsFunc(p.Kept, func(k plan.Kept) bool { return k.Address.Name != "chemistry" }) {
+		t.Errorf("moved in part: warnings %q, kept %v; want all of it moved", p.Warnings, p.Kept)
+	}
+}
+
 // TestRemoved checks that a removed block names a hub for deletion, as a person would.
 func TestRemoved(t *testing.T) {
 	w := settled(t)

@@ -142,7 +142,7 @@ func (e *Engine) look(ctx context.Context, in *plan.Input, desired []resource.De
 	}
 	known := trusted(runs)
 	in.Measured, in.Rejected = journal.Measured(known), journal.Rejected(known)
-	e.move(&reading)
+	in.Warnings = append(in.Warnings, e.move(&reading)...)
 	in.Removed = e.removed(reading)
 	in.Reading, in.Census = reading, census
 	in.Reading.Unreadable = append(in.Reading.Unreadable, blind...)
