@@ -297,3 +297,43 @@ func TestWritesTakeTurns(t *testing.T) {
 		}
 	})
 }
+
+// TestFixedSize takes the autoscaling out of a config again: it is turned off, once, and
+// back with it; what somebody turns on by hand is drift.
+func TestFixedSize(t *testing.T) {
+	in(t, emulator.Options{}, func(t *testing.T, w *world) {
+		fixed := desired("user", func(o resource.Object) { delete(o, "autoscaling") })
+		w.apply(t, desired("user"))
+		changes := w.apply(t, fixed)
+		if len(changes) != 1 {
+			t.Fatalf("%d changes without autoscaling, want 1", len(changes))
+		}
+		if got, _ := changes[0].Before.Value("autoscaling", "maxNodeCount"); got != int64(5) {
+			t.Errorf("the way back has the maximum %v, want 5", got)
+		}
+		if a, isMap := w.wire(t, "user")["autoscaling"].(map[string]any); isMap && a["enabled"] == true {
+			t.Errorf("the pool is still scaled: %v", a)
+		}
+		w.settled(t, fixed)
+		svc, err := w.service(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = svc.Projects.Locations.Clusters.NodePools.SetAutoscaling(w.Provider.pool("user"), &container.SetNodePoolAutoscalingRequest{
+			Autoscaling: &container.NodePoolAutoscaling{Enabled: true, MaxNodeCount: 3},
+		}).Do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // of the bubble's clock
+		r, err := w.Read(w.ctx, []resource.Desired{fixed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := r.Observations[0]; o.Same || !o.Unmoved || len(o.Foreign) != 1 {
+			t.Errorf("autoscaling by hand: same %v, unmoved %v, foreign %+v", o.Same, o.Unmoved, o.Foreign)
+		}
+		w.apply(t, desired("user"))
+		w.settled(t, desired("user"))
+	})
+}

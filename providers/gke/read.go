@@ -168,6 +168,9 @@ func writable(o resource.Object) resource.Object {
 
 // observe holds one desired pool beside the live one, which may be nil.
 func (p *Provider) observe(d resource.Desired, live *resource.Live, sealed *seals) resource.Observation {
+	if live != nil && live.Owner == p.c.Owner {
+		d.Object = fixedSize(d.Object, live.Object)
+	}
 	o := resource.Observation{Desired: d, Live: live, Preview: d.Object.Copy()}
 	if live == nil {
 		return o
@@ -205,6 +208,18 @@ func (p *Provider) observe(d resource.Desired, live *resource.Live, sealed *seal
 		hideSecrets(o.Foreign, differ, d.Object)
 	}
 	return o
+}
+
+// fixedSize returns what is wanted of a pool of ours. Without autoscaling a pool has a
+// fixed size: where it has none any more, or somebody gave it some, that is turned off.
+func fixedSize(want, live resource.Object) resource.Object {
+	enabled, _ := live.Value("autoscaling", "enabled")
+	if want["autoscaling"] != nil || enabled != true || want.Text("config", "resourceLabels", LabelConfig) == "" {
+		return want // what is given back is left as it is
+	}
+	want = want.Copy()
+	want["autoscaling"] = map[string]any{"enabled": false}
+	return want
 }
 
 // wholeAutoscaling completes both sides of an observation by what the author did

@@ -118,6 +118,9 @@ func applied(want resource.Object) string {
 	for l, v := range leaves(want) {
 		byPath[l.String()] = v
 	}
+	if byPath["autoscaling.enabled"] == nil { // no autoscaling is as none written (see fixedSize)
+		delete(byPath, "autoscaling.enabled")
+	}
 	text, err := json.Marshal(byPath) // sorts the keys
 	if err != nil {
 		panic(fmt.Sprintf("gke: a node pool holds what is not JSON: %v", err))
