@@ -192,7 +192,7 @@ func unlikeKeys(v, twin cty.Value) (path []string, differs bool) {
 			if i < len(others) {
 				other = others[i]
 			}
-			if path, differs = unlikeKeys(e, other); differs {
+			if _, differs = unlikeKeys(e, other); differs {
 				return nil, true
 			}
 		}

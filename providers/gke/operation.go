@@ -114,11 +114,6 @@ func (p *Provider) poll(ctx context.Context, name string) (*container.Operation,
 	})
 }
 
-// waitNamed waits for the operation of the given name.
-func (p *Provider) waitNamed(ctx context.Context, name string) error {
-	return p.wait(ctx, &container.Operation{Name: name, Status: "RUNNING"})
-}
-
 func failure(op *container.Operation) error {
 	text := op.StatusMessage
 	if op.Error != nil && op.Error.Message != "" {
