@@ -91,7 +91,7 @@ func (b *body) require(name string) {
 }
 
 // evaluate returns the value of an attribute, or nil when it is not there or
-// null, which means the same.
+// null, which means the same. That a sensitive value is null is sensitive, too.
 func (b *body) evaluate(name string) *result {
 	attr := b.attribute(name)
 	if attr == nil {
@@ -103,7 +103,7 @@ func (b *body) evaluate(name string) *result {
 		b.ranges[b.prefix+name] = attr.NameRange
 		return &res
 	}
-	if res.IsNull() {
+	if res.IsNull() && !res.IsMarked() {
 		return nil
 	}
 	b.ranges[b.prefix+name] = attr.NameRange

@@ -187,7 +187,9 @@ func (l *loader) eval(sc scope, expr hcl.Expression) result {
 		res.secret = res.secret || v.ContainsMarked()
 		isPoisoned = isPoisoned || !v.IsWhollyKnown()
 	}
+	made := l.made
 	value, diags := expr.Value(ctx)
+	res.secret = res.secret || l.made != made
 	if diags.HasErrors() {
 		if !isPoisoned {
 			l.diags = append(l.diags, discreet(diags, res.secret)...)

@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	ctyyaml "github.com/zclconf/go-cty-yaml"
 	"github.com/zclconf/go-cty/cty"
@@ -45,7 +44,6 @@ var pureFunctions = map[string]function.Function{
 
 	"tobool": toFunc(cty.Bool), "tolist": toFunc(cty.List(cty.DynamicPseudoType)), "tomap": toFunc(cty.Map(cty.DynamicPseudoType)),
 	"tonumber": toFunc(cty.Number), "toset": toFunc(cty.Set(cty.DynamicPseudoType)), "tostring": toFunc(cty.String),
-	"can": tryfunc.CanFunc, "try": tryfunc.TryFunc,
 
 	"base64decode": base64DecodeFunc, "base64encode": textFunc(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
 	"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": decodeFunc(decodeJSON), "jsonencode": stdlib.JSONEncodeFunc,
@@ -60,6 +58,8 @@ func (l *loader) functions(src *source) map[string]function.Function {
 		return src.functions
 	}
 	all := maps.Clone(pureFunctions)
+	all[indexedName] = indexedFunc
+	all["can"], all["try"] = l.canFunc(), l.tryFunc()
 	all["env"] = l.envFunc()
 	all["sensitive"] = l.sensitiveFunc()
 	all["file"] = textFunc(src.text)
@@ -300,6 +300,7 @@ func renderTemplate(text, name string, vars cty.Value, functions map[string]func
 	if diags.HasErrors() {
 		return cty.DynamicVal, function.NewArgErrorf(0, "%s", diags.Errs()[0])
 	}
+	markIndexes(expr)
 	ctx := &hcl.EvalContext{Variables: vars.AsValueMap(), Functions: functions}
 	for _, tr := range expr.Variables() {
 		if _, isThere := ctx.Variables[tr.RootName()]; !isThere {

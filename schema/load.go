@@ -71,6 +71,7 @@ type loader struct {
 	orders  map[resource.Address][]selector // of rollouts, until all hubs are known
 	printed map[string]printed              // by command, to run each once
 	secrets map[string]bool                 // sensitive values seen, to list each once
+	made    int                             // how often a value was marked as sensitive
 	root    *module
 	second  *loader // of the config with stand-ins, see standin.go; nil until needed
 	standIn bool    // this is that one

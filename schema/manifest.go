@@ -52,6 +52,9 @@ func (b *body) yamlAttribute() []resource.Object {
 		return nil
 	}
 	text, _ := res.UnmarkDeep()
+	if text.IsNull() {
+		return nil
+	}
 	if text.Type() != cty.String {
 		b.errorIn("yaml", "Wrong type of value", "%s.yaml must be a text.", b.where)
 		return nil

@@ -166,6 +166,9 @@ func (l *loader) parseBytes(data []byte, name string) (*hcl.File, bool) {
 	file, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 	l.config.Files[name] = file
 	l.diags = append(l.diags, diags...)
+	if !diags.HasErrors() {
+		markIndexes(file.Body.(*hclsyntax.Body))
+	}
 	return file, !diags.HasErrors()
 }
 

@@ -20,6 +20,7 @@ import (
 
 // hidden marks a value as sensitive.
 func (l *loader) hidden(value cty.Value) cty.Value {
+	l.made++
 	l.rememberSecret(value)
 	if l.standIn {
 		value = standInValue(value)

@@ -228,7 +228,9 @@ func (l *loader) validation(b *body, value cty.Value) {
 		return
 	}
 	detail := "The value does not hold to the condition of the variable."
-	if words := l.eval(b.scope, message.Expr); !words.poisoned() && !words.ContainsMarked() {
+	// What a sensitive condition lets be said must not say which value it holds for.
+	saysWhich := condition.IsMarked() && len(message.Expr.Variables()) > 0
+	if words := l.eval(b.scope, message.Expr); !saysWhich && !words.poisoned() && !words.ContainsMarked() {
 		if text, err := convert.Convert(words.Value, cty.String); err == nil && !text.IsNull() {
 			detail = text.AsString()
 		}
