@@ -350,7 +350,7 @@ func (b *builder) step(d *draft, n int) (Step, error) {
 	if s.Class == resource.ClassOneWay || b.Back {
 		s.OnFailure, s.Extent, s.Bisect = Stop, "", false
 	}
-	s.Back = back(s)
+	s.Back = b.back(s)
 	return s, nil
 }
 

@@ -5,7 +5,7 @@ import "hubcap/engine/resource"
 // back returns what taking a step back would do to people: what was changed
 // changes again, what was made goes, what went is made anew. There is no way back
 // from what is one-way.
-func back(s Step) *resource.Impact {
+func (b *builder) back(s Step) *resource.Impact {
 	if s.Class == resource.ClassOneWay || s.OnFailure == Stop {
 		return nil
 	}
@@ -17,7 +17,7 @@ func back(s Step) *resource.Impact {
 			continue
 		}
 		if c.Action == resource.Update || c.Action == resource.Replace {
-			again = append(again, c)
+			again = append(again, b.reversed(c))
 		}
 	}
 	if stays == len(s.Changes) {
@@ -26,4 +26,21 @@ func back(s Step) *resource.Impact {
 	impact := sum(again)
 	impact.Basis = ""
 	return &impact
+}
+
+// reversed returns a change as the way back makes it. What ends sessions then is what the
+// step leaves behind: the hub that stops is the one that the step started.
+func (b *builder) reversed(c resource.Change) resource.Change {
+	if isPool(c.ID) || takesNamespace(&c) {
+		return c
+	}
+	r := c
+	r.Before, r.After = c.After, c.Before
+	if b.ending(&c) != "" {
+		r.Impact.SessionsLost = 0
+	}
+	if b.endingOf(&r, b.wanted) != "" {
+		r.Impact.SessionsLost, r.Impact.SessionsInterrupted = b.sessionsAt(c), 0
+	}
+	return r
 }

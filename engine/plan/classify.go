@@ -93,9 +93,11 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 	if c.Action == resource.Update && goneSecret(c) != "" && b.isStranded(c) {
 		c.Class, b.rightless[c.ID] = max(c.Class, resource.ClassOutage), true
 	}
-	if why := b.ending(c); why != "" {
-		c.Notes = append(c.Notes, why)
-		c.Class = max(c.Class, resource.ClassDestructive)
+	for _, why := range []string{b.ending(c), dooms(c)} {
+		if why != "" {
+			c.Notes = append(c.Notes, why)
+			c.Class = max(c.Class, resource.ClassDestructive)
+		}
 	}
 	if c.GivesBack != nil {
 		c.Notes = append(c.Notes, "goes back to "+c.GivesBack.From)

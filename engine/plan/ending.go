@@ -16,14 +16,17 @@ import (
 // servers are started without.
 
 // ending returns why sessions end by a change that has its class, or "".
-func (b *builder) ending(c *resource.Change) string {
+func (b *builder) ending(c *resource.Change) string { return b.endingOf(c, b.live) }
+
+// endingOf is ending where configurations are as at has them before the change.
+func (b *builder) endingOf(c *resource.Change, at func(resource.ID) resource.Object) string {
 	switch {
 	case c.Action == resource.Create:
 	case isConfig(c.ID.Kind) && c.Action != resource.Delete:
 		if before, after := valuesText(c.Before), valuesText(c.After); before != "" && after != "" {
 			return strings.Join(cullsSooner(before, after), "; ")
 		}
-	case isHubWorkload(c) && c.Class >= resource.ClassRestart && b.cleansUp(c.ID, c.Before):
+	case isHubWorkload(c) && c.Class >= resource.ClassRestart && cleansUp(c.ID, c.Before, at):
 		return "the hub ends every server when it stops (JupyterHub.cleanup_servers)"
 	}
 	return ""
@@ -31,20 +34,32 @@ func (b *builder) ending(c *resource.Change) string {
 
 var cleanup = regexp.MustCompile(`cleanup_servers["'\\]*\s*[:=]\s*["'\\]*(?i:true|1|yes|on)\b`)
 
-// cleansUp reports whether a live hub is set to end all servers when it stops: by the
-// configurations that its pods read.
-func (b *builder) cleansUp(hub resource.ID, workload resource.Object) bool {
+// live returns an object as it lives, nil when it does not.
+func (b *builder) live(id resource.ID) resource.Object {
+	if o, wanted := b.observed[id]; wanted && o.Live != nil {
+		return o.Live.Object
+	}
+	return b.orphans[id].Object
+}
+
+// wanted returns an object as it is wanted; what nobody asks for is as it lives.
+func (b *builder) wanted(id resource.ID) resource.Object {
+	if o, wanted := b.observed[id]; wanted {
+		return o.Desired.Object
+	}
+	return b.live(id)
+}
+
+// cleansUp reports whether a hub is set to end all servers when it stops: by the
+// configurations that its pods read, as at has them.
+func cleansUp(hub resource.ID, workload resource.Object, at func(resource.ID) resource.Object) bool {
 	for _, ref := range references(workload) {
 		if !isConfig(ref.kind) {
 			continue
 		}
-		id := resource.ID{Cluster: hub.Cluster, Kind: ref.kind, Namespace: hub.Namespace, Name: ref.name}
-		live := b.orphans[id].Object
-		if o, wanted := b.observed[id]; wanted && o.Live != nil {
-			live = o.Live.Object
-		}
-		for _, at := range []string{"data", "stringData"} {
-			files, _ := live.Value(at)
+		config := at(resource.ID{Cluster: hub.Cluster, Kind: ref.kind, Namespace: hub.Namespace, Name: ref.name})
+		for _, field := range []string{"data", "stringData"} {
+			files, _ := config.Value(field)
 			for _, file := range asMap(files) {
 				if content, isText := resource.Reveal(file).(string); isText && cleanup.MatchString(decoded(content)) {
 					return true

@@ -83,6 +83,34 @@ func TestCleanup(t *testing.T) {
 	}
 }
 
+// TestEndingsOfTheWayBack checks that the way back of a step counts those whose sessions
+// end by it: by what the step leaves behind, not by what it found.
+func TestEndingsOfTheWayBack(t *testing.T) {
+	const cleans, keeps = "hub:\n  config:\n    JupyterHub:\n      cleanup_servers: true\n", "hub:\n  config:\n    JupyterHub:\n      cleanup_servers: false\n"
+	for _, test := range []struct {
+		reason        string
+		before, after string
+		lost, back    int
+	}{
+		{"ends them from now on", keeps, cleans, 0, 40},
+		{"ends them no more", cleans, keeps, 40, 0},
+		{"ends them before and after", cleans, cleans, 40, 40},
+		{"never ends them", keeps, keeps, 0, 0},
+		{"culls later", "cull:\n  maxAge: 120\n", "cull:\n  maxAge: 0\n", 0, 40},
+		{"culls sooner", "cull:\n  maxAge: 0\n", "cull:\n  maxAge: 120\n", 40, 0},
+	} {
+		in := input(
+			object{block: "hub.prod", component: "hub", kind: "Secret", name: "hub", want: values(test.after), live: values(test.before)},
+			object{block: "hub.prod", component: "hub", kind: "Deployment", name: "hub", want: pods("h:2", "b", "hub"), live: pods("h:1", "a", "hub")},
+		)
+		in.Census = people
+		s := build(t, in).Steps()[0]
+		if s.Impact.SessionsLost != test.lost || s.Back == nil || s.Back.SessionsLost != test.back || s.Back.LaunchGap == 0 {
+			t.Errorf("%s: %+v, back %+v; want %d lost, and %d on the way back", test.reason, s.Impact, s.Back, test.lost, test.back)
+		}
+	}
+}
+
 // TestStranded checks that a hub which loses what it cannot work without is out of
 // order, and that one which has another instead is not.
 func TestStranded(t *testing.T) {

@@ -28,10 +28,10 @@ func TestOneWayFields(t *testing.T) {
 			t.Errorf("%s %s: one-way %t, notes %q", test.kind, test.path, c.Impact.OneWay, c.Notes)
 		}
 		other := resource.Change{ID: resource.ID{Kind: "ConfigMap"}, Action: resource.Update}
-		if back(Step{OnFailure: Rollback, Changes: []resource.Change{c, other}}) == nil {
+		if new(builder).back(Step{OnFailure: Rollback, Changes: []resource.Change{c, other}}) == nil {
 			t.Errorf("%s %s: the rest of the step has no way back", test.kind, test.path)
 		}
-		if alone := back(Step{OnFailure: Rollback, Changes: []resource.Change{c}}); (alone == nil) != test.oneWay {
+		if alone := new(builder).back(Step{OnFailure: Rollback, Changes: []resource.Change{c}}); (alone == nil) != test.oneWay {
 			t.Errorf("%s %s alone: way back %+v", test.kind, test.path, alone)
 		}
 	}

@@ -131,17 +131,38 @@ func (b *builder) losesClaims(c *resource.Change) string {
 	if o, wanted := b.observed[c.ID]; wanted && o.Live != nil {
 		live = o.Live.Object
 	}
-	policy := func(o resource.Object, key string) bool {
-		return o.Text("spec", "persistentVolumeClaimRetentionPolicy", key) == "Delete"
-	}
 	const how = "set it to Retain first"
 	switch {
-	case c.Action != resource.Update && policy(live, "whenDeleted"):
+	case c.Action != resource.Update && deletesClaimsWhen(live, "whenDeleted"):
 		return "its volume claims would go with it (persistentVolumeClaimRetentionPolicy.whenDeleted is Delete): " + how
-	case c.Action == resource.Update && policy(live, "whenScaled") && policy(c.After, "whenScaled") && lowersReplicas(c):
+	case c.Action == resource.Update && deletesClaimsWhen(c.After, "whenScaled") && lowersReplicas(c): // the controller sees both at once
 		return "the volume claims of the pods that go would go with them (persistentVolumeClaimRetentionPolicy.whenScaled is Delete): " + how
 	}
 	return ""
+}
+
+// deletesClaimsWhen reports whether the controller of a StatefulSet deletes its volume
+// claims: whenDeleted with it, or whenScaled with a pod of it.
+func deletesClaimsWhen(o resource.Object, key string) bool {
+	return o.Text("spec", "persistentVolumeClaimRetentionPolicy", key) == "Delete"
+}
+
+// dooms returns what volume claims of a StatefulSet will go with that stayed until now,
+// or "".
+func dooms(c *resource.Change) string {
+	if c.ID.Kind != "StatefulSet" || c.Action == resource.Create || c.Action == resource.Delete {
+		return ""
+	}
+	var with []string
+	for _, at := range []struct{ key, what string }{{"whenDeleted", "it"}, {"whenScaled", "pods that are scaled away"}} {
+		if deletesClaimsWhen(c.After, at.key) && !deletesClaimsWhen(c.Before, at.key) {
+			with = append(with, fmt.Sprintf("%s (%s)", at.what, at.key))
+		}
+	}
+	if len(with) == 0 {
+		return ""
+	}
+	return "from now on its volume claims, and what is on them, are deleted with " + strings.Join(with, " and with ")
 }
 
 // replicasOf returns how many replicas are asked for; where none are, it is one.

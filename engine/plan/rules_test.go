@@ -273,6 +273,8 @@ func TestClaimsOfStatefulSets(t *testing.T) {
 		{"deleted, and they are retained", object{live: set(1, "Retain", "Retain")}, ""},
 		{"scaled down", object{want: set(1, "Retain", "Delete"), live: set(2, "Retain", "Delete")}, "whenScaled"},
 		{"scaled down and retained at once", object{want: set(1, "Retain", "Retain"), live: set(2, "Retain", "Delete")}, ""},
+		{"scaled down and deleted from now on", object{want: set(1, "Retain", "Delete"), live: set(2, "Retain", "Retain")}, "whenScaled"},
+		{"deleted from now on", object{want: set(2, "Retain", "Delete"), live: set(2, "Retain", "Retain")}, ""},
 		{"scaled up", object{want: set(3, "Retain", "Delete"), live: set(2, "Retain", "Delete")}, ""},
 	} {
 		o := test.object
@@ -287,6 +289,32 @@ func TestClaimsOfStatefulSets(t *testing.T) {
 		}
 		if (test.want == "") != (reasons == "") || !strings.Contains(reasons, test.want) || p.Empty() != (test.want != "") {
 			t.Errorf("%s: %q, steps %v; want %q", test.reason, reasons, lines(p), test.want)
+		}
+	}
+}
+
+// TestClaimsToBeDeleted checks that a StatefulSet whose claims will go with it, or with
+// its pods, from now on is destructive and says so; and that one is not whose claims will
+// stay, or did go before.
+func TestClaimsToBeDeleted(t *testing.T) {
+	set := func(policy ...string) map[string]any {
+		return at(map[string]any{"whenDeleted": policy[0], "whenScaled": policy[1]}, "spec", "persistentVolumeClaimRetentionPolicy")
+	}
+	for _, test := range []struct {
+		live, want map[string]any
+		class      resource.Class
+		says       string
+	}{
+		{set("Retain", "Retain"), set("Delete", "Retain"), resource.ClassDestructive, "with it (whenDeleted)"},
+		{set("Retain", "Retain"), set("Retain", "Delete"), resource.ClassDestructive, "scaled away (whenScaled)"},
+		{at(int64(1), "spec", "minReadySeconds"), set("Delete", "Delete"), resource.ClassDestructive, "with it (whenDeleted) and with pods that"},
+		{set("Delete", "Retain"), set("Retain", "Retain"), resource.ClassLive, ""},
+		{set("Delete", "Delete"), set("Delete", "Retain"), resource.ClassLive, ""},
+	} {
+		p := build(t, input(object{block: "manifest.db", kind: "StatefulSet", name: "db", want: test.want, live: test.live}))
+		c := p.Steps()[0].Changes[0]
+		if notes := strings.Join(c.Notes, "\n"); c.Class != test.class || !strings.Contains(notes, test.says) || (notes == "") != (test.says == "") {
+			t.Errorf("%v → %v: %s, notes %q; want %s, %q", test.live, test.want, c.Class, notes, test.class, test.says)
 		}
 	}
 }
