@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.checkRollouts()
 	l.checkGuards()
 	l.checkMoves()
+	l.checkOutputs()
 }
 
 // once reports the second block with the same key.

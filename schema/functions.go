@@ -62,10 +62,10 @@ func (l *loader) functions(src *source) map[string]function.Function {
 	all["can"], all["try"] = l.canFunc(), l.tryFunc()
 	all["env"] = l.envFunc()
 	all["sensitive"] = l.sensitiveFunc()
-	all["file"] = textFunc(src.text)
+	all["file"] = l.fileFunc(src)
 	all["basename"] = textFunc(func(s string) (string, error) { return path.Base(s), nil })
 	all["dirname"] = textFunc(func(s string) (string, error) { return path.Dir(s), nil })
-	all["templatefile"] = templateFunc(src, all)
+	all["templatefile"] = l.templateFunc(src, all)
 	src.functions = all
 	return all
 }
@@ -225,28 +225,6 @@ var timeCompareFunc = function.New(&function.Spec{
 	},
 })
 
-// envFunc returns an environment variable; a second argument is what an unset
-// one yields.
-func (l *loader) envFunc() function.Function {
-	return function.New(&function.Spec{
-		Params:   []function.Parameter{{Name: "name", Type: cty.String}},
-		VarParam: &function.Parameter{Name: "default", Type: cty.String},
-		Type:     function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if len(args) > 2 {
-				return cty.UnknownVal(cty.String), function.NewArgErrorf(2, "env takes a name and one default")
-			}
-			if text, isSet := l.opts.Env(args[0].AsString()); isSet {
-				return cty.StringVal(strings.ToValidUTF8(text, "\uFFFD")), nil
-			}
-			if len(args) == 2 {
-				return args[1], nil
-			}
-			return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "the environment variable %s is not set; a second argument would be its default", args[0].AsString())
-		},
-	})
-}
-
 // sensitiveFunc marks a value as one that must not be shown.
 func (l *loader) sensitiveFunc() function.Function {
 	return function.New(&function.Spec{
@@ -260,7 +238,7 @@ func (l *loader) sensitiveFunc() function.Function {
 
 // templateFunc renders a file as an HCL template with the variables of an
 // object. A template cannot render another one.
-func templateFunc(src *source, all map[string]function.Function) function.Function {
+func (l *loader) templateFunc(src *source, all map[string]function.Function) function.Function {
 	inside := maps.Clone(all)
 	inside["templatefile"] = function.New(&function.Spec{
 		VarParam: &function.Parameter{Name: "args", Type: cty.DynamicPseudoType},
@@ -274,7 +252,8 @@ func templateFunc(src *source, all map[string]function.Function) function.Functi
 		if err != nil {
 			return cty.DynamicVal, function.NewArgError(0, err)
 		}
-		return renderTemplate(text, src.file(args[0].AsString()), args[1], inside)
+		v, err := renderTemplate(text, src.file(args[0].AsString()), args[1], inside)
+		return l.fromOutside(text, v), err
 	}
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType}},

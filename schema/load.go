@@ -50,6 +50,7 @@ func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 		l.root = root
 		l.readMoves(root)
 		l.readVariables(root)
+		l.readOutside(root)
 		l.evaluateAll(root)
 		l.gather(root)
 		l.checkName(src)
@@ -71,6 +72,7 @@ type loader struct {
 	orders  map[resource.Address][]selector // of rollouts, until all hubs are known
 	printed map[string]printed              // by command, to run each once
 	secrets map[string]bool                 // sensitive values seen, to list each once
+	outside *resource.Redactor              // knows what is given to sensitive variables, see outside.go
 	made    int                             // how often a value was marked as sensitive
 	root    *module
 	second  *loader // of the config with stand-ins, see standin.go; nil until needed
@@ -94,6 +96,7 @@ func newLoader(opts Options) *loader {
 		orders:  map[resource.Address][]selector{},
 		printed: map[string]printed{},
 		secrets: map[string]bool{},
+		outside: &resource.Redactor{},
 	}
 }
 

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,16 @@ var looks = map[string]string{
 	"can of a loop's variable":  `[for pw in [var.pw] : can(regex("^q", pw))]`,
 	"try that fails":            `try(regex("^q", var.pw), "none")`,
 	"try that succeeds":         `try(regex("^h", var.pw), "none")`,
+	"can of env":                `can(regex("^h", env("HUBCAP_VAR_pw")))`,
+	"can of file":               `can(regex("hunter", file("vars")))`,
+	"try of env":                `try(regex("^q", env("HUBCAP_VAR_pw")), "none")`,
+	"env":                       `strrev(env("HUBCAP_VAR_pw"))`,
+	"env by a default":          `strrev(env("nothing", env("HUBCAP_VAR_pw")))`,
+	"env of another name":       `strrev(env("COPY"))`,
+	"file of a default":         `strrev(file("main.hcl"))`,
+	"file of variables":         `strrev(file("vars"))`,
+	"template of variables":     `strrev(templatefile("vars", {}))`,
+	"env in a template":         `templatefile("env.tpl", {})`,
 	"try of an attribute":       `try(var.both.none, "none")`,
 	"try of a length":           `try(timeadd("2020-01-01T00:00:00Z", "${length(var.pw)}h"), "")`,
 	"conditional":               `var.pw == "hunter22-zq" ? "a" : "b"`,
@@ -187,5 +198,23 @@ variable "first" {
 `, Options{Vars: map[string]string{"pw": secret}})
 	if len(diags) != 1 || diags[0].Detail != "The value does not hold to the condition of the variable." {
 		t.Errorf("got %v", diags)
+	}
+}
+
+// TestOutputsAreSearched: a sensitive value that came another way is not shown by an output, in
+// whatever usual spelling.
+func TestOutputsAreSearched(t *testing.T) {
+	for _, value := range []string{
+		`"hunter22-zq"`, `"HUNTER22-ZQ"`, `{ a = ["pre hunter22-zq"] }`, `{ "hunter22-zq" = 1 }`, `"aHVudGVyMjItenE="`, `"68756e74657232322d7a71"`,
+	} {
+		text := lookHead + "output \"o\" {\n  value = " + value + "\n}\n"
+		_, diags := load(t, text, Options{Vars: map[string]string{"pw": secret}})
+		if len(diags) != 1 || diags[0].Summary != "Output of a sensitive value" {
+			t.Errorf("%s: %v", value, diags)
+		}
+		_, diags = load(t, strings.Replace(text, "output \"o\" {", "output \"o\" {\n  sensitive = true", 1), Options{Vars: map[string]string{"pw": secret}})
+		if diags.HasErrors() {
+			t.Errorf("%s, declared: %v", value, diags)
+		}
 	}
 }

@@ -20,8 +20,13 @@ import (
 
 // hidden marks a value as sensitive.
 func (l *loader) hidden(value cty.Value) cty.Value {
-	l.made++
 	l.rememberSecret(value)
+	return l.marked(value)
+}
+
+// marked marks a value that the sensitive texts stand in, without listing it as one.
+func (l *loader) marked(value cty.Value) cty.Value {
+	l.made++
 	if l.standIn {
 		value = standInValue(value)
 	}
@@ -76,7 +81,7 @@ func standInValue(v cty.Value) cty.Value {
 func (l *loader) standIns() *loader {
 	if l.second == nil {
 		s := newLoader(l.opts)
-		s.standIn, s.given, s.printed = true, l.given, l.printed
+		s.standIn, s.given, s.printed, s.outside = true, l.given, l.printed, l.outside
 		for name, src := range l.sources {
 			bare := *src
 			bare.functions = nil
