@@ -42,7 +42,13 @@ func (b *body) checked(name, summary string, problem func(string) string) string
 	if value == cty.NilVal {
 		return ""
 	}
-	if p := problem(value.AsString()); p != "" {
+	p := problem(value.AsString())
+	if p != "" && mayHoldPassword(value.AsString()) {
+		b.veilIn(name)
+		b.errorIn(name, summary, "The URL %s", p)
+		return ""
+	}
+	if p != "" {
 		b.about(res, b.at(name), summary, "%q %s", shorten(value.AsString()), p)
 		return ""
 	}

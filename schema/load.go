@@ -56,6 +56,7 @@ func (l *loader) load(dir string) (*Config, hcl.Diagnostics) {
 		l.checkName(src)
 		l.check()
 	}
+	l.veilFiles()
 	l.config.Settings.fillDefaults()
 	return l.config, tidy(l.diags)
 }
@@ -73,6 +74,7 @@ type loader struct {
 	printed map[string]printed              // by command, to run each once
 	secrets map[string]bool                 // sensitive values seen, to list each once
 	outside *resource.Redactor              // knows what is given to sensitive variables, see outside.go
+	veiled  []hcl.Range                     // of literals that no snippet may show, see veil.go
 	made    int                             // how often a value was marked as sensitive
 	root    *module
 	second  *loader // of the config with stand-ins, see standin.go; nil until needed

@@ -61,6 +61,7 @@ func certificates(pem string) string {
 
 // secret returns a text that is never shown, marked as sensitive or not.
 func (b *body) secret(name string) resource.Sensitive {
+	b.veilIn(name)
 	switch v := b.tree(name).(type) {
 	case nil:
 	case resource.Sensitive:

@@ -5,6 +5,7 @@ import "hubcap/engine/resource"
 // secretText returns a text that must not be shown, whether its author marked it
 // as sensitive or not: a token, or a URL that lets whoever knows it in.
 func (b *body) secretText(name string) resource.Sensitive {
+	b.veilIn(name)
 	switch v := b.tree(name).(type) {
 	case resource.Sensitive:
 		return v

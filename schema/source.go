@@ -168,6 +168,7 @@ func (l *loader) parseBytes(data []byte, name string) (*hcl.File, bool) {
 	l.diags = append(l.diags, diags...)
 	if !diags.HasErrors() {
 		markIndexes(file.Body.(*hclsyntax.Body))
+		l.veilCalls(file.Body.(*hclsyntax.Body))
 	}
 	return file, !diags.HasErrors()
 }

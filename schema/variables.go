@@ -116,6 +116,9 @@ func (l *loader) variable(n *node) cty.Value {
 	decl.sensitive = isWritten && (sensitive == nil || *sensitive) // in doubt it is
 	b.text("description")
 	fallback := b.attribute("default")
+	if decl.sensitive {
+		b.veilIn("default")
+	}
 	validations := b.blocks("validation")
 
 	value, found := l.variableValue(n, decl, fallback)
@@ -145,6 +148,9 @@ func (l *loader) howToSet(n *node) string {
 func (l *loader) variableValue(n *node, decl declaration, fallback *hclsyntax.Attribute) (cty.Value, bool) {
 	if c := n.module.call; c != nil {
 		if attr := c.inputs[n.name]; attr != nil {
+			if decl.sensitive {
+				l.veil(attr.Expr)
+			}
 			return l.convertVariable(n, decl, l.eval(c.scope, attr.Expr).Value, attr.Expr.Range()), true
 		}
 	} else if g, isGiven := l.given[n.name]; isGiven {
