@@ -221,6 +221,11 @@ func configClass(c *resource.Change, restarted map[reference]bool) resource.Clas
 		c.Notes = append(c.Notes, why)
 		return resource.ClassDestructive
 	}
+	does, says := traitClass(c, before, after)
+	c.Notes = append(c.Notes, says...)
+	if does > class {
+		return does
+	}
 	if was, is := prefix(before), prefix(after); was != "" && is != "" && was != is {
 		c.Notes = append(c.Notes, fmt.Sprintf("image prefix %s → %s: every repository is built again; undo is to go back to the old prefix", was, is))
 		return resource.ClassCacheWipe
@@ -231,13 +236,7 @@ func configClass(c *resource.Change, restarted map[reference]bool) resource.Clas
 // valuesText returns the chart values that a chart's Secret or ConfigMap carries.
 // The text is secret: only what is said to be public may leave this package.
 func valuesText(o resource.Object) string {
-	for _, at := range []string{"data", "stringData"} {
-		v, _ := o.Value(at, "values.yaml")
-		if text, isText := resource.Reveal(v).(string); isText {
-			return decoded(text)
-		}
-	}
-	return ""
+	return secretText(o, "values.yaml")
 }
 
 var prefixLine = regexp.MustCompile(`(?m)^\s*["']?image_prefix["']?:\s*["']?([^\s"']+)["']?\s*$`)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (b *builder) endingOf(c *resource.Change, at func(resource.ID) resource.Obj
 	case c.Action == resource.Create:
 	case isConfig(c.ID.Kind) && c.Action != resource.Delete:
 		if before, after := valuesText(c.Before), valuesText(c.After); before != "" && after != "" {
-			return strings.Join(cullsSooner(before, after), "; ")
+			return strings.Join(slices.Concat(cullsSooner(before, after), deletesUsers(before, after), servicesCull(before, after)), "; ")
 		}
 	case isHubWorkload(c) && c.Class >= resource.ClassRestart && cleansUp(c.ID, c.Before, at):
 		return "the hub ends every server when it stops (JupyterHub.cleanup_servers)"
@@ -125,7 +126,14 @@ func sooner(was, is float64) bool { return !(is >= was) && !(math.IsNaN(is) && m
 // cullsSooner says which sessions the culler ends that it would have left alone, in two
 // texts of values.
 func cullsSooner(before, after string) []string {
-	was, is := cullerOf(leaves(before)), cullerOf(leaves(after))
+	return endsSooner(cullerOf(leaves(before)), cullerOf(leaves(after)))
+}
+
+// claimsToo says what goes with a user or a named server that is deleted.
+const claimsToo = ", and their volume claims with them (KubeSpawner.delete_pvc)"
+
+// endsSooner says which sessions a culler ends that it would have left alone.
+func endsSooner(was, is culler) []string {
 	var said []string
 	if sooner(was.maxAge, is.maxAge) {
 		said = append(said, fmt.Sprintf("sessions older than %s are ended by the culler, in use or not", inWords(is.maxAge)))
@@ -141,7 +149,7 @@ func cullsSooner(before, after string) []string {
 	}
 	claims := ""
 	if is.deletesClaims {
-		claims = ", and their volume claims with them (KubeSpawner.delete_pvc)"
+		claims = claimsToo
 	}
 	now := is.deletesClaims && !was.deletesClaims
 	if is.users && (!was.users || now) {
