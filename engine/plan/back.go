@@ -42,5 +42,9 @@ func (b *builder) reversed(c resource.Change) resource.Change {
 	if b.endingOf(&r, b.wanted) != "" {
 		r.Impact.SessionsLost, r.Impact.SessionsInterrupted = b.sessionsAt(c), 0
 	}
+	if class, _ := b.barrierClass(&r); class > 0 {
+		r.Impact.SessionsInterrupted, r.Impact.LaunchesStop = b.sessionsAt(c), class == resource.ClassOutage
+		r.Impact.Unknown = r.Impact.Unknown || class != resource.ClassOutage
+	}
 	return r
 }

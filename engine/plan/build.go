@@ -64,6 +64,7 @@ type builder struct {
 	leaving  map[hubPlace]bool         // see leaves
 
 	rightless map[resource.ID]bool // changes that take from a hub what it launches servers by
+	barring   map[resource.ID]bool // changes that cut off pods that people need
 	said      []Verdict            // hubcap's own
 	hooks     lineups
 	blocks    map[resource.Address]resource.Range // wanted blocks, and where the first object comes from
@@ -77,6 +78,7 @@ func newBuilder(in Input) *builder {
 		blocks:   make(map[resource.Address]resource.Range),
 
 		rightless: make(map[resource.ID]bool),
+		barring:   make(map[resource.ID]bool),
 		plan: &Plan{
 			FormatVersion: FormatVersion,
 			Version:       in.Version,

@@ -90,6 +90,12 @@ func (b *builder) classify(c *resource.Change, restarted map[resource.Component]
 		c.Impact.Unknown = c.Impact.Unknown || class != resource.ClassOutage
 		b.rightless[c.ID] = class == resource.ClassOutage
 	}
+	if class, why := b.barrierClass(c); class > c.Class {
+		c.Notes = append(c.Notes, why)
+		c.Class = class
+		c.Impact.Unknown = c.Impact.Unknown || class != resource.ClassOutage
+		b.barring[c.ID] = class == resource.ClassOutage
+	}
 	if c.Action == resource.Update && goneSecret(c) != "" && b.isStranded(c) {
 		c.Class, b.rightless[c.ID] = max(c.Class, resource.ClassOutage), true
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -274,6 +275,10 @@ func (b *builder) guardOf(g PlannedGuard, s Step) (Guard, bool) {
 	}
 	site, _ := b.site(block)
 	site.Block, site.Cluster = block, s.Cluster
+	elsewhere := ""
+	if site.Type == "" && s.Relies != nil && len(s.Relies.Namespaces) == 1 {
+		elsewhere = s.Relies.Namespaces[0] // no hub's step, and one that a hub's people feel
+	}
 	out := g.Guard
 	switch {
 	case g.Load != nil:
@@ -281,11 +286,11 @@ func (b *builder) guardOf(g PlannedGuard, s Step) (Guard, bool) {
 		out.Load = &load
 		return out, load.fill(site, nil) == ""
 	case g.Sessions != nil:
-		out.Sessions = &SessionsCheck{Max: g.Sessions.Max, Namespace: site.Namespace}
+		out.Sessions = &SessionsCheck{Max: g.Sessions.Max, Namespace: cmp.Or(elsewhere, site.Namespace)}
 		if isPool(s.Changes[0].ID) {
 			out.Sessions.Pool = s.Changes[0].ID.Name
 		}
-		return out, site.Type != "" || out.Sessions.Pool != ""
+		return out, site.Type != "" || elsewhere != "" || out.Sessions.Pool != ""
 	case g.PendingPods != nil:
 		pods := *g.PendingPods
 		pods.Namespace = site.Namespace

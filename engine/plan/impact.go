@@ -30,7 +30,7 @@ func (b *builder) impact(c resource.Change) resource.Impact {
 	users := b.sessionsAt(c)
 	switch c.Class {
 	case resource.ClassOutage:
-		impact.LaunchesStop = stopsLaunches(c) || b.rightless[c.ID] || c.Action == resource.Delete && b.stranded(&c) != ""
+		impact.LaunchesStop = stopsLaunches(c) || b.rightless[c.ID] || b.barring[c.ID] || c.Action == resource.Delete && b.stranded(&c) != ""
 		if c.Component.Name == hubComponent || c.Component.Name == binderComponent || b.rightless[c.ID] { // sessions go on
 			break
 		}

@@ -72,7 +72,9 @@ func Disturbs(c resource.Change) bool {
 		return c.Action == resource.Delete || c.Action == resource.Update && c.Class >= resource.ClassNodeRolling
 	}
 	switch c.Class {
-	case resource.ClassProxy, resource.ClassOutage, resource.ClassDestructive:
+	case resource.ClassProxy, resource.ClassOutage:
+		return true // what is made may cut people off, too
+	case resource.ClassDestructive:
 		return c.Action != resource.Create
 	case resource.ClassOneWay:
 		return c.Impact.SessionsLost+c.Impact.SessionsInterrupted > 0 || c.Action == resource.Delete && interrupts(c.Component)
