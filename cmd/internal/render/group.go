@@ -131,9 +131,18 @@ func causes(step plan.Step) []resource.Field {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b resource.Field) int {
-		return cmp.Or(cmp.Compare(telling(a), telling(b)), cmp.Compare(depth(a), depth(b)))
+		return cmp.Or(cmp.Compare(telling(a), telling(b)), cmp.Compare(removal(a), removal(b)), cmp.Compare(depth(a), depth(b)))
 	})
 	return out
+}
+
+// removal ranks a field that goes away behind those that are set: beside them it mostly goes
+// because of them, as the parameters of a strategy do with its type.
+func removal(f resource.Field) int {
+	if f.After == nil {
+		return 1
+	}
+	return 0
 }
 
 // noise ranks fields that only follow from others below those that cause them.
