@@ -33,11 +33,11 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 		return Outcome{}, err
 	}
 	if p.Empty() {
-		unclaimed, err := e.Unclaimed(ctx)
-		if err != nil || r.Kind != journal.ApplyRun || !unclaimed {
+		kind, err := e.kindOfEmpty(ctx, r)
+		if err != nil || kind == "" {
 			return Outcome{Outcome: journal.Succeeded}, err
 		}
-		r.Kind = journal.OriginRun
+		r.Kind = kind
 	}
 	s, sights, err := e.begin(ctx, p, r)
 	if err != nil {
@@ -49,6 +49,26 @@ func (e *Engine) start(ctx context.Context, p *plan.Plan, r journal.Run) (Outcom
 	runner := s.runner(s)
 	runner.Sights = sights
 	return s.conclude(ctx, runner.Execute(ctx, p, nil))
+}
+
+// kindOfEmpty returns as what a run that changes nothing is recorded: as one that claims
+// the config's name, or as the rollback of a run that somebody could go on with. Empty: it
+// is not recorded.
+func (e *Engine) kindOfEmpty(ctx context.Context, r journal.Run) (journal.Kind, error) {
+	switch r.Kind {
+	case journal.ApplyRun:
+		if unclaimed, err := e.Unclaimed(ctx); err != nil || !unclaimed {
+			return "", err
+		}
+		return journal.OriginRun, nil
+	case journal.RollbackRun:
+		undone, err := e.Run(ctx, r.Undoes)
+		if err != nil || !journal.Resumable(undone.Entries) {
+			return "", err
+		}
+		return r.Kind, nil
+	}
+	return "", nil
 }
 
 // Prepare begins a run of p and does nothing of it: it checks what [Engine.Apply]

@@ -16,7 +16,7 @@ import (
 // rollback: in which order runs began is not for the clocks of laptops to say.
 func TestResumeAfterRollbackWithSkew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for n := 20; n < 60; n++ {
+		for n := 1; n < 60; n++ {
 			resumeAfterRollback(t, n)
 		}
 	})

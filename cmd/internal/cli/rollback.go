@@ -72,7 +72,7 @@ func (s *session) rollBack(ctx context.Context, a *approval, given []string, o e
 		return s.fit(p)
 	}
 	if p.Empty() {
-		return s.noWayBack(asking, p, id)
+		return s.noWayBack(asking, e, p, id)
 	}
 	if err := a.mayOverride(e, p); err != nil {
 		return err
@@ -98,13 +98,21 @@ func (s *session) toUndo(ctx context.Context, e *engine.Engine, given []string) 
 }
 
 // noWayBack ends a rollback that has nothing to do. What a run that is under way has
-// changed by now says nothing of how it will end.
-func (s *session) noWayBack(ctx context.Context, p *plan.Plan, id string) error {
+// changed by now says nothing of how it will end. A run that somebody could go on with is
+// recorded as rolled back all the same.
+func (s *session) noWayBack(ctx context.Context, e *engine.Engine, p *plan.Plan, id string) error {
 	if len(p.Refused) > 0 {
 		return partly(p)
 	}
 	if err := s.underWayNow(ctx, "rollback", id); err != nil {
 		return err
+	}
+	o, err := e.ApplyUndo(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	if o.Run != "" {
+		s.hint("Run %s is recorded as rolled back: resume does not go on with it.", id)
 	}
 	return s.nothing()
 }
