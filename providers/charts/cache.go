@@ -103,8 +103,40 @@ func replace(path string, data []byte) error {
 
 // WriteLock writes a lock to a file, which readers see whole or not at all.
 func WriteLock(path string, l *Lock) error {
+	if kept := originIn(path); kept != "" {
+		l = l.WithOrigin(kept)
+	}
 	if err := replace(path, l.Format()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return os.Chmod(path, 0o644)
+}
+
+// CreateLock writes the lock file where there is none, and all of it at once: of several
+// that create it at the same time one does. It returns what the file holds then.
+func CreateLock(path string, l *Lock) (*Lock, error) {
+	whole := path + "." + DrawOrigin() // in the same directory, so that it can be linked
+	if err := os.WriteFile(whole, l.Format(), 0o644); err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { _ = os.Remove(whole) }()
+	if err := os.Link(whole, path); err != nil {
+		if err := WriteLock(path, l); err != nil { // it exists, or the file system has no links
+			return nil, err
+		}
+	}
+	return l.WithOrigin(originIn(path)), nil
+}
+
+// originIn returns the origin that a lock file holds; empty: none, or it cannot be read.
+func originIn(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	l, _, diags := ParseLock(data, path)
+	if diags.HasErrors() {
+		return ""
+	}
+	return l.Origin
 }

@@ -36,11 +36,14 @@ func (s *session) settleOrigin(ctx context.Context, e *engine.Engine, sc *scope)
 		return err
 	}
 	drawn := charts.DrawOrigin()
-	if err := charts.WriteLock(path, lock.WithOrigin(drawn)); err != nil {
+	written, err := charts.CreateLock(path, lock.WithOrigin(drawn))
+	if err != nil {
 		s.warn("hubcap: the origin of the config is not kept: %v", err)
 		return nil
 	}
-	e.Config.Settings.Origin = drawn
+	if e.Config.Settings.Origin = written.Origin; written.Origin != drawn {
+		return nil // somebody else drew it at the same time
+	}
 	s.warn("hubcap: wrote %s with the origin of this config; keep it under version control", path)
 	return nil
 }
